@@ -1,0 +1,4 @@
+//! The pure core: what may happen (`Command`), what did happen (`Event`), and the rules between the two.
+
+pub mod id;
+pub mod money;

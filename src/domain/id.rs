@@ -1,0 +1,50 @@
+//! Identifiers: 128-bit, given from outside so that the core draws no randomness; shown as hyphenated hex.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use uuid::Uuid;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+id!(
+    /// One rally.
+    RallyId
+);
+id!(
+    /// One speaker's feed.
+    SourceId
+);
+id!(
+    /// A person (attendee, donor or staff): a keyed hash of the normalised e-mail address, so the log never holds it.
+    PersonId
+);
+id!(
+    /// One donation, from pledge to refund.
+    DonationId
+);
+id!(
+    /// One refund of a donation.
+    RefundId
+);

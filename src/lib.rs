@@ -1,0 +1,3 @@
+//! Groundswell: a self-hosted server for virtual rallies that raise money.
+
+pub mod domain;
