@@ -48,3 +48,31 @@ id!(
     /// One refund of a donation.
     RefundId
 );
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// The processor's own name for a payment.
+    PaymentId
+);
+text_id!(
+    /// The processor's own name for a refund.
+    ProcessorRefundId
+);
+text_id!(
+    /// The processor's own name for one of its notices.
+    NoticeId
+);

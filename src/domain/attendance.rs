@@ -1,0 +1,132 @@
+//! Attendance: who joined a rally, and who is in the room now.
+
+use super::State;
+use super::id::{PersonId, RallyId};
+use super::rally::Phase;
+use super::sealed::Sealed;
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
+use thiserror::Error;
+
+/// The people of each rally.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attendance {
+    joined: HashMap<RallyId, HashSet<PersonId>>,
+    here: HashMap<RallyId, HashSet<PersonId>>,
+}
+
+impl Attendance {
+    /// Whether this person joined.
+    pub fn has_joined(&self, rally: RallyId, person: PersonId) -> bool {
+        self.joined.get(&rally).is_some_and(|people| people.contains(&person))
+    }
+
+    fn is_here(&self, rally: RallyId, person: PersonId) -> bool {
+        self.here.get(&rally).is_some_and(|people| people.contains(&person))
+    }
+}
+
+/// What may be asked.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Command {
+    /// Join a rally, or save a place in it.
+    Join { rally: RallyId, person: PersonId, profile: Sealed },
+    /// The person's first page opened its live connection.
+    Enter { rally: RallyId, person: PersonId },
+    /// The person's last page has been gone for a while.
+    Leave { rally: RallyId, person: PersonId },
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Event {
+    Joined(Joined),
+    Entered(Present),
+    Left(Present),
+}
+
+/// A person joined: once for each rally, however often they come back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Joined {
+    /// Which rally.
+    pub rally: RallyId,
+    /// Who.
+    pub person: PersonId,
+    /// A sealed [`super::profile::Attendee`].
+    pub profile: Sealed,
+}
+
+/// A person came into the room or went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Present {
+    /// Which rally.
+    pub rally: RallyId,
+    /// Who.
+    pub person: PersonId,
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[allow(missing_docs)]
+pub enum Refusal {
+    #[error("there is no such rally")]
+    UnknownRally,
+    #[error("this rally has ended")]
+    Ended,
+    #[error("join the rally first")]
+    NotJoined,
+}
+
+pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
+    let attendance = &state.attendance;
+    let event = match command {
+        Command::Join { rally, person, profile } => {
+            let current = state.rallies.get(rally).ok_or(Refusal::UnknownRally)?;
+            if attendance.has_joined(rally, person) {
+                // Not an error, and not a change: nobody may rewrite what a person gave by knowing their e-mail.
+                return Ok(vec![]);
+            }
+            if matches!(current.phase, Phase::Ended { .. }) {
+                return Err(Refusal::Ended);
+            }
+            Event::Joined(Joined { rally, person, profile })
+        }
+        Command::Enter { rally, person } => {
+            if !attendance.has_joined(rally, person) {
+                return Err(Refusal::NotJoined);
+            }
+            if attendance.is_here(rally, person) {
+                return Ok(vec![]);
+            }
+            Event::Entered(Present { rally, person })
+        }
+        Command::Leave { rally, person } => {
+            if !attendance.is_here(rally, person) {
+                return Ok(vec![]);
+            }
+            Event::Left(Present { rally, person })
+        }
+    };
+    Ok(vec![super::Event::Attendance(event)])
+}
+
+pub(super) fn evolve(state: &mut State, event: &Event) {
+    let Attendance { joined, here } = &mut state.attendance;
+    match event {
+        Event::Joined(Joined { rally, person, .. }) => {
+            joined.entry(*rally).or_default().insert(*person);
+        }
+        Event::Entered(Present { rally, person }) => {
+            here.entry(*rally).or_default().insert(*person);
+        }
+        Event::Left(Present { rally, person }) => {
+            here.entry(*rally).or_default().remove(person);
+        }
+    }
+}
+
+pub(super) fn room_cleared(state: &mut State) {
+    state.attendance.here.clear();
+}

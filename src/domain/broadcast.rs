@@ -1,0 +1,169 @@
+//! The broadcast: which feeds are connected, which were refused, and who is on program.
+
+use super::State;
+use super::id::{RallyId, SourceId};
+use super::rally::Phase;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use thiserror::Error;
+
+/// Characters of a reason or codec line that are kept: they come from an encoder, which may be a stranger's.
+const TEXT_CHARS_MAX: usize = 300;
+
+/// One feed's connection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Connection {
+    /// "RTMP".
+    pub protocol: String,
+    /// "H.264 1280x720".
+    pub video: String,
+    /// "AAC 48 kHz stereo".
+    pub audio: String,
+}
+
+/// The feeds that are connected now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Broadcast {
+    connected: HashMap<SourceId, Connection>,
+}
+
+impl Broadcast {
+    /// The feed's connection, if it is connected.
+    pub fn connection(&self, source: SourceId) -> Option<&Connection> {
+        self.connected.get(&source)
+    }
+
+    pub(super) fn all_disconnected(&mut self) {
+        self.connected.clear();
+    }
+}
+
+/// What may be asked.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Command {
+    /// A feed came up with codecs we carry.
+    ConnectSource { source: SourceId, protocol: String, video: String, audio: String },
+    /// A feed went away.
+    DisconnectSource { source: SourceId, reason: String },
+    /// A feed was turned away.
+    RefuseSource { source: SourceId, reason: String },
+    /// Put a speaker on program, or nobody.
+    Cut { rally: RallyId, source: Option<SourceId> },
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Event {
+    SourceConnected(SourceConnected),
+    SourceDisconnected(SourceReason),
+    SourceRefused(SourceReason),
+    Cut(Cut),
+}
+
+/// A feed came up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceConnected {
+    /// Whose.
+    pub rally: RallyId,
+    /// Which.
+    pub source: SourceId,
+    /// "RTMP".
+    pub protocol: String,
+    /// "H.264 1280x720".
+    pub video: String,
+    /// "AAC 48 kHz stereo".
+    pub audio: String,
+}
+
+/// A feed went away or was turned away.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceReason {
+    /// Whose.
+    pub rally: RallyId,
+    /// Which.
+    pub source: SourceId,
+    /// In words for the host.
+    pub reason: String,
+}
+
+/// The program changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cut {
+    /// Whose program.
+    pub rally: RallyId,
+    /// Who is on; nobody if none.
+    pub source: Option<SourceId>,
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[allow(missing_docs)]
+pub enum Refusal {
+    #[error("there is no such rally")]
+    UnknownRally,
+    #[error("this speaker is not in the rally's run")]
+    UnknownSpeaker,
+    #[error("this rally has ended: nobody can go on program")]
+    Ended,
+}
+
+pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
+    let rally_of = |source: SourceId| state.rallies.of_source(source).map(|(rally, ..)| rally).ok_or(Refusal::UnknownSpeaker);
+    let event = match command {
+        Command::ConnectSource { source, protocol, video, audio } => {
+            let (video, audio) = (clip(&video), clip(&audio));
+            Event::SourceConnected(SourceConnected { rally: rally_of(source)?, source, protocol, video, audio })
+        }
+        Command::DisconnectSource { source, reason } => {
+            let rally = rally_of(source)?;
+            if state.broadcast.connection(source).is_none() {
+                return Ok(vec![]);
+            }
+            Event::SourceDisconnected(SourceReason { rally, source, reason: clip(&reason) })
+        }
+        Command::RefuseSource { source, reason } => {
+            Event::SourceRefused(SourceReason { rally: rally_of(source)?, source, reason: clip(&reason) })
+        }
+        Command::Cut { rally, source } => {
+            let current = state.rallies.get(rally).ok_or(Refusal::UnknownRally)?;
+            if matches!(current.phase, Phase::Ended { .. }) {
+                return Err(Refusal::Ended);
+            }
+            if let Some(source) = source
+                && !current.speakers.iter().any(|speaker| speaker.source == source)
+            {
+                return Err(Refusal::UnknownSpeaker);
+            }
+            if current.program == source {
+                return Ok(vec![]);
+            }
+            Event::Cut(Cut { rally, source })
+        }
+    };
+    Ok(vec![super::Event::Broadcast(event)])
+}
+
+fn clip(text: &str) -> String {
+    text.chars().take(TEXT_CHARS_MAX).collect()
+}
+
+pub(super) fn evolve(state: &mut State, event: &Event) {
+    match event {
+        Event::SourceConnected(SourceConnected { source, protocol, video, audio, .. }) => {
+            let connection =
+                Connection { protocol: protocol.clone(), video: video.clone(), audio: audio.clone() };
+            state.broadcast.connected.insert(*source, connection);
+        }
+        Event::SourceDisconnected(SourceReason { source, .. }) => {
+            state.broadcast.connected.remove(source);
+        }
+        Event::SourceRefused(_) => {}
+        Event::Cut(Cut { rally, source }) => {
+            if let Some(current) = state.rallies.get_mut(*rally) {
+                current.program = *source;
+            }
+        }
+    }
+}

@@ -1,0 +1,654 @@
+//! Donations: pledge, payment attempts, settlement, refunds. Each event is a delta that is recorded once, however
+//! often and in whatever order a processor reports it.
+
+use super::State;
+use super::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId};
+use super::money::Money;
+use super::sealed::Sealed;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use thiserror::Error;
+
+/// The largest donation, in minor units: the eight digits a card processor takes.
+pub const AMOUNT_MINOR_MAX: i64 = 99_999_999;
+/// Payment attempts for one donation: a person mistypes a few times, a card tester many.
+pub const ATTEMPTS_MAX: u32 = 10;
+/// Refunds of one payment: bounds memory against a processor gone wrong.
+pub const REFUNDS_MAX: usize = 100;
+/// Characters of a refcode: they come from links anybody can write.
+pub const REFCODE_CHARS_MAX: usize = 64;
+
+/// What a donor attests: versioned ids and their wording. The ids go into the event, so a wording never changes:
+/// a new wording is a new id.
+pub const ATTESTATIONS: &[(&str, &str)] = &[
+    ("us-person-1", "I am a U.S. citizen or lawful permanent resident (green card holder)."),
+    ("own-funds-1", "I am giving my own money. Nobody will pay me back for it."),
+    ("own-card-1", "I am paying with my own card, not one of a company or another organisation."),
+    ("not-contractor-1", "I am not a federal contractor."),
+    ("adult-1", "I am at least 18 years old."),
+];
+
+/// One donation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Donation {
+    /// Where it was given.
+    pub rally: RallyId,
+    /// Who gives.
+    pub donor: PersonId,
+    /// What was pledged.
+    pub amount: Money,
+    /// Attempts begun so far.
+    pub attempts: u32,
+    /// The attempt whose outcome is not known.
+    pub in_flight: Option<Attempt>,
+    /// Why the last attempt failed, while nothing succeeded since.
+    pub decline: Option<Decline>,
+    payments: BTreeMap<PaymentId, Payment>,
+    refund_requests: BTreeMap<RefundId, RefundRequest>,
+}
+
+/// An attempt whose outcome is not known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// 1 for the first.
+    pub number: u32,
+    /// The processor's token of the card; not the card.
+    pub method: String,
+    /// The processor's id, once it gave one.
+    pub payment: Option<PaymentId>,
+    /// Whether the donor has to do something (3-D Secure) or only the bank.
+    pub waits_for_donor: bool,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decline {
+    /// The processor's code.
+    pub code: String,
+    /// In plain words, for the donor.
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Payment {
+    Processing,
+    Declined,
+    Settled { amount_minor: i64, fee_known: bool, refunds: BTreeMap<ProcessorRefundId, i64> },
+}
+
+/// A refund somebody asked for, whose outcome is not known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RefundRequest {
+    /// Of which payment.
+    pub payment: PaymentId,
+    /// How much.
+    pub amount: Money,
+}
+
+impl Donation {
+    /// What was received, before refunds, in minor units.
+    pub fn settled_minor(&self) -> i64 {
+        self.settled().map(|(_, amount, _)| amount).fold(0, i64::saturating_add)
+    }
+
+    /// What was given back, in minor units.
+    pub fn refunded_minor(&self) -> i64 {
+        self.settled().map(|(_, _, refunded)| refunded).fold(0, i64::saturating_add)
+    }
+
+    /// Refunds asked for whose outcome is not known.
+    pub fn waiting_refunds(&self) -> impl Iterator<Item = (RefundId, &RefundRequest)> {
+        self.refund_requests.iter().map(|(id, request)| (*id, request))
+    }
+
+    fn settled(&self) -> impl Iterator<Item = (&PaymentId, i64, i64)> {
+        self.payments.iter().filter_map(|(id, payment)| match payment {
+            Payment::Settled { amount_minor, refunds, .. } => {
+                Some((id, *amount_minor, refunds.values().copied().fold(0, i64::saturating_add)))
+            }
+            Payment::Processing | Payment::Declined => None,
+        })
+    }
+
+    fn promised_back(&self, payment: &PaymentId) -> i64 {
+        let waiting = self.refund_requests.values().filter(|request| &request.payment == payment);
+        waiting.map(|request| request.amount.minor).fold(0, i64::saturating_add)
+    }
+}
+
+/// Every donation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Donations {
+    by_id: HashMap<DonationId, Donation>,
+    by_payment: HashMap<PaymentId, DonationId>,
+    early_refunds: HashMap<PaymentId, BTreeMap<ProcessorRefundId, RefundUnmatched>>,
+}
+
+impl Donations {
+    /// The donation with this id.
+    pub fn get(&self, id: DonationId) -> Option<&Donation> {
+        self.by_id.get(&id)
+    }
+
+    /// Every donation, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (DonationId, &Donation)> {
+        self.by_id.iter().map(|(id, donation)| (*id, donation))
+    }
+
+    /// Refunds reported for payments that are not known as settled.
+    pub fn early_refunds_count(&self) -> usize {
+        self.early_refunds.values().map(BTreeMap::len).sum()
+    }
+}
+
+/// What may be asked.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Command {
+    /// A donor filled in the form.
+    Pledge(Pledged),
+    /// The donor offers a card: intent, before the processor is called.
+    RequestPayment { donation: DonationId, method: String },
+    /// The processor wants the donor to confirm with the bank.
+    RecordAction { donation: DonationId, payment: PaymentId },
+    /// The bank takes its time.
+    RecordProcessing { donation: DonationId, payment: PaymentId },
+    /// The money is there.
+    RecordSettled { donation: DonationId, payment: PaymentId, amount: Money, fee: Option<Money>, card: Option<Card> },
+    /// The card was refused.
+    RecordDeclined { donation: DonationId, payment: Option<PaymentId>, code: String, reason: String },
+    /// Staff wants to give money back: intent, before the processor is called.
+    RequestRefund { donation: DonationId, refund: RefundId, amount: Money },
+    /// Money was given back.
+    RecordRefunded { payment: PaymentId, processor_refund: ProcessorRefundId, refund: Option<RefundId>, amount: Money },
+    /// The processor would not give it back.
+    RecordRefundFailed { donation: DonationId, refund: RefundId, reason: String },
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Event {
+    Pledged(Pledged),
+    PaymentRequested(PaymentRequested),
+    ActionRequired(PaymentNamed),
+    Processing(PaymentNamed),
+    Settled(Settled),
+    FeeRecorded(FeeRecorded),
+    Declined(Declined),
+    RefundRequested(RefundRequested),
+    Refunded(Refunded),
+    RefundUnmatched(RefundUnmatched),
+    RefundFailed(RefundFailed),
+}
+
+/// A donor filled in the form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pledged {
+    /// Which donation.
+    pub donation: DonationId,
+    /// Where it was given.
+    pub rally: RallyId,
+    /// Who gives.
+    pub donor: PersonId,
+    /// What they mean to give.
+    pub amount: Money,
+    /// A sealed [`super::profile::Contact`].
+    pub contact: Sealed,
+    /// A sealed [`super::profile::Shown`].
+    pub shown: Sealed,
+    /// Ids of [`ATTESTATIONS`].
+    pub attestations: Vec<String>,
+    /// From the link that led here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refcode: Option<String>,
+}
+
+/// A call to the processor is about to be made, with the key `{donation}:{attempt}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaymentRequested {
+    /// Which donation.
+    pub donation: DonationId,
+    /// 1 for the first.
+    pub attempt: u32,
+    /// The processor's token of the card; not the card.
+    pub method: String,
+}
+
+/// Something about one payment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaymentNamed {
+    /// Which donation.
+    pub donation: DonationId,
+    /// The processor's id.
+    pub payment: PaymentId,
+}
+
+/// The card that paid, as a receipt names it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// "visa".
+    pub brand: String,
+    /// The last four digits.
+    pub last4: String,
+}
+
+/// The money is there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settled {
+    /// Which donation.
+    pub donation: DonationId,
+    /// Where it was given.
+    pub rally: RallyId,
+    /// Who gave.
+    pub donor: PersonId,
+    /// The processor's id.
+    pub payment: PaymentId,
+    /// What was received, before fees.
+    pub amount: Money,
+    /// The processor's fee, if it said so already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee: Option<Money>,
+    /// The card.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<Card>,
+}
+
+/// The processor's fee became known later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeeRecorded {
+    /// Which donation.
+    pub donation: DonationId,
+    /// Where it was given.
+    pub rally: RallyId,
+    /// The processor's id.
+    pub payment: PaymentId,
+    /// The fee.
+    pub fee: Money,
+}
+
+/// The card was refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Declined {
+    /// Which donation.
+    pub donation: DonationId,
+    /// The processor's id, if it made one.
+    pub payment: Option<PaymentId>,
+    /// The processor's code.
+    pub code: String,
+    /// In plain words, for the donor.
+    pub reason: String,
+}
+
+/// A refund is about to be asked of the processor, with the refund's id as the key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefundRequested {
+    /// Which donation.
+    pub donation: DonationId,
+    /// Which refund.
+    pub refund: RefundId,
+    /// Of which payment.
+    pub payment: PaymentId,
+    /// How much.
+    pub amount: Money,
+}
+
+/// Money was given back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refunded {
+    /// Which donation.
+    pub donation: DonationId,
+    /// Where it was given.
+    pub rally: RallyId,
+    /// Who gets it.
+    pub donor: PersonId,
+    /// Of which payment.
+    pub payment: PaymentId,
+    /// The processor's id.
+    pub processor_refund: ProcessorRefundId,
+    /// Ours, if it was asked for here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund: Option<RefundId>,
+    /// How much.
+    pub amount: Money,
+}
+
+/// A refund was reported for a payment that is not known as settled: it counts once the payment is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefundUnmatched {
+    /// Of which payment.
+    pub payment: PaymentId,
+    /// The processor's id.
+    pub processor_refund: ProcessorRefundId,
+    /// Ours, if it was asked for here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund: Option<RefundId>,
+    /// How much.
+    pub amount: Money,
+}
+
+/// The processor would not give it back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RefundFailed {
+    /// Which donation.
+    pub donation: DonationId,
+    /// Which refund.
+    pub refund: RefundId,
+    /// In words for the finance team.
+    pub reason: String,
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[allow(missing_docs)]
+pub enum Refusal {
+    #[error("there is no such rally")]
+    UnknownRally,
+    #[error("there is no such donation")]
+    Unknown,
+    #[error("the smallest donation is {}", .0.to_short())]
+    TooSmall(Money),
+    #[error("the largest donation by card is {}", .0.to_exact())]
+    TooLarge(Money),
+    #[error("this rally takes donations in another currency")]
+    WrongCurrency,
+    #[error("please confirm every statement")]
+    AttestationsMissing,
+    #[error("that link's reference code is too long")]
+    RefcodeLength,
+    #[error("this donation was pledged already")]
+    AlreadyPledged,
+    #[error("this donation is paid already")]
+    AlreadySettled,
+    #[error("an attempt to pay is still under way: wait for its outcome")]
+    InFlight,
+    #[error("too many attempts to pay: start a new donation")]
+    TooManyAttempts,
+    #[error("the card form sent nothing to pay with")]
+    MethodMissing,
+    #[error("there is nothing left to refund of this donation: at most {}", .0.to_exact())]
+    RefundTooLarge(Money),
+    #[error("a refund is more than nothing")]
+    RefundNotPositive,
+    #[error("there is no such refund under way")]
+    UnknownRefund,
+    #[error("the processor reported a sum that can't be counted")]
+    AmountOutOfRange,
+}
+
+pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
+    let known = |id: DonationId| state.donations.get(id).ok_or(Refusal::Unknown);
+    let events = match command {
+        Command::Pledge(pledge) => vec![decide_pledge(state, pledge)?],
+        Command::RequestPayment { donation, method } => vec![request_payment(known(donation)?, donation, method)?],
+        Command::RecordAction { donation, payment } => match known(donation)?.payments.get(&payment) {
+            Some(_) => vec![],
+            None => vec![Event::ActionRequired(PaymentNamed { donation, payment })],
+        },
+        Command::RecordProcessing { donation, payment } => {
+            let current = known(donation)?;
+            let waiting = current.in_flight.as_ref().is_some_and(|attempt| attempt.waits_for_donor);
+            match current.payments.get(&payment) {
+                None => vec![Event::Processing(PaymentNamed { donation, payment })],
+                Some(Payment::Processing) if waiting => vec![Event::Processing(PaymentNamed { donation, payment })],
+                Some(_) => vec![],
+            }
+        }
+        Command::RecordSettled { donation, payment, amount, fee, card } => {
+            settle(state, known(donation)?, donation, payment, amount, fee, card)?
+        }
+        Command::RecordDeclined { donation, payment, code, reason } => {
+            let current = known(donation)?;
+            let news = match &payment {
+                Some(payment) => matches!(current.payments.get(payment), None | Some(Payment::Processing)),
+                None => current.in_flight.is_some(),
+            };
+            if news { vec![Event::Declined(Declined { donation, payment, code, reason })] } else { vec![] }
+        }
+        Command::RequestRefund { donation, refund, amount } => {
+            vec![request_refund(known(donation)?, donation, refund, amount)?]
+        }
+        Command::RecordRefunded { payment, processor_refund, refund, amount } => {
+            let reported = RefundUnmatched { payment, processor_refund, refund, amount };
+            refunded(state, reported)?.into_iter().collect()
+        }
+        Command::RecordRefundFailed { donation, refund, reason } => {
+            if !known(donation)?.refund_requests.contains_key(&refund) {
+                return Err(Refusal::UnknownRefund);
+            }
+            vec![Event::RefundFailed(RefundFailed { donation, refund, reason })]
+        }
+    };
+    Ok(events.into_iter().map(super::Event::Donation).collect())
+}
+
+fn decide_pledge(state: &State, pledge: Pledged) -> Result<Event, Refusal> {
+    let rally = state.rallies.get(pledge.rally).ok_or(Refusal::UnknownRally)?;
+    let currency = rally.details.currency;
+    if pledge.amount.currency != currency {
+        return Err(Refusal::WrongCurrency);
+    }
+    if pledge.amount.minor < currency.minor_per_major() {
+        return Err(Refusal::TooSmall(Money::new(currency.minor_per_major(), currency)));
+    }
+    if pledge.amount.minor > AMOUNT_MINOR_MAX {
+        return Err(Refusal::TooLarge(Money::new(AMOUNT_MINOR_MAX, currency)));
+    }
+    if !ATTESTATIONS.iter().all(|(id, _)| pledge.attestations.iter().any(|given| given == id)) {
+        return Err(Refusal::AttestationsMissing);
+    }
+    if pledge.refcode.as_ref().is_some_and(|code| code.chars().nth(REFCODE_CHARS_MAX).is_some()) {
+        return Err(Refusal::RefcodeLength);
+    }
+    if state.donations.get(pledge.donation).is_some() {
+        return Err(Refusal::AlreadyPledged);
+    }
+    Ok(Event::Pledged(pledge))
+}
+
+fn request_payment(current: &Donation, donation: DonationId, method: String) -> Result<Event, Refusal> {
+    if current.settled().next().is_some() {
+        return Err(Refusal::AlreadySettled);
+    }
+    // A donor who closed the bank's window may try again; a charge whose outcome is unknown must not be doubled.
+    if current.in_flight.as_ref().is_some_and(|attempt| !attempt.waits_for_donor) {
+        return Err(Refusal::InFlight);
+    }
+    if current.attempts >= ATTEMPTS_MAX {
+        return Err(Refusal::TooManyAttempts);
+    }
+    if method.is_empty() {
+        return Err(Refusal::MethodMissing);
+    }
+    let attempt = current.attempts.saturating_add(1);
+    Ok(Event::PaymentRequested(PaymentRequested { donation, attempt, method }))
+}
+
+fn settle(
+    state: &State,
+    current: &Donation,
+    donation: DonationId,
+    payment: PaymentId,
+    amount: Money,
+    fee: Option<Money>,
+    card: Option<Card>,
+) -> Result<Vec<Event>, Refusal> {
+    if amount.currency != current.amount.currency {
+        return Err(Refusal::WrongCurrency);
+    }
+    if amount.minor <= 0 {
+        return Err(Refusal::AmountOutOfRange);
+    }
+    let (rally, donor) = (current.rally, current.donor);
+    if let Some(Payment::Settled { fee_known, .. }) = current.payments.get(&payment) {
+        let news = fee.filter(|_| !fee_known);
+        return Ok(news.map(|fee| Event::FeeRecorded(FeeRecorded { donation, rally, payment, fee })).into_iter().collect());
+    }
+    let settled = Settled { donation, rally, donor, payment: payment.clone(), amount, fee, card };
+    let mut events = vec![Event::Settled(settled)];
+    for early in state.donations.early_refunds.get(&payment).into_iter().flat_map(BTreeMap::values) {
+        events.push(Event::Refunded(refund_of(early.clone(), donation, rally, donor)));
+    }
+    Ok(events)
+}
+
+fn refund_of(reported: RefundUnmatched, donation: DonationId, rally: RallyId, donor: PersonId) -> Refunded {
+    let RefundUnmatched { payment, processor_refund, refund, amount } = reported;
+    Refunded { donation, rally, donor, payment, processor_refund, refund, amount }
+}
+
+fn request_refund(
+    current: &Donation,
+    donation: DonationId,
+    refund: RefundId,
+    amount: Money,
+) -> Result<Event, Refusal> {
+    if amount.currency != current.amount.currency {
+        return Err(Refusal::WrongCurrency);
+    }
+    if amount.minor <= 0 {
+        return Err(Refusal::RefundNotPositive);
+    }
+    let left = |payment: &PaymentId, settled: i64, refunded: i64| {
+        settled.saturating_sub(refunded).saturating_sub(current.promised_back(payment))
+    };
+    let most = current.settled().map(|(id, settled, refunded)| (left(id, settled, refunded), id)).max();
+    let (left, payment) = most.ok_or(Refusal::RefundTooLarge(Money::zero(amount.currency)))?;
+    if amount.minor > left {
+        return Err(Refusal::RefundTooLarge(Money::new(left, amount.currency)));
+    }
+    Ok(Event::RefundRequested(RefundRequested { donation, refund, payment: payment.clone(), amount }))
+}
+
+fn refunded(state: &State, reported: RefundUnmatched) -> Result<Option<Event>, Refusal> {
+    if reported.amount.minor <= 0 {
+        return Err(Refusal::AmountOutOfRange);
+    }
+    let donations = &state.donations;
+    let owner = donations.by_payment.get(&reported.payment);
+    let owner = owner.and_then(|id| Some((*id, donations.get(*id)?)));
+    if let Some((id, current)) = owner
+        && let Some(Payment::Settled { refunds, .. }) = current.payments.get(&reported.payment)
+    {
+        if refunds.contains_key(&reported.processor_refund) {
+            return Ok(None);
+        }
+        if refunds.len() >= REFUNDS_MAX {
+            return Err(Refusal::AmountOutOfRange);
+        }
+        return Ok(Some(Event::Refunded(refund_of(reported, id, current.rally, current.donor))));
+    }
+    let early = donations.early_refunds.get(&reported.payment);
+    if early.is_some_and(|refunds| refunds.contains_key(&reported.processor_refund)) {
+        return Ok(None);
+    }
+    Ok(Some(Event::RefundUnmatched(reported)))
+}
+
+pub(super) fn evolve(state: &mut State, event: &Event) {
+    let donations = &mut state.donations;
+    match event {
+        Event::Pledged(pledged) => {
+            let donation = Donation {
+                rally: pledged.rally,
+                donor: pledged.donor,
+                amount: pledged.amount,
+                attempts: 0,
+                in_flight: None,
+                decline: None,
+                payments: BTreeMap::new(),
+                refund_requests: BTreeMap::new(),
+            };
+            donations.by_id.insert(pledged.donation, donation);
+            if let Some(rally) = state.rallies.get_mut(pledged.rally) {
+                rally.has_donations = true;
+            }
+        }
+        Event::PaymentRequested(requested) => {
+            let Some(donation) = donations.by_id.get_mut(&requested.donation) else { return };
+            donation.attempts = requested.attempt;
+            donation.decline = None;
+            donation.in_flight = Some(Attempt {
+                number: requested.attempt,
+                method: requested.method.clone(),
+                payment: None,
+                waits_for_donor: false,
+            });
+        }
+        Event::ActionRequired(named) => donations.evolve_under_way(named, true),
+        Event::Processing(named) => donations.evolve_under_way(named, false),
+        Event::Settled(settled) => {
+            donations.by_payment.insert(settled.payment.clone(), settled.donation);
+            donations.early_refunds.remove(&settled.payment);
+            let Some(donation) = donations.by_id.get_mut(&settled.donation) else { return };
+            donation.in_flight = None;
+            donation.decline = None;
+            let payment = Payment::Settled {
+                amount_minor: settled.amount.minor,
+                fee_known: settled.fee.is_some(),
+                refunds: BTreeMap::new(),
+            };
+            donation.payments.insert(settled.payment.clone(), payment);
+        }
+        Event::FeeRecorded(recorded) => {
+            let donation = donations.by_id.get_mut(&recorded.donation);
+            let payment = donation.and_then(|donation| donation.payments.get_mut(&recorded.payment));
+            if let Some(Payment::Settled { fee_known, .. }) = payment {
+                *fee_known = true;
+            }
+        }
+        Event::Declined(declined) => donations.evolve_declined(declined),
+        Event::RefundRequested(requested) => {
+            let Some(donation) = donations.by_id.get_mut(&requested.donation) else { return };
+            let request = RefundRequest { payment: requested.payment.clone(), amount: requested.amount };
+            donation.refund_requests.insert(requested.refund, request);
+        }
+        Event::Refunded(refunded) => {
+            let Some(donation) = donations.by_id.get_mut(&refunded.donation) else { return };
+            if let Some(Payment::Settled { refunds, .. }) = donation.payments.get_mut(&refunded.payment) {
+                refunds.insert(refunded.processor_refund.clone(), refunded.amount.minor);
+            }
+            if let Some(refund) = refunded.refund {
+                donation.refund_requests.remove(&refund);
+            }
+        }
+        Event::RefundUnmatched(early) => {
+            let refunds = donations.early_refunds.entry(early.payment.clone()).or_default();
+            refunds.insert(early.processor_refund.clone(), early.clone());
+        }
+        Event::RefundFailed(failed) => {
+            if let Some(donation) = donations.by_id.get_mut(&failed.donation) {
+                donation.refund_requests.remove(&failed.refund);
+            }
+        }
+    }
+}
+
+impl Donations {
+    fn evolve_under_way(&mut self, named: &PaymentNamed, waits_for_donor: bool) {
+        self.by_payment.insert(named.payment.clone(), named.donation);
+        let Some(donation) = self.by_id.get_mut(&named.donation) else { return };
+        donation.payments.insert(named.payment.clone(), Payment::Processing);
+        if let Some(attempt) = &mut donation.in_flight
+            && attempt.payment.as_ref().is_none_or(|payment| payment == &named.payment)
+        {
+            attempt.payment = Some(named.payment.clone());
+            attempt.waits_for_donor = waits_for_donor;
+        }
+    }
+
+    fn evolve_declined(&mut self, declined: &Declined) {
+        let Some(donation) = self.by_id.get_mut(&declined.donation) else { return };
+        if let Some(payment) = &declined.payment {
+            self.by_payment.insert(payment.clone(), declined.donation);
+            donation.payments.insert(payment.clone(), Payment::Declined);
+        }
+        let ends_attempt = donation.in_flight.as_ref().is_some_and(|attempt| {
+            attempt.payment.is_none() || declined.payment.is_none() || attempt.payment == declined.payment
+        });
+        if ends_attempt {
+            donation.in_flight = None;
+            donation.decline = Some(Decline { code: declined.code.clone(), reason: declined.reason.clone() });
+        }
+    }
+}

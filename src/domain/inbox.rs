@@ -1,0 +1,104 @@
+//! The processor's notices (webhooks): stored before they are interpreted, each interpreted once.
+
+use super::State;
+use super::id::{NoticeId, PersonId};
+use super::sealed::Sealed;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashSet};
+use thiserror::Error;
+
+/// What may be asked.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Command {
+    /// Keep a verified notice.
+    Receive { notice: NoticeId, what: String, sealed_for: PersonId, body: Sealed },
+    /// Say that its meaning has been taken into the ledger.
+    MarkInterpreted { notice: NoticeId, outcome: String },
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Event {
+    Received(Received),
+    Interpreted(Interpreted),
+}
+
+/// A verified notice, as it came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Received {
+    /// The processor's id of it.
+    pub notice: NoticeId,
+    /// The processor's word for its kind.
+    pub what: String,
+    /// Whose key seals the body: a name of its own, since the donor is known only after interpretation.
+    pub sealed_for: PersonId,
+    /// The raw bytes, sealed: processors repeat names and addresses in them.
+    pub body: Sealed,
+}
+
+/// A notice's meaning is in the ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interpreted {
+    /// Which.
+    pub notice: NoticeId,
+    /// In words for an operator.
+    pub outcome: String,
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum Refusal {
+    /// It was never received.
+    #[error("there is no such notice")]
+    Unknown,
+}
+
+/// Every notice by id, and those whose meaning is still to be taken.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inbox {
+    seen: HashSet<NoticeId>,
+    waiting: BTreeMap<NoticeId, Received>,
+}
+
+impl Inbox {
+    /// Notices received and not interpreted.
+    pub fn waiting(&self) -> impl Iterator<Item = &Received> {
+        self.waiting.values()
+    }
+}
+
+pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
+    let inbox = &state.inbox;
+    let event = match command {
+        Command::Receive { notice, what, sealed_for, body } => {
+            if inbox.seen.contains(&notice) {
+                return Ok(vec![]);
+            }
+            Event::Received(Received { notice, what, sealed_for, body })
+        }
+        Command::MarkInterpreted { notice, outcome } => {
+            if !inbox.seen.contains(&notice) {
+                return Err(Refusal::Unknown);
+            }
+            if !inbox.waiting.contains_key(&notice) {
+                return Ok(vec![]);
+            }
+            Event::Interpreted(Interpreted { notice, outcome })
+        }
+    };
+    Ok(vec![super::Event::Inbox(event)])
+}
+
+pub(super) fn evolve(state: &mut State, event: &Event) {
+    match event {
+        Event::Received(received) => {
+            state.inbox.seen.insert(received.notice.clone());
+            state.inbox.waiting.insert(received.notice.clone(), received.clone());
+        }
+        Event::Interpreted(interpreted) => {
+            state.inbox.waiting.remove(&interpreted.notice);
+        }
+    }
+}

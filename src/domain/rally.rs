@@ -1,0 +1,413 @@
+//! Rallies: what is announced, who speaks, and when doors open and close.
+
+use super::State;
+use super::id::{RallyId, SourceId};
+use super::money::Currency;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use thiserror::Error;
+
+/// Speakers of one rally: the longest calls of 2024 had about forty; the studio shows them all.
+pub const SPEAKERS_MAX: usize = 100;
+/// Rallies in one ledger: a decade of one every day; bounds memory.
+pub const RALLIES_MAX: usize = 4_000;
+/// Characters of a title: it is set in the largest type and in mail subjects.
+pub const TITLE_CHARS_MAX: usize = 120;
+/// Characters of a description: a page of text.
+pub const DESCRIPTION_CHARS_MAX: usize = 5_000;
+/// Characters of the "paid for by" line.
+pub const PAID_FOR_BY_CHARS_MAX: usize = 300;
+/// Characters of a speaker's name or role: the lower third has one line for each.
+pub const SPEAKER_CHARS_MAX: usize = 80;
+/// Characters of a slug: it is read out and typed.
+pub const SLUG_CHARS_MAX: usize = 60;
+/// Suggested amounts: seven and "other" fill two rows on a phone.
+pub const SUGGESTED_MAX: usize = 7;
+/// The largest goal or suggested amount, in major units: far above any rally, far below overflow.
+pub const AMOUNT_MAJOR_MAX: i64 = 1_000_000_000;
+
+/// What a host announces.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Details {
+    /// The address: lower-case letters, digits and hyphens.
+    pub slug: String,
+    /// The headline.
+    pub title: String,
+    /// When it begins.
+    pub starts_at: DateTime<Utc>,
+    /// The campaign's time zone (IANA name): days and times are shown and totalled in it.
+    pub timezone: String,
+    /// Plain text, blank lines between paragraphs.
+    pub description: String,
+    /// What is hoped for, in minor units.
+    pub goal_minor: Option<i64>,
+    /// The only currency donations are taken in.
+    pub currency: Currency,
+    /// Amounts offered, in minor units, smallest first.
+    pub suggested_minor: Vec<i64>,
+    /// The legal line.
+    pub paid_for_by: String,
+    /// The campaign's colour, `#rrggbb`.
+    pub accent: String,
+}
+
+/// A speaker as announced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Speaker {
+    /// Their feed.
+    pub source: SourceId,
+    /// As shown in the lower third.
+    pub name: String,
+    /// The line beneath the name.
+    pub role: String,
+    /// Which stream key is valid: replaced keys have lower numbers.
+    pub key_generation: u32,
+}
+
+/// Where a rally stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Announced; people can save their place and give.
+    Before,
+    /// Doors are open.
+    Live {
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+    /// Over; giving stays open.
+    Ended {
+        /// When doors closed.
+        at: DateTime<Utc>,
+    },
+}
+
+/// One rally.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rally {
+    /// What was announced last.
+    pub details: Details,
+    /// In the order they were added.
+    pub speakers: Vec<Speaker>,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Who is on program.
+    pub program: Option<SourceId>,
+    /// Whether a donation was pledged: then the currency is fixed.
+    pub has_donations: bool,
+}
+
+/// Every rally, by id and by address.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rallies {
+    by_id: HashMap<RallyId, Rally>,
+    by_slug: HashMap<String, RallyId>,
+    by_source: HashMap<SourceId, RallyId>,
+}
+
+impl Rallies {
+    /// The rally with this id.
+    pub fn get(&self, id: RallyId) -> Option<&Rally> {
+        self.by_id.get(&id)
+    }
+
+    /// The rally at this address.
+    pub fn find(&self, slug: &str) -> Option<(RallyId, &Rally)> {
+        let id = *self.by_slug.get(slug)?;
+        Some((id, self.by_id.get(&id)?))
+    }
+
+    /// The rally this feed belongs to, with the speaker.
+    pub fn of_source(&self, source: SourceId) -> Option<(RallyId, &Rally, &Speaker)> {
+        let id = *self.by_source.get(&source)?;
+        let rally = self.by_id.get(&id)?;
+        Some((id, rally, rally.speakers.iter().find(|speaker| speaker.source == source)?))
+    }
+
+    /// Every rally, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (RallyId, &Rally)> {
+        self.by_id.iter().map(|(id, rally)| (*id, rally))
+    }
+
+    pub(super) fn get_mut(&mut self, id: RallyId) -> Option<&mut Rally> {
+        self.by_id.get_mut(&id)
+    }
+}
+
+/// What may be asked.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Command {
+    /// Announce a rally.
+    Create { rally: RallyId, details: Details },
+    /// Announce it anew.
+    Revise { rally: RallyId, details: Details },
+    /// Add a speaker at the end of the run.
+    AddSpeaker { rally: RallyId, source: SourceId, name: String, role: String },
+    /// Take a speaker out of the run.
+    RemoveSpeaker { source: SourceId },
+    /// Make the speaker's stream key invalid and give another.
+    ReplaceStreamKey { source: SourceId },
+    /// Let the room in.
+    OpenDoors { rally: RallyId },
+    /// Close the room.
+    End { rally: RallyId },
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Event {
+    Created(Announced),
+    Revised(Announced),
+    SpeakerAdded(SpeakerAdded),
+    SpeakerRemoved(SpeakerNamed),
+    StreamKeyReplaced(SpeakerNamed),
+    DoorsOpened(RallyNamed),
+    Ended(RallyNamed),
+}
+
+/// A rally and what is announced of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Announced {
+    /// Which rally.
+    pub rally: RallyId,
+    /// All of it, also what did not change.
+    #[serde(flatten)]
+    pub details: Details,
+}
+
+/// A speaker joined the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpeakerAdded {
+    /// Which rally.
+    pub rally: RallyId,
+    /// Their feed.
+    pub source: SourceId,
+    /// As shown.
+    pub name: String,
+    /// As shown.
+    pub role: String,
+}
+
+/// Something about one speaker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpeakerNamed {
+    /// Which rally.
+    pub rally: RallyId,
+    /// Their feed.
+    pub source: SourceId,
+}
+
+/// Something about one rally.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RallyNamed {
+    /// Which rally.
+    pub rally: RallyId,
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[allow(missing_docs)]
+pub enum Refusal {
+    #[error("there is no such rally")]
+    Unknown,
+    #[error("there is no such speaker")]
+    UnknownSpeaker,
+    #[error("another rally has the address /r/{0}: choose another")]
+    SlugTaken(String),
+    #[error("an address has 1 to {SLUG_CHARS_MAX} lower-case letters, digits and hyphens, like women-for-rivera")]
+    SlugMalformed,
+    #[error("give the rally a title of at most {TITLE_CHARS_MAX} characters")]
+    TitleLength,
+    #[error("the description can have at most {DESCRIPTION_CHARS_MAX} characters")]
+    DescriptionLength,
+    #[error("\"paid for by\" is required by law, with at most {PAID_FOR_BY_CHARS_MAX} characters")]
+    PaidForByLength,
+    #[error("choose a time zone from the list")]
+    TimezoneUnknown,
+    #[error("the accent colour is written like #d6301f")]
+    AccentMalformed,
+    #[error("a goal is more than nothing and at most a billion")]
+    GoalOutOfRange,
+    #[error("give 1 to {SUGGESTED_MAX} suggested amounts, each at least 1 and no two alike")]
+    SuggestedOutOfRange,
+    #[error("the currency can't change once somebody has given")]
+    CurrencyFixed,
+    #[error("a speaker needs a name; name and role have at most {SPEAKER_CHARS_MAX} characters each")]
+    SpeakerLength,
+    #[error("a rally has at most {SPEAKERS_MAX} speakers")]
+    TooManySpeakers,
+    #[error("there are {RALLIES_MAX} rallies already")]
+    TooManyRallies,
+    #[error("this speaker is on program: take them off first")]
+    SpeakerOnProgram,
+    #[error("doors are open already")]
+    AlreadyOpen,
+    #[error("doors are not open yet")]
+    NotOpen,
+    #[error("this rally has ended")]
+    Ended,
+}
+
+pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
+    let rallies = &state.rallies;
+    let known = |rally: RallyId| rallies.get(rally).ok_or(Refusal::Unknown);
+    let speaker = |source: SourceId| rallies.of_source(source).ok_or(Refusal::UnknownSpeaker);
+    let event = match command {
+        Command::Create { rally, details } => {
+            if rallies.by_id.len() >= RALLIES_MAX {
+                return Err(Refusal::TooManyRallies);
+            }
+            check(&details)?;
+            slug_free(rallies, &details.slug, rally)?;
+            Event::Created(Announced { rally, details })
+        }
+        Command::Revise { rally, details } => {
+            let current = known(rally)?;
+            check(&details)?;
+            slug_free(rallies, &details.slug, rally)?;
+            if current.has_donations && current.details.currency != details.currency {
+                return Err(Refusal::CurrencyFixed);
+            }
+            if current.details == details {
+                return Ok(vec![]);
+            }
+            Event::Revised(Announced { rally, details })
+        }
+        Command::AddSpeaker { rally, source, name, role } => {
+            let current = known(rally)?;
+            if matches!(current.phase, Phase::Ended { .. }) {
+                return Err(Refusal::Ended);
+            }
+            if current.speakers.len() >= SPEAKERS_MAX {
+                return Err(Refusal::TooManySpeakers);
+            }
+            if name.trim().is_empty() || too_long(&name, SPEAKER_CHARS_MAX) || too_long(&role, SPEAKER_CHARS_MAX) {
+                return Err(Refusal::SpeakerLength);
+            }
+            Event::SpeakerAdded(SpeakerAdded { rally, source, name, role })
+        }
+        Command::RemoveSpeaker { source } => {
+            let (rally, current, _) = speaker(source)?;
+            if current.program == Some(source) {
+                return Err(Refusal::SpeakerOnProgram);
+            }
+            Event::SpeakerRemoved(SpeakerNamed { rally, source })
+        }
+        Command::ReplaceStreamKey { source } => {
+            let (rally, ..) = speaker(source)?;
+            Event::StreamKeyReplaced(SpeakerNamed { rally, source })
+        }
+        Command::OpenDoors { rally } => match known(rally)?.phase {
+            Phase::Before => Event::DoorsOpened(RallyNamed { rally }),
+            Phase::Live { .. } => return Err(Refusal::AlreadyOpen),
+            Phase::Ended { .. } => return Err(Refusal::Ended),
+        },
+        Command::End { rally } => match known(rally)?.phase {
+            Phase::Before => return Err(Refusal::NotOpen),
+            Phase::Live { .. } => Event::Ended(RallyNamed { rally }),
+            Phase::Ended { .. } => return Err(Refusal::Ended),
+        },
+    };
+    Ok(vec![super::Event::Rally(event)])
+}
+
+fn too_long(text: &str, chars_max: usize) -> bool {
+    text.chars().nth(chars_max).is_some()
+}
+
+fn slug_free(rallies: &Rallies, slug: &str, rally: RallyId) -> Result<(), Refusal> {
+    match rallies.by_slug.get(slug) {
+        Some(holder) if *holder != rally => Err(Refusal::SlugTaken(slug.into())),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn check(details: &Details) -> Result<(), Refusal> {
+    let slug = details.slug.as_bytes();
+    let slug_fine = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
+    if slug.is_empty() || slug.len() > SLUG_CHARS_MAX || !slug.iter().all(slug_fine) {
+        return Err(Refusal::SlugMalformed);
+    }
+    if details.title.trim().is_empty() || too_long(&details.title, TITLE_CHARS_MAX) {
+        return Err(Refusal::TitleLength);
+    }
+    if too_long(&details.description, DESCRIPTION_CHARS_MAX) {
+        return Err(Refusal::DescriptionLength);
+    }
+    if details.paid_for_by.trim().is_empty() || too_long(&details.paid_for_by, PAID_FOR_BY_CHARS_MAX) {
+        return Err(Refusal::PaidForByLength);
+    }
+    if details.timezone.parse::<chrono_tz::Tz>().is_err() {
+        return Err(Refusal::TimezoneUnknown);
+    }
+    let accent = details.accent.strip_prefix('#').unwrap_or_default();
+    if accent.len() != 6 || !accent.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Refusal::AccentMalformed);
+    }
+    let in_range = |minor: i64| {
+        let major = details.currency.minor_per_major();
+        (major..=AMOUNT_MAJOR_MAX.saturating_mul(major)).contains(&minor)
+    };
+    if details.goal_minor.is_some_and(|goal| !in_range(goal)) {
+        return Err(Refusal::GoalOutOfRange);
+    }
+    let suggested = &details.suggested_minor;
+    let ascending = suggested.is_sorted_by(|before, after| before < after);
+    if suggested.is_empty() || suggested.len() > SUGGESTED_MAX || !ascending || !suggested.iter().copied().all(in_range) {
+        return Err(Refusal::SuggestedOutOfRange);
+    }
+    Ok(())
+}
+
+pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
+    let rallies = &mut state.rallies;
+    match event {
+        Event::Created(Announced { rally, details }) => {
+            rallies.by_slug.insert(details.slug.clone(), *rally);
+            let created = Rally {
+                details: details.clone(),
+                speakers: vec![],
+                phase: Phase::Before,
+                program: None,
+                has_donations: false,
+            };
+            rallies.by_id.insert(*rally, created);
+        }
+        Event::Revised(Announced { rally, details }) => {
+            let Some(current) = rallies.by_id.get_mut(rally) else { return };
+            // The old address goes on leading here: links are in mails already.
+            rallies.by_slug.insert(details.slug.clone(), *rally);
+            current.details = details.clone();
+        }
+        Event::SpeakerAdded(SpeakerAdded { rally, source, name, role }) => {
+            let Some(current) = rallies.by_id.get_mut(rally) else { return };
+            rallies.by_source.insert(*source, *rally);
+            let speaker = Speaker { source: *source, name: name.clone(), role: role.clone(), key_generation: 0 };
+            current.speakers.push(speaker);
+        }
+        Event::SpeakerRemoved(SpeakerNamed { rally, source }) => {
+            let Some(current) = rallies.by_id.get_mut(rally) else { return };
+            current.speakers.retain(|speaker| speaker.source != *source);
+            rallies.by_source.remove(source);
+        }
+        Event::StreamKeyReplaced(SpeakerNamed { rally, source }) => {
+            let Some(current) = rallies.by_id.get_mut(rally) else { return };
+            if let Some(speaker) = current.speakers.iter_mut().find(|speaker| speaker.source == *source) {
+                speaker.key_generation = speaker.key_generation.saturating_add(1);
+            }
+        }
+        Event::DoorsOpened(RallyNamed { rally }) => {
+            if let Some(current) = rallies.by_id.get_mut(rally) {
+                current.phase = Phase::Live { since: at };
+            }
+        }
+        Event::Ended(RallyNamed { rally }) => {
+            if let Some(current) = rallies.by_id.get_mut(rally) {
+                current.phase = Phase::Ended { at };
+                current.program = None;
+            }
+        }
+    }
+}
