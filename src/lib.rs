@@ -1,3 +1,5 @@
 //! Groundswell: a self-hosted server for virtual rallies that raise money.
 
 pub mod domain;
+pub mod log;
+pub mod vault;

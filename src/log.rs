@@ -1,0 +1,148 @@
+//! The event log: opaque lines in, sequence numbers and a hash chain out, durable before anybody hears of it.
+//!
+//! Lines are the JSON that the domain's codec makes; this room never looks inside them. Sequence numbers start at 1 and have
+//! no gaps. Many lines are packed into one frame (see `log/FRAME.md`), each frame carries its predecessor's BLAKE3 hash, and
+//! `append` returns only when the frame's bytes have been synced. Readers see nothing that is not synced.
+
+pub mod frame;
+pub mod group;
+mod real_sync;
+pub mod sled;
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// The longest line that can be appended, in bytes. A line must fit a frame of its own even when zstd cannot shrink it
+/// (see [`frame::MAX_STORED_BYTES`]); the largest honest event, a raw webhook, is below 20 KiB.
+pub const MAX_LINE_BYTES: usize = 48 * 1024;
+
+/// Where the log ends: the newest synced event and the hash of the frame it stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Sequence number of the newest event; 0 for an empty log.
+    pub seq: u64,
+    /// BLAKE3 hash of the newest frame, which covers every frame before it; all zero for an empty log.
+    pub hash: [u8; 32],
+}
+
+impl Head {
+    /// The head of a log that holds nothing.
+    pub const EMPTY: Self = Self { seq: 0, hash: [0; 32] };
+}
+
+impl fmt::Display for Head {
+    /// The hash as 64 hex digits, the form in which a head is published.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.hash.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The one place where events become durable.
+pub trait Log: Send {
+    /// Appends lines in order as one packed frame (several when they exceed a frame), and syncs once. When it returns `Ok`
+    /// every line is on disk; the first of them got the old head's `seq + 1`.
+    ///
+    /// # Errors
+    /// [`Fault::LineTooLong`] and [`Fault::LineBreak`] refuse the call and change nothing. After any other fault it is
+    /// unknown what reached the disk: the process must stop, and every later append answers [`Fault::Stopped`].
+    fn append(&mut self, lines: &[Vec<u8>]) -> Result<Head, Fault>;
+
+    /// The newest synced event and its frame's hash.
+    fn head(&self) -> Head;
+}
+
+/// Why the log could not be opened, written or believed.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// Another process has the folder open.
+    #[error("{} is held by another process ({holder}): stop it, or start this one with another --data folder", dir.display())]
+    Held {
+        /// The log's folder.
+        dir: PathBuf,
+        /// What is known of the holder, for example `process 4711`.
+        holder: String,
+    },
+    /// The program was linked without the override that makes sled sync.
+    #[error(
+        "this program was built without a real sync (sync_file_range answers {answer}): what it calls saved would not survive a power cut; rebuild it from unmodified sources"
+    )]
+    NoRealSync {
+        /// What the probe answered instead of ENOSYS.
+        answer: String,
+    },
+    /// sled stored a value outside its log, where it never syncs it.
+    #[error(
+        "{} exists, and sled never syncs such files: restore this log from a backup and report the bug", path.display()
+    )]
+    Blob {
+        /// The blob's path.
+        path: PathBuf,
+    },
+    /// A line is longer than a frame can hold.
+    #[error("event {index} of the batch has {bytes} bytes, more than the {MAX_LINE_BYTES} a line may have: refuse its input earlier")]
+    LineTooLong {
+        /// The line's place in the batch, from 0.
+        index: usize,
+        /// The line's length.
+        bytes: usize,
+    },
+    /// A line contains a line feed, which would make two lines of it.
+    #[error("event {index} of the batch contains a line feed: encode it as one line of JSON")]
+    LineBreak {
+        /// The line's place in the batch, from 0.
+        index: usize,
+    },
+    /// A stored frame is not what was written.
+    #[error(
+        "the frame that begins with event {first_seq} is damaged: {damage}. Keep a copy of the folder, then `groundswell restore` from a backup"
+    )]
+    Damaged {
+        /// The key under which the frame is stored: its first event's sequence number.
+        first_seq: u64,
+        /// What is wrong with it.
+        damage: frame::Damage,
+    },
+    /// A frame does not continue the one before it.
+    #[error(
+        "the frame that begins with event {first_seq} does not follow the frame before it ({cause}): frames were removed, swapped or replaced. Keep a copy of the folder, then `groundswell restore` from a backup"
+    )]
+    Broken {
+        /// The first sequence number the frame claims.
+        first_seq: u64,
+        /// How it fails to follow.
+        cause: frame::Break,
+    },
+    /// The log ends before an event that was acknowledged.
+    #[error(
+        "the log ends at event {found}, but event {acknowledged} was acknowledged: its tail is missing or replaced. Keep a copy of the folder, then `groundswell restore` from a backup"
+    )]
+    Truncated {
+        /// The last event that can be found.
+        found: u64,
+        /// The last event known to have been acknowledged.
+        acknowledged: u64,
+    },
+    /// The store under the log failed.
+    #[error("{doing} failed in the store under {}: {source}. Check the disk (space, permissions, kernel log), then start again", dir.display())]
+    Store {
+        /// What was being done.
+        doing: &'static str,
+        /// The log's folder.
+        dir: PathBuf,
+        /// sled's own error.
+        source: ::sled::Error,
+    },
+    /// A file or folder operation failed.
+    #[error("{doing} {} failed: {source}. Check the disk (space, permissions, kernel log), then start again", path.display())]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// An earlier append failed, so nothing more may be written by this process.
+    #[error("an earlier write failed and this process may not write again: restart it, so that the log is checked from disk")]
+    Stopped,
+}
