@@ -1,5 +1,130 @@
-//! The pure core: what may happen (`Command`), what did happen (`Event`), and the rules between the two.
+//! The pure core: what may be asked (`Command`), what happened (`Event`), and the rules between the two.
+//!
+//! No I/O, no clock, no randomness: time and ids come in as arguments, so that a replay gives the same bytes.
 
+pub mod attendance;
+pub mod broadcast;
+pub mod codec;
+pub mod donation;
 pub mod id;
+pub mod inbox;
+pub mod ledger;
 pub mod money;
+pub mod profile;
+pub mod rally;
 pub mod sealed;
+pub mod staff;
+
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+/// What may be asked of the domain.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Command {
+    Ledger(ledger::Command),
+    Staff(staff::Command),
+    Rally(rally::Command),
+    Broadcast(broadcast::Command),
+    Attendance(attendance::Command),
+    Donation(donation::Command),
+    Inbox(inbox::Command),
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Event {
+    Ledger(ledger::Event),
+    Staff(staff::Event),
+    Rally(rally::Event),
+    Broadcast(broadcast::Event),
+    Attendance(attendance::Event),
+    Donation(donation::Event),
+    Inbox(inbox::Event),
+}
+
+/// The rules said no; the message says what to do instead and is fit for the person who asked.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[allow(missing_docs)]
+pub enum Refusal {
+    #[error(transparent)]
+    Ledger(#[from] ledger::Refusal),
+    #[error(transparent)]
+    Staff(#[from] staff::Refusal),
+    #[error(transparent)]
+    Rally(#[from] rally::Refusal),
+    #[error(transparent)]
+    Broadcast(#[from] broadcast::Refusal),
+    #[error(transparent)]
+    Attendance(#[from] attendance::Refusal),
+    #[error(transparent)]
+    Donation(#[from] donation::Refusal),
+    #[error(transparent)]
+    Inbox(#[from] inbox::Refusal),
+}
+
+/// An event at its place in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// Its number: 1 for the first, no gaps.
+    pub seq: u64,
+    /// When it was decided, in microseconds UTC.
+    pub at: DateTime<Utc>,
+    /// The key of the command it came from: a repeated command finds it by this.
+    pub key: String,
+    /// Who asked: `staff:ID`, `donor:ID`, `processor`, `server`, ...
+    pub by: String,
+    /// What happened.
+    pub event: Event,
+}
+
+/// All that decisions rest on: a fold over every event.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// The ledger's kind of money, once opened.
+    pub mode: Option<ledger::Mode>,
+    /// Staff accounts.
+    pub staff: staff::Staff,
+    /// Rallies with their speakers.
+    pub rallies: rally::Rallies,
+    /// Feeds.
+    pub broadcast: broadcast::Broadcast,
+    /// People.
+    pub attendance: attendance::Attendance,
+    /// Money.
+    pub donations: donation::Donations,
+    /// The processor's notices.
+    pub inbox: inbox::Inbox,
+}
+
+/// Applies the rules: the events that follow from a command at an instant; none where it changes nothing.
+///
+/// # Errors
+/// [`Refusal`]: nothing happens.
+pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
+    Ok(match command {
+        Command::Ledger(command) => ledger::decide(state, command)?,
+        Command::Staff(command) => staff::decide(state, command)?,
+        Command::Rally(command) => rally::decide(state, command)?,
+        Command::Broadcast(command) => broadcast::decide(state, command)?,
+        Command::Attendance(command) => attendance::decide(state, command)?,
+        Command::Donation(command) => donation::decide(state, command)?,
+        Command::Inbox(command) => inbox::decide(state, command)?,
+    })
+}
+
+impl State {
+    /// Takes one event in, decided at `at`.
+    pub fn evolve(&mut self, event: &Event, at: DateTime<Utc>) {
+        match event {
+            Event::Ledger(event) => ledger::evolve(self, event),
+            Event::Staff(event) => staff::evolve(self, event, at),
+            Event::Rally(event) => rally::evolve(self, event, at),
+            Event::Broadcast(event) => broadcast::evolve(self, event),
+            Event::Attendance(event) => attendance::evolve(self, event),
+            Event::Donation(event) => donation::evolve(self, event),
+            Event::Inbox(event) => inbox::evolve(self, event),
+        }
+    }
+}

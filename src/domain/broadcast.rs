@@ -110,7 +110,8 @@ pub enum Refusal {
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
-    let rally_of = |source: SourceId| state.rallies.of_source(source).map(|(rally, ..)| rally).ok_or(Refusal::UnknownSpeaker);
+    let rally_of =
+        |source: SourceId| state.rallies.of_source(source).map(|(rally, ..)| rally).ok_or(Refusal::UnknownSpeaker);
     let event = match command {
         Command::ConnectSource { source, protocol, video, audio } => {
             let (video, audio) = (clip(&video), clip(&audio));
@@ -152,8 +153,7 @@ fn clip(text: &str) -> String {
 pub(super) fn evolve(state: &mut State, event: &Event) {
     match event {
         Event::SourceConnected(SourceConnected { source, protocol, video, audio, .. }) => {
-            let connection =
-                Connection { protocol: protocol.clone(), video: video.clone(), audio: audio.clone() };
+            let connection = Connection { protocol: protocol.clone(), video: video.clone(), audio: audio.clone() };
             state.broadcast.connected.insert(*source, connection);
         }
         Event::SourceDisconnected(SourceReason { source, .. }) => {

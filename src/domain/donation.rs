@@ -482,7 +482,10 @@ fn settle(
     let (rally, donor) = (current.rally, current.donor);
     if let Some(Payment::Settled { fee_known, .. }) = current.payments.get(&payment) {
         let news = fee.filter(|_| !fee_known);
-        return Ok(news.map(|fee| Event::FeeRecorded(FeeRecorded { donation, rally, payment, fee })).into_iter().collect());
+        return Ok(news
+            .map(|fee| Event::FeeRecorded(FeeRecorded { donation, rally, payment, fee }))
+            .into_iter()
+            .collect());
     }
     let settled = Settled { donation, rally, donor, payment: payment.clone(), amount, fee, card };
     let mut events = vec![Event::Settled(settled)];
@@ -497,12 +500,7 @@ fn refund_of(reported: RefundUnmatched, donation: DonationId, rally: RallyId, do
     Refunded { donation, rally, donor, payment, processor_refund, refund, amount }
 }
 
-fn request_refund(
-    current: &Donation,
-    donation: DonationId,
-    refund: RefundId,
-    amount: Money,
-) -> Result<Event, Refusal> {
+fn request_refund(current: &Donation, donation: DonationId, refund: RefundId, amount: Money) -> Result<Event, Refusal> {
     if amount.currency != current.amount.currency {
         return Err(Refusal::WrongCurrency);
     }

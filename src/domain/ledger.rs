@@ -86,6 +86,9 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
 pub(super) fn evolve(state: &mut State, event: &Event) {
     match event {
         Event::Opened(opened) => state.mode = Some(opened.mode),
-        Event::Started(_) => state.broadcast.all_disconnected(),
+        Event::Started(_) => {
+            state.broadcast.all_disconnected();
+            super::attendance::room_cleared(state);
+        }
     }
 }

@@ -355,7 +355,8 @@ fn check(details: &Details) -> Result<(), Refusal> {
     }
     let suggested = &details.suggested_minor;
     let ascending = suggested.is_sorted_by(|before, after| before < after);
-    if suggested.is_empty() || suggested.len() > SUGGESTED_MAX || !ascending || !suggested.iter().copied().all(in_range) {
+    if suggested.is_empty() || suggested.len() > SUGGESTED_MAX || !ascending || !suggested.iter().copied().all(in_range)
+    {
         return Err(Refusal::SuggestedOutOfRange);
     }
     Ok(())
