@@ -1,0 +1,255 @@
+//! Settings, read once: a TOML file, each key overridable by the environment, secrets never in either's error messages.
+//!
+//! `stripe.api_base` in the file is `GROUNDSWELL_STRIPE_API_BASE` in the environment. Secrets come from the environment or
+//! from a file of their own (`stripe.secret_key_file`), so that the settings file can be shown to anybody.
+
+use serde::Deserialize;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// The settings file is a page; more is not a settings file.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Every key that the environment may set: the path in the file.
+const KEYS: &[&str] = &[
+    "data",
+    "listen",
+    "rtmp",
+    "public_url",
+    "site_name",
+    "rtmp_url",
+    "processor",
+    "stripe.publishable_key",
+    "stripe.api_base",
+    "stripe.script_url",
+    "stripe.secret_key_file",
+    "stripe.webhook_secret_file",
+];
+
+/// All settings, with defaults that run on one machine without any.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Where HTTP listens.
+    pub listen: SocketAddr,
+    /// Where RTMP listens.
+    pub rtmp: SocketAddr,
+    /// The address people see, for links; `http://LISTEN` if none.
+    pub public_url: Option<String>,
+    /// The address encoders send to, such as `rtmp://rally.example:1935/live`; made from `public_url` and `rtmp` if none.
+    pub rtmp_url: Option<String>,
+    /// The campaign's name, on the mark of every page.
+    pub site_name: String,
+    /// Who takes the money.
+    pub processor: ProcessorKind,
+    /// Stripe's account, for `processor = "stripe"`.
+    pub stripe: Stripe,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: "groundswell-data".into(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            rtmp: SocketAddr::from(([0, 0, 0, 0], 1935)),
+            public_url: None,
+            rtmp_url: None,
+            site_name: "Groundswell".into(),
+            processor: ProcessorKind::Simulated,
+            stripe: Stripe::default(),
+        }
+    }
+}
+
+/// Who takes the money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProcessorKind {
+    /// Nobody: every page says so.
+    Simulated,
+    /// Stripe, or what stands in for it at `stripe.api_base`.
+    Stripe,
+}
+
+/// Stripe's account.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stripe {
+    /// `pk_...`; public.
+    pub publishable_key: String,
+    /// Another API address, for a stand-in.
+    pub api_base: Option<String>,
+    /// Another script address, for a stand-in.
+    pub script_url: Option<String>,
+    /// A file with the secret key; or `GROUNDSWELL_STRIPE_SECRET_KEY`.
+    pub secret_key_file: Option<PathBuf>,
+    /// A file with the webhook's signing secret; or `GROUNDSWELL_STRIPE_WEBHOOK_SECRET`.
+    pub webhook_secret_file: Option<PathBuf>,
+    /// Read from the file or the environment, never from the settings file.
+    #[serde(skip)]
+    pub secret_key: Secret,
+    /// Read from the file or the environment, never from the settings file.
+    #[serde(skip)]
+    pub webhook_secret: Secret,
+}
+
+/// A text that is never printed.
+#[derive(Clone, Default)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "(none)" } else { "(secret)" })
+    }
+}
+
+/// Why the settings can't be used.
+#[derive(Debug, Error)]
+#[allow(missing_docs)]
+pub enum ConfigError {
+    #[error("the settings file {} can't be read: {source}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("the settings file {} is larger than 64 KiB: is it the right file?", .0.display())]
+    TooLarge(PathBuf),
+    #[error("settings: {0}")]
+    Malformed(String),
+    #[error("the secret in {} can't be read: {source}", path.display())]
+    SecretUnreadable { path: PathBuf, source: std::io::Error },
+    #[error("{0} needs a value: set {1} in the environment, or {2} in the settings file")]
+    Missing(&'static str, &'static str, &'static str),
+}
+
+impl Config {
+    /// Reads the file, if there is one, then the environment through `env`.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: the message names the key and never a secret.
+    pub fn read(file: Option<&Path>, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut table = match file {
+            Some(path) => read_table(path)?,
+            None => toml::Table::new(),
+        };
+        for key in KEYS {
+            if let Some(value) = env(&variable(key)) {
+                set(&mut table, key, value)?;
+            }
+        }
+        let mut config: Self = table.try_into().map_err(|error: toml::de::Error| ConfigError::Malformed(error.message().into()))?;
+        let stripe = &mut config.stripe;
+        stripe.secret_key = secret(&env, "GROUNDSWELL_STRIPE_SECRET_KEY", stripe.secret_key_file.as_deref())?;
+        stripe.webhook_secret =
+            secret(&env, "GROUNDSWELL_STRIPE_WEBHOOK_SECRET", stripe.webhook_secret_file.as_deref())?;
+        if config.processor == ProcessorKind::Stripe {
+            let missing = |text: &str, what, variable, key| {
+                if text.is_empty() { Err(ConfigError::Missing(what, variable, key)) } else { Ok(()) }
+            };
+            missing(&stripe.secret_key.0, "Stripe's secret key", "GROUNDSWELL_STRIPE_SECRET_KEY", "stripe.secret_key_file")?;
+            missing(
+                &stripe.webhook_secret.0,
+                "Stripe's webhook secret",
+                "GROUNDSWELL_STRIPE_WEBHOOK_SECRET",
+                "stripe.webhook_secret_file",
+            )?;
+            missing(
+                &stripe.publishable_key,
+                "Stripe's publishable key",
+                "GROUNDSWELL_STRIPE_PUBLISHABLE_KEY",
+                "stripe.publishable_key",
+            )?;
+        }
+        Ok(config)
+    }
+
+    /// The address people see, without a slash at its end.
+    pub fn public_url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.trim_end_matches('/').into(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+
+    /// The address encoders send to.
+    pub fn rtmp_url(&self) -> String {
+        if let Some(url) = &self.rtmp_url {
+            return url.trim_end_matches('/').into();
+        }
+        let public = self.public_url();
+        let authority = public.split_once("://").map_or(public.as_str(), |(_, rest)| rest);
+        let authority = authority.split('/').next().unwrap_or_default();
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+        format!("rtmp://{host}:{}/live", self.rtmp.port())
+    }
+}
+
+fn variable(key: &str) -> String {
+    format!("GROUNDSWELL_{}", key.replace('.', "_").to_uppercase())
+}
+
+fn read_table(path: &Path) -> Result<toml::Table, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { path: path.into(), source };
+    if std::fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
+        return Err(ConfigError::TooLarge(path.into()));
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    text.parse().map_err(|error: toml::de::Error| ConfigError::Malformed(error.message().into()))
+}
+
+fn set(table: &mut toml::Table, key: &str, value: String) -> Result<(), ConfigError> {
+    let Some((section, rest)) = key.split_once('.') else {
+        table.insert(key.into(), toml::Value::String(value));
+        return Ok(());
+    };
+    let section = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    let section = section.as_table_mut().ok_or_else(|| ConfigError::Malformed(format!("{key}: not a section")))?;
+    section.insert(rest.into(), toml::Value::String(value));
+    Ok(())
+}
+
+fn secret(env: &impl Fn(&str) -> Option<String>, variable: &str, file: Option<&Path>) -> Result<Secret, ConfigError> {
+    if let Some(value) = env(variable) {
+        return Ok(Secret(value.trim().into()));
+    }
+    let Some(path) = file else { return Ok(Secret::default()) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::SecretUnreadable { path: path.into(), source })?;
+    Ok(Secret(text.trim().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(toml: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("groundswell.toml");
+        std::fs::write(&path, toml).unwrap();
+        let find = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Config::read(Some(&path), find)
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_the_file_over_defaults() {
+        let config = read("listen = \"127.0.0.1:9000\"\nsite_name = \"Rivera\"", &[("GROUNDSWELL_LISTEN", "127.0.0.1:9001")]);
+        let config = config.unwrap();
+        assert_eq!(config.listen.port(), 9001);
+        assert_eq!(config.site_name, "Rivera");
+        assert_eq!(config.rtmp.port(), 1935);
+        assert_eq!(config.rtmp_url(), "rtmp://127.0.0.1:1935/live");
+    }
+
+    #[test]
+    fn mistakes_are_named_and_secrets_are_not_shown() {
+        let error = read("lisen = \"x\"", &[]).unwrap_err().to_string();
+        assert!(error.contains("lisen"), "{error}");
+        let error = read("[stripe]\nsecret_key = \"sk_live_abc\"", &[]).unwrap_err().to_string();
+        assert!(error.contains("secret_key") && !error.contains("sk_live_abc"), "{error}");
+        let error = read("processor = \"stripe\"", &[]).unwrap_err().to_string();
+        assert!(error.contains("GROUNDSWELL_STRIPE_SECRET_KEY"), "{error}");
+        let config = read("", &[("GROUNDSWELL_STRIPE_SECRET_KEY", "sk_test_abc")]).unwrap();
+        assert!(!format!("{config:?}").contains("sk_test_abc"));
+    }
+}

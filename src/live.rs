@@ -1,0 +1,131 @@
+//! The live state of every rally, encoded once a tick and shared by everybody who watches.
+//!
+//! A frame holds the whole public state, so that a skipped one is harmless and a page that was away catches up with the
+//! next. What a frame looks like is the renderer's business; this room knows when, to whom and how often.
+
+pub mod presence;
+
+use crate::domain::id::RallyId;
+use crate::engine::Engine;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// The shortest time between two frames: four a second look immediate, and a burst of donations is one frame.
+const TICK: Duration = Duration::from_millis(250);
+/// The longest time between two frames: it keeps the words for times fresh and shows proxies and phones that the
+/// connection lives, without a timer a connection.
+const REFRESH: Duration = Duration::from_secs(15);
+
+/// Who a frame is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// Everybody.
+    Public,
+    /// The studio.
+    Studio,
+}
+
+/// The state of a rally, ready to send.
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    /// The newest event it shows.
+    pub seq: u64,
+    /// The encoded state, one line of JSON.
+    pub body: Bytes,
+}
+
+/// Encodes the state of a rally for an audience.
+pub type Render = dyn Fn(RallyId, Audience) -> Bytes + Send + Sync;
+
+type Channel = (RallyId, Audience);
+
+/// The hub: cheap to clone.
+#[derive(Clone)]
+pub struct Live {
+    engine: Engine,
+    render: Arc<Render>,
+    channels: Arc<Mutex<HashMap<Channel, watch::Sender<Frame>>>>,
+}
+
+impl Live {
+    /// A hub that shows the engine's world through `render`.
+    pub fn new(engine: Engine, render: Arc<Render>) -> Self {
+        Self { engine, render, channels: Arc::default() }
+    }
+
+    /// The frames of one rally, beginning with the current one.
+    pub fn subscribe(&self, rally: RallyId, audience: Audience) -> watch::Receiver<Frame> {
+        let mut channels = self.channels.lock();
+        if let Some(sender) = channels.get(&(rally, audience)) {
+            return sender.subscribe();
+        }
+        let sender = watch::Sender::new(self.frame(rally, audience));
+        let frames = sender.subscribe();
+        channels.insert((rally, audience), sender);
+        frames
+    }
+
+    /// The current frame, for those who poll.
+    pub fn current(&self, rally: RallyId, audience: Audience) -> Frame {
+        let held = self.channels.lock().get(&(rally, audience)).map(|sender| sender.borrow().clone());
+        match held {
+            Some(frame) if frame.seq >= self.engine.world().changed(rally) => frame,
+            Some(_) | None => self.frame(rally, audience),
+        }
+    }
+
+    /// Sends frames until shut down.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        let mut head = self.engine.head();
+        let mut refresh_at = Instant::now() + REFRESH;
+        loop {
+            let due = tokio::select! {
+                () = shutdown.cancelled() => return,
+                changed = head.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    false
+                }
+                () = sleep_until(refresh_at) => true,
+            };
+            if due {
+                refresh_at = Instant::now() + REFRESH;
+            }
+            self.tick(due);
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(TICK) => {}
+            }
+        }
+    }
+
+    /// Sends a frame to each channel whose rally changed, or to all; forgets channels nobody watches.
+    fn tick(&self, all: bool) {
+        let watched: Vec<(Channel, u64)> = {
+            let mut channels = self.channels.lock();
+            channels.retain(|_, sender| sender.receiver_count() > 0);
+            channels.iter().map(|(channel, sender)| (*channel, sender.borrow().seq)).collect()
+        };
+        for ((rally, audience), shown) in watched {
+            if all || self.engine.world().changed(rally) > shown {
+                let frame = self.frame(rally, audience);
+                if let Some(sender) = self.channels.lock().get(&(rally, audience)) {
+                    sender.send_replace(frame);
+                }
+            }
+        }
+    }
+
+    fn frame(&self, rally: RallyId, audience: Audience) -> Frame {
+        // Read before rendering: a frame may show more than its number says, never less.
+        let seq = self.engine.world().changed(rally);
+        Frame { seq, body: (self.render)(rally, audience) }
+    }
+}

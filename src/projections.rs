@@ -1,0 +1,89 @@
+//! What pages and exports read: pure folds over recorded events, as of the last durable one.
+
+pub mod feed;
+pub mod ledger;
+pub mod room;
+pub mod signals;
+pub mod totals;
+
+use crate::domain::id::RallyId;
+use crate::domain::{Event, Recorded, State, attendance, broadcast, donation, rally};
+use std::collections::HashMap;
+
+/// Every projection together, so that a page reads one instant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Projections {
+    /// The newest event folded in; 0 for none.
+    pub seq: u64,
+    /// What decisions rest on, read here by pages.
+    pub state: State,
+    /// Money by rally and day.
+    pub totals: totals::Totals,
+    /// People by rally.
+    pub room: room::Room,
+    /// The latest donors by rally.
+    pub feed: feed::Feed,
+    /// Every settled donation and refund, for finance.
+    pub ledger: ledger::Ledger,
+    /// What a host has to know of feeds.
+    pub signals: signals::Signals,
+    changed: HashMap<RallyId, u64>,
+}
+
+impl Projections {
+    /// Takes in the next event.
+    pub fn apply(&mut self, recorded: &Recorded) {
+        self.state.evolve(&recorded.event, recorded.at);
+        self.totals.apply(recorded, &self.state);
+        self.room.apply(recorded);
+        self.feed.apply(recorded);
+        self.ledger.apply(recorded);
+        self.signals.apply(recorded);
+        self.seq = recorded.seq;
+        if matches!(recorded.event, Event::Ledger(_)) {
+            self.changed.values_mut().for_each(|seq| *seq = recorded.seq);
+        }
+        if let Some(rally) = rally_of(&recorded.event, &self.state) {
+            self.changed.insert(rally, recorded.seq);
+        }
+    }
+
+    /// The newest event that touched this rally; 0 for none.
+    pub fn changed(&self, rally: RallyId) -> u64 {
+        self.changed.get(&rally).copied().unwrap_or(0)
+    }
+}
+
+fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
+    let of_donation = |id| state.donations.get(id).map(|donation| donation.rally);
+    match event {
+        Event::Ledger(_) | Event::Staff(_) | Event::Inbox(_) => None,
+        Event::Rally(event) => Some(match event {
+            rally::Event::Created(data) | rally::Event::Revised(data) => data.rally,
+            rally::Event::SpeakerAdded(data) => data.rally,
+            rally::Event::SpeakerRemoved(data) | rally::Event::StreamKeyReplaced(data) => data.rally,
+            rally::Event::DoorsOpened(data) | rally::Event::Ended(data) => data.rally,
+        }),
+        Event::Broadcast(event) => Some(match event {
+            broadcast::Event::SourceConnected(data) => data.rally,
+            broadcast::Event::SourceDisconnected(data) | broadcast::Event::SourceRefused(data) => data.rally,
+            broadcast::Event::Cut(data) => data.rally,
+        }),
+        Event::Attendance(event) => Some(match event {
+            attendance::Event::Joined(data) => data.rally,
+            attendance::Event::Entered(data) | attendance::Event::Left(data) => data.rally,
+        }),
+        Event::Donation(event) => match event {
+            donation::Event::Pledged(data) => Some(data.rally),
+            donation::Event::Settled(data) => Some(data.rally),
+            donation::Event::FeeRecorded(data) => Some(data.rally),
+            donation::Event::Refunded(data) => Some(data.rally),
+            donation::Event::PaymentRequested(data) => of_donation(data.donation),
+            donation::Event::ActionRequired(data) | donation::Event::Processing(data) => of_donation(data.donation),
+            donation::Event::Declined(data) => of_donation(data.donation),
+            donation::Event::RefundRequested(data) => of_donation(data.donation),
+            donation::Event::RefundFailed(data) => of_donation(data.donation),
+            donation::Event::RefundUnmatched(_) => None,
+        },
+    }
+}

@@ -1,0 +1,139 @@
+//! Money by rally and by day: sums that rise with each event, never a sum over all donations.
+
+use crate::domain::id::{PersonId, RallyId};
+use crate::domain::{Event, Recorded, State, donation};
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use std::collections::{BTreeMap, HashMap};
+
+/// Sums of one rally or one day, in minor units of the rally's currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Received, before fees and refunds.
+    pub gross_minor: i64,
+    /// Given back.
+    pub refunded_minor: i64,
+    /// The processor's fees, as far as they are known.
+    pub fee_minor: i64,
+    /// Settled payments whose fee is not known yet.
+    pub fees_unknown: u64,
+    /// Settled payments.
+    pub donations: u64,
+    /// Refunds.
+    pub refunds: u64,
+}
+
+impl Sums {
+    /// What the campaign holds before fees: gross less refunds.
+    pub fn raised_minor(&self) -> i64 {
+        self.gross_minor.saturating_sub(self.refunded_minor)
+    }
+
+    fn settled(&mut self, minor: i64, fee: Option<i64>) {
+        self.gross_minor = self.gross_minor.saturating_add(minor);
+        self.donations += 1;
+        match fee {
+            Some(fee) => self.fee_minor = self.fee_minor.saturating_add(fee),
+            None => self.fees_unknown += 1,
+        }
+    }
+
+    fn fee_known(&mut self, fee: i64) {
+        self.fee_minor = self.fee_minor.saturating_add(fee);
+        self.fees_unknown = self.fees_unknown.saturating_sub(1);
+    }
+
+    fn refunded(&mut self, minor: i64) {
+        self.refunded_minor = self.refunded_minor.saturating_add(minor);
+        self.refunds += 1;
+    }
+}
+
+/// One rally's money.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RallyTotals {
+    /// All of it.
+    pub sums: Sums,
+    /// By the day, in the rally's time zone, on which it was received or given back.
+    pub by_day: BTreeMap<NaiveDate, Sums>,
+    donors: HashMap<PersonId, i64>,
+}
+
+impl RallyTotals {
+    /// People whose gifts were not all given back.
+    pub fn donors(&self) -> usize {
+        self.donors.values().filter(|minor| **minor > 0).count()
+    }
+}
+
+/// Money by rally.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    by_rally: HashMap<RallyId, RallyTotals>,
+    received_on: HashMap<String, NaiveDate>,
+}
+
+impl Totals {
+    /// One rally's money; `None` if nobody gave yet.
+    pub fn of(&self, rally: RallyId) -> Option<&RallyTotals> {
+        self.by_rally.get(&rally)
+    }
+
+    /// One rally's sums; zero if nobody gave yet.
+    pub fn sums(&self, rally: RallyId) -> Sums {
+        self.of(rally).map(|totals| totals.sums).unwrap_or_default()
+    }
+
+    pub(super) fn apply(&mut self, recorded: &Recorded, state: &State) {
+        let Event::Donation(event) = &recorded.event else { return };
+        match event {
+            donation::Event::Settled(settled) => {
+                let day = day_of(state, settled.rally, recorded.at);
+                let totals = self.by_rally.entry(settled.rally).or_default();
+                let fee = settled.fee.map(|fee| fee.minor);
+                totals.sums.settled(settled.amount.minor, fee);
+                totals.by_day.entry(day).or_default().settled(settled.amount.minor, fee);
+                let given = totals.donors.entry(settled.donor).or_default();
+                *given = given.saturating_add(settled.amount.minor);
+                if fee.is_none() {
+                    self.received_on.insert(settled.payment.0.clone(), day);
+                }
+            }
+            donation::Event::FeeRecorded(recorded) => {
+                let Some(totals) = self.by_rally.get_mut(&recorded.rally) else { return };
+                totals.sums.fee_known(recorded.fee.minor);
+                let day = self.received_on.remove(&recorded.payment.0);
+                if let Some(sums) = day.and_then(|day| totals.by_day.get_mut(&day)) {
+                    sums.fee_known(recorded.fee.minor);
+                }
+            }
+            donation::Event::Refunded(refunded) => {
+                let day = day_of(state, refunded.rally, recorded.at);
+                let totals = self.by_rally.entry(refunded.rally).or_default();
+                totals.sums.refunded(refunded.amount.minor);
+                totals.by_day.entry(day).or_default().refunded(refunded.amount.minor);
+                let given = totals.donors.entry(refunded.donor).or_default();
+                *given = given.saturating_sub(refunded.amount.minor);
+            }
+            donation::Event::Pledged(_)
+            | donation::Event::PaymentRequested(_)
+            | donation::Event::ActionRequired(_)
+            | donation::Event::Processing(_)
+            | donation::Event::Declined(_)
+            | donation::Event::RefundRequested(_)
+            | donation::Event::RefundUnmatched(_)
+            | donation::Event::RefundFailed(_) => {}
+        }
+    }
+}
+
+/// The rally's time zone; UTC where it can't be read.
+pub fn timezone(state: &State, rally: RallyId) -> Tz {
+    let name = state.rallies.get(rally).map(|rally| rally.details.timezone.as_str());
+    name.and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
+}
+
+/// The day of an instant where the rally is.
+pub fn day_of(state: &State, rally: RallyId, at: DateTime<Utc>) -> NaiveDate {
+    at.with_timezone(&timezone(state, rally)).date_naive()
+}
