@@ -81,7 +81,9 @@ pub enum Fault {
         path: PathBuf,
     },
     /// A line is longer than a frame can hold.
-    #[error("event {index} of the batch has {bytes} bytes, more than the {MAX_LINE_BYTES} a line may have: refuse its input earlier")]
+    #[error(
+        "event {index} of the batch has {bytes} bytes, more than the {MAX_LINE_BYTES} a line may have: refuse its input earlier"
+    )]
     LineTooLong {
         /// The line's place in the batch, from 0.
         index: usize,
@@ -145,6 +147,8 @@ pub enum Fault {
         source: std::io::Error,
     },
     /// An earlier append failed, so nothing more may be written by this process.
-    #[error("an earlier write failed and this process may not write again: restart it, so that the log is checked from disk")]
+    #[error(
+        "an earlier write failed and this process may not write again: restart it, so that the log is checked from disk"
+    )]
     Stopped,
 }

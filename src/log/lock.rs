@@ -13,8 +13,7 @@ pub(super) fn take(dir: &Path) -> Result<Lock, Fault> {
     let path = dir.join("lock");
     let io = |source| Fault::Io { doing: "locking", path: path.clone(), source };
     // Not truncated: the note inside is the holder's until the lock is ours.
-    let mut file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
     match file.try_lock() {
         Ok(()) => {
             file.set_len(0).map_err(io)?;

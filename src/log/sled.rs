@@ -66,12 +66,8 @@ impl SledLog {
         sync_path(&store.join("conf"))?;
         sync_path(&store)?;
         sync_path(dir)?;
-        let mut reader = Reader {
-            tree,
-            head: Arc::new(RwLock::new(Head::EMPTY)),
-            dir: Arc::new(dir.to_path_buf()),
-            _lock: lock,
-        };
+        let mut reader =
+            Reader { tree, head: Arc::new(RwLock::new(Head::EMPTY)), dir: Arc::new(dir.to_path_buf()), _lock: lock };
         let head = reader.check_tail()?;
         let (witness, acknowledged) = Witness::open(dir)?;
         reader.check_acknowledged(&head, &acknowledged)?;
@@ -159,7 +155,16 @@ impl Reader {
         };
         let range = self.tree.range(start..=::sled::IVec::from(&until.seq.to_be_bytes()));
         let last = if seq == 1 { Some(Head::EMPTY) } else { None };
-        Frames { reader: self.clone(), range, unpacker: None, wanted: seq, until, last, failed: None, done: until.seq < seq }
+        Frames {
+            reader: self.clone(),
+            range,
+            unpacker: None,
+            wanted: seq,
+            until,
+            last,
+            failed: None,
+            done: until.seq < seq,
+        }
     }
 
     /// Checks every frame up to the head: checksum, own hash, chain, numbers, and that its body holds the lines it promises.
@@ -274,12 +279,7 @@ impl Iterator for Frames {
 }
 
 /// Checks a stored frame in every way, against `before` too when that is known.
-fn check(
-    key: &[u8],
-    bytes: &[u8],
-    before: Option<&Head>,
-    unpacker: &mut Unpacker,
-) -> Result<(Header, Frame), Fault> {
+fn check(key: &[u8], bytes: &[u8], before: Option<&Head>, unpacker: &mut Unpacker) -> Result<(Header, Frame), Fault> {
     // A key of another length was not written by us; its bytes still name it for the report.
     let first_seq = key.iter().fold(0_u64, |seq, byte| seq.wrapping_shl(8) | u64::from(*byte));
     let damaged = |damage| Fault::Damaged { first_seq, damage };
