@@ -6,8 +6,10 @@
 
 pub mod frame;
 pub mod group;
+mod lock;
 mod real_sync;
 pub mod sled;
+mod witness;
 
 use std::fmt;
 use std::path::PathBuf;

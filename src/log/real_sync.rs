@@ -25,7 +25,8 @@ extern "C" fn sync_file_range(_fd: c_int, _offset: libc::off64_t, _bytes: libc::
 #[cfg(target_os = "linux")]
 pub(super) fn probe() -> Result<(), Fault> {
     // Naming our function keeps the linker from leaving its object out of a program that refers to nothing else in it.
-    std::hint::black_box(sync_file_range as extern "C" fn(c_int, _, _, c_uint) -> c_int);
+    let ours: extern "C" fn(c_int, libc::off64_t, libc::off64_t, c_uint) -> c_int = sync_file_range;
+    std::hint::black_box(ours);
     // SAFETY: -1 is no file, so even the system's function would only answer EBADF.
     let answer = unsafe { libc::sync_file_range(-1, 0, 0, 0) };
     let error = std::io::Error::last_os_error();

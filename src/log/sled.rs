@@ -1,64 +1,331 @@
-//! The log on one machine: frames in a sled tree, keyed by their first sequence number.
+//! The log on one machine: frames in a sled tree, keyed by their first sequence number (8 bytes, big-endian).
 
-use super::frame::{Frame, Packer};
-use super::{Fault, Head, Log};
+use super::frame::{self, Break, Damage, Frame, Header, Packer, Unpacker};
+use super::witness::Witness;
+use super::{Fault, Head, Log, MAX_LINE_BYTES, lock, real_sync};
+use parking_lot::RwLock;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// sled's segment: a quarter of it must hold a leaf of 17 frames, see [`frame::MAX_STORED_BYTES`]. It cannot be changed for a
+/// log that exists.
+const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
+/// sled's cache: the log is read from end to end and then only appended to, so a larger one would only cost memory.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// How many of the last frames are checked on open: what a crash or a bad sector under the write head can have hit, in
+/// milliseconds. `verify` checks the rest.
+const TAIL_FRAMES: usize = 64;
+/// The tree of frames.
+const TREE: &str = "frames";
+
 /// The writer's side; one exists a folder, in one process.
 pub struct SledLog {
-    inner: Reader,
+    reader: Reader,
     packer: Packer,
+    witness: Witness,
+    stopped: bool,
 }
 
-/// The readers' side: cheap to clone, usable from any thread while the writer appends.
+/// The readers' side: cheap to clone, usable from any thread while the writer appends. The folder stays held until the last
+/// reader is gone.
 #[derive(Clone)]
 pub struct Reader {
+    // Dropped in this order: sled writes and syncs once more when its last handle goes, still under our lock.
     tree: ::sled::Tree,
+    head: Arc<RwLock<Head>>,
     dir: Arc<PathBuf>,
+    _lock: Arc<lock::Lock>,
 }
 
 impl SledLog {
-    /// Opens the log in `dir`, making it when there is none, and checks its tail.
+    /// Opens the log in `dir`, making it when there is none, and checks its last frames and its witness.
     ///
     /// # Errors
-    /// See [`Fault`].
-    pub fn open(_dir: &Path) -> Result<Self, Fault> {
-        Err(Fault::Stopped)
+    /// [`Fault::Held`] for a second process; [`Fault::NoRealSync`], [`Fault::Blob`], [`Fault::Damaged`],
+    /// [`Fault::Broken`] and [`Fault::Truncated`] when the log cannot be trusted; the others when the disk fails.
+    pub fn open(dir: &Path) -> Result<Self, Fault> {
+        real_sync::probe()?;
+        make_folder(dir)?;
+        let lock = Arc::new(lock::take(dir)?);
+        let store = dir.join("sled");
+        make_folder(&store)?;
+        refuse_blobs(&store)?;
+        let fault = |source| Fault::Store { doing: "opening the log", dir: dir.to_path_buf(), source };
+        let tree = ::sled::Config::new()
+            .path(&store)
+            .segment_size(SEGMENT_BYTES)
+            .cache_capacity(CACHE_BYTES)
+            // The background flusher logs and swallows a failed fsync, after which the next one succeeds without the
+            // data. Only `append` may sync, where a failure is seen.
+            .flush_every_ms(None)
+            .open()
+            .and_then(|db| db.open_tree(TREE))
+            .map_err(fault)?;
+        tree.flush().map_err(fault)?;
+        // sled syncs its data but not the names of the files it made.
+        sync_path(&store.join("conf"))?;
+        sync_path(&store)?;
+        sync_path(dir)?;
+        let mut reader =
+            Reader { tree, head: Arc::new(RwLock::new(Head::EMPTY)), dir: Arc::new(dir.to_path_buf()), _lock: lock };
+        let head = reader.check_tail()?;
+        let (witness, acknowledged) = Witness::open(dir)?;
+        reader.check_acknowledged(&head, &acknowledged)?;
+        reader.head = Arc::new(RwLock::new(head));
+        let packer = Packer::new().map_err(|source| reader.io("preparing compression for", source))?;
+        Ok(Self { reader, packer, witness, stopped: false })
     }
 
     /// A reader for other threads.
     pub fn reader(&self) -> Reader {
-        self.inner.clone()
+        self.reader.clone()
+    }
+
+    fn write(&mut self, lines: &[Vec<u8>]) -> Result<Head, Fault> {
+        let mut head = self.head();
+        let mut frames = Vec::new();
+        let mut rest = lines;
+        while !rest.is_empty() {
+            let first_seq = head.seq.saturating_add(1);
+            let packed = self.packer.pack(&head, rest);
+            let (bytes, next, took) = packed.map_err(|source| self.reader.io("compressing for", source))?;
+            frames.push((first_seq.to_be_bytes(), bytes));
+            head = next;
+            rest = rest.get(took..).unwrap_or_default();
+        }
+        let tree = &self.reader.tree;
+        let stored = match frames.as_slice() {
+            [(key, bytes)] => tree.insert(key, bytes.as_slice()).map(|_| ()),
+            // One decision's events may lie on both sides of a frame's end: a crash must keep all frames or none.
+            _ => {
+                let mut batch = ::sled::Batch::default();
+                frames.iter().for_each(|(key, bytes)| batch.insert(key, bytes.as_slice()));
+                tree.apply_batch(batch)
+            }
+        };
+        stored.map_err(|source| self.reader.store("appending", source))?;
+        tree.flush().map_err(|source| self.reader.store("syncing", source))?;
+        refuse_blobs(&self.reader.dir.join("sled"))?;
+        self.witness.note(&head)?;
+        *self.reader.head.write() = head;
+        Ok(head)
     }
 }
 
 impl Log for SledLog {
-    fn append(&mut self, _lines: &[Vec<u8>]) -> Result<Head, Fault> {
-        Err(Fault::Stopped)
+    fn append(&mut self, lines: &[Vec<u8>]) -> Result<Head, Fault> {
+        if self.stopped {
+            return Err(Fault::Stopped);
+        }
+        for (index, line) in lines.iter().enumerate() {
+            if line.len() > MAX_LINE_BYTES {
+                return Err(Fault::LineTooLong { index, bytes: line.len() });
+            }
+            if line.contains(&b'\n') {
+                return Err(Fault::LineBreak { index });
+            }
+        }
+        if lines.is_empty() {
+            return Ok(self.head());
+        }
+        // After a failed fsync the kernel may drop the pages and call the next one a success, so nothing is retried.
+        self.write(lines).inspect_err(|_| self.stopped = true)
     }
 
     fn head(&self) -> Head {
-        Head::EMPTY
+        self.reader.head()
     }
 }
 
 impl Reader {
     /// The newest synced event and its frame's hash.
     pub fn head(&self) -> Head {
-        Head::EMPTY
+        *self.head.read()
     }
 
-    /// The frames from the one that holds event `seq` up to the head at the time of the call.
-    pub fn frames_from(&self, _seq: u64) -> impl Iterator<Item = Result<Frame, Fault>> + Send + use<> {
-        std::iter::empty()
+    /// The frames from the one that holds event `seq` (0 and 1 mean the first) up to the head at the time of the call, each
+    /// checked in itself and against the one before. After an `Err` there is nothing more.
+    pub fn frames_from(&self, seq: u64) -> Frames {
+        let until = self.head();
+        let seq = seq.max(1);
+        let start = match self.tree.range(..=seq.to_be_bytes()).next_back() {
+            Some(Ok((key, _))) => key,
+            Some(Err(source)) => return Frames::failed(self.clone(), self.store("reading", source)),
+            None => ::sled::IVec::from(&0_u64.to_be_bytes()),
+        };
+        let range = self.tree.range(start..=::sled::IVec::from(&until.seq.to_be_bytes()));
+        let last = if seq == 1 { Some(Head::EMPTY) } else { None };
+        Frames {
+            reader: self.clone(),
+            range,
+            unpacker: None,
+            wanted: seq,
+            until,
+            last,
+            failed: None,
+            done: until.seq < seq,
+        }
     }
 
-    /// Checks every frame, telling `progress` the newest checked event now and then.
+    /// Checks every frame up to the head: checksum, own hash, chain, numbers, and that its body holds the lines it promises.
+    /// `progress` hears the newest checked event after each frame.
     ///
     /// # Errors
     /// The first [`Fault`] found.
-    pub fn verify(&self, _progress: impl FnMut(u64)) -> Result<Head, Fault> {
-        Err(Fault::Stopped)
+    pub fn verify(&self, mut progress: impl FnMut(u64)) -> Result<Head, Fault> {
+        let mut frames = self.frames_from(1);
+        for frame in &mut frames {
+            let frame = frame?;
+            progress(frame.first_seq.saturating_add(u64::from(frame.count)).saturating_sub(1));
+        }
+        Ok(frames.last.unwrap_or(Head::EMPTY))
     }
+
+    /// Checks the last frames and returns where the log ends.
+    fn check_tail(&self) -> Result<Head, Fault> {
+        let stored: Result<Vec<_>, _> = self.tree.iter().rev().take(TAIL_FRAMES).collect();
+        let mut stored = stored.map_err(|source| self.store("reading", source))?;
+        stored.reverse();
+        let mut unpacker = self.unpacker()?;
+        let mut last = if stored.len() < TAIL_FRAMES { Some(Head::EMPTY) } else { None };
+        for (key, bytes) in stored {
+            last = Some(check(&key, &bytes, last.as_ref(), &mut unpacker)?.0.head());
+        }
+        Ok(last.unwrap_or(Head::EMPTY))
+    }
+
+    /// Checks that the log still holds what the witness saw acknowledged.
+    fn check_acknowledged(&self, head: &Head, seen: &Head) -> Result<(), Fault> {
+        let truncated = || Fault::Truncated { found: head.seq, acknowledged: seen.seq };
+        if *seen == Head::EMPTY {
+            return Ok(());
+        }
+        let found = self.tree.range(..=seen.seq.to_be_bytes()).next_back().ok_or_else(truncated)?;
+        let (key, bytes) = found.map_err(|source| self.store("reading", source))?;
+        let (header, _) = check(&key, &bytes, None, &mut self.unpacker()?)?;
+        if header.head() == *seen { Ok(()) } else { Err(truncated()) }
+    }
+
+    fn unpacker(&self) -> Result<Unpacker, Fault> {
+        Unpacker::new().map_err(|source| self.io("preparing decompression for", source))
+    }
+
+    fn store(&self, doing: &'static str, source: ::sled::Error) -> Fault {
+        Fault::Store { doing, dir: self.dir.to_path_buf(), source }
+    }
+
+    fn io(&self, doing: &'static str, source: std::io::Error) -> Fault {
+        Fault::Io { doing, path: self.dir.to_path_buf(), source }
+    }
+}
+
+/// Frames in order; see [`Reader::frames_from`].
+pub struct Frames {
+    reader: Reader,
+    range: ::sled::Iter,
+    unpacker: Option<Unpacker>,
+    wanted: u64,
+    until: Head,
+    last: Option<Head>,
+    failed: Option<Fault>,
+    done: bool,
+}
+
+impl Frames {
+    fn failed(reader: Reader, fault: Fault) -> Self {
+        let range = reader.tree.range::<&[u8], _>(..);
+        let (wanted, until) = (1, Head::EMPTY);
+        Self { reader, range, unpacker: None, wanted, until, last: None, failed: Some(fault), done: false }
+    }
+
+    fn read(&mut self) -> Result<Option<Frame>, Fault> {
+        if let Some(fault) = self.failed.take() {
+            return Err(fault);
+        }
+        let Some(stored) = self.range.next() else {
+            // The range ended early when it did not end with the head as it was at the start.
+            let found = self.last.unwrap_or(Head::EMPTY);
+            if found == self.until {
+                return Ok(None);
+            }
+            return Err(Fault::Truncated { found: found.seq, acknowledged: self.until.seq });
+        };
+        let (key, bytes) = stored.map_err(|source| self.reader.store("reading", source))?;
+        let unpacker = match &mut self.unpacker {
+            Some(unpacker) => unpacker,
+            none => none.insert(self.reader.unpacker()?),
+        };
+        let (header, frame) = check(&key, &bytes, self.last.as_ref(), unpacker)?;
+        let head = header.head();
+        if self.last.is_none() && head.seq < self.wanted {
+            return Err(Fault::Broken { first_seq: header.first_seq, cause: Break::Seq { expected: self.wanted } });
+        }
+        self.last = Some(head);
+        Ok(Some(frame))
+    }
+}
+
+impl Iterator for Frames {
+    type Item = Result<Frame, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let item = self.read().transpose();
+        self.done = !matches!(item, Some(Ok(_)));
+        item
+    }
+}
+
+/// Checks a stored frame in every way, against `before` too when that is known.
+fn check(key: &[u8], bytes: &[u8], before: Option<&Head>, unpacker: &mut Unpacker) -> Result<(Header, Frame), Fault> {
+    // A key of another length was not written by us; its bytes still name it for the report.
+    let first_seq = key.iter().fold(0_u64, |seq, byte| seq.wrapping_shl(8) | u64::from(*byte));
+    let damaged = |damage| Fault::Damaged { first_seq, damage };
+    let (header, body) = frame::open(bytes).map_err(damaged)?;
+    if key != header.first_seq.to_be_bytes() {
+        return Err(damaged(Damage::Key { found: header.first_seq }));
+    }
+    if let Some(before) = before {
+        header.follows(before).map_err(|cause| Fault::Broken { first_seq, cause })?;
+    }
+    let frame = unpacker.unpack(&header, body).map_err(damaged)?;
+    Ok((header, frame))
+}
+
+/// A blob in sled's folder is data it never synced, and opening sled may delete it: look before sled does.
+fn refuse_blobs(store: &Path) -> Result<(), Fault> {
+    let path = store.join("blobs");
+    let first = match std::fs::read_dir(&path) {
+        Ok(mut entries) => entries.next(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(source) => return Err(Fault::Io { doing: "reading the folder", path, source }),
+    };
+    match first {
+        None => Ok(()),
+        Some(Ok(entry)) => Err(Fault::Blob { path: entry.path() }),
+        Some(Err(source)) => Err(Fault::Io { doing: "reading the folder", path, source }),
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), Fault> {
+    std::fs::create_dir_all(path).map_err(|source| Fault::Io {
+        doing: "making the folder",
+        path: path.to_path_buf(),
+        source,
+    })?;
+    // A folder's name is durable only when the folder above it is synced.
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_path(parent),
+        _ => Ok(()),
+    }
+}
+
+fn sync_path(path: &Path) -> Result<(), Fault> {
+    std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(|source| Fault::Io {
+        doing: "syncing",
+        path: path.to_path_buf(),
+        source,
+    })
 }
