@@ -1,5 +1,13 @@
 //! Groundswell: a self-hosted server for virtual rallies that raise money.
+//!
+//! One way round: a request is parsed (`web`, `media`, `payments`), becomes a `Command`, is decided by the one writer
+//! (`engine`), is durable (`log`), is folded (`projections`) and only then shown (`web`, `live`).
 
+pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod engine;
+pub mod live;
 pub mod log;
+pub mod projections;
 pub mod vault;
