@@ -305,3 +305,6 @@ impl Unpacker {
 fn field<const N: usize>(bytes: &[u8], start: usize) -> Option<[u8; N]> {
     bytes.get(start..)?.first_chunk::<N>().copied()
 }
+
+#[cfg(test)]
+mod tests;
