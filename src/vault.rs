@@ -223,7 +223,7 @@ impl Vault {
     /// [`Fault::Io`]: the process must stop, and every later call answers [`Fault::Stopped`].
     pub fn erase(&self, person: PersonId) -> Result<bool, Fault> {
         let mut file = self.file.lock();
-        if !self.people.read().get(&person).is_some_and(|entry| entry.key.is_some()) {
+        if self.people.read().get(&person).is_none_or(|entry| entry.key.is_none()) {
             return Ok(false);
         }
         file.commit()?;

@@ -142,8 +142,13 @@ pub struct Frame {
 impl Frame {
     /// The lines with their sequence numbers, in order.
     pub fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        let body = self.body.strip_suffix(b"\n").unwrap_or(&self.body);
-        (self.first_seq..).zip(body.split(|byte| *byte == b'\n'))
+        let mut rest = self.body.as_slice();
+        let next = move || {
+            let (line, after) = rest.split_at_checked(memchr::memchr(b'\n', rest)?)?;
+            rest = after.get(1..)?;
+            Some(line)
+        };
+        (self.first_seq..).zip(std::iter::from_fn(next))
     }
 }
 
@@ -293,8 +298,8 @@ impl Unpacker {
             return Err(damage);
         }
         let lines = self.zstd.decompress(body, raw).map_err(|_| damage.clone())?;
-        let count = u64::from(header.count);
-        let counted = lines.iter().filter(|byte| **byte == b'\n').fold(0_u64, |n, _| n.saturating_add(1));
+        let count = usize::try_from(header.count).unwrap_or(usize::MAX);
+        let counted = memchr::memchr_iter(b'\n', &lines).count();
         if lines.len() != raw || lines.last() != Some(&b'\n') || counted != count {
             return Err(damage);
         }
@@ -305,3 +310,6 @@ impl Unpacker {
 fn field<const N: usize>(bytes: &[u8], start: usize) -> Option<[u8; N]> {
     bytes.get(start..)?.first_chunk::<N>().copied()
 }
+
+#[cfg(test)]
+mod tests;

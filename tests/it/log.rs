@@ -1,0 +1,384 @@
+//! The log on a real folder: crashes, damage, a second process, and what reaches the disk before the acknowledgement.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::as_conversions)]
+
+use groundswell::log::frame::{Break, Damage};
+use groundswell::log::sled::SledLog;
+use groundswell::log::{Fault, Head, Log, MAX_LINE_BYTES};
+use proptest::prelude::*;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Frames that `SledLog::open` checks; older ones are left to `verify`.
+const TAIL_FRAMES: u64 = 64;
+/// Crashes of one run.
+const KILLS: u32 = 10;
+
+fn line(n: u64) -> Vec<u8> {
+    format!(r#"{{"kind":"test","v":1,"n":{n}}}"#).into_bytes()
+}
+
+fn read_all(log: &SledLog, seq: u64) -> Vec<(u64, Vec<u8>)> {
+    let frames = log.reader().frames_from(seq).map(Result::unwrap);
+    frames.flat_map(|frame| frame.lines().map(|(seq, line)| (seq, line.to_vec())).collect::<Vec<_>>()).collect()
+}
+
+/// A closed log of `frames` frames with two events each.
+fn log_of(frames: u64) -> (tempfile::TempDir, Head) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = SledLog::open(dir.path()).unwrap();
+    for n in 0..frames {
+        log.append(&[line(2 * n), line(2 * n + 1)]).unwrap();
+    }
+    let head = log.head();
+    (dir, head)
+}
+
+/// Changes the stored frames behind the log's back.
+fn tamper(dir: &Path, change: impl FnOnce(&sled::Tree)) {
+    let config = sled::Config::new().path(dir.join("sled")).segment_size(8 << 20).flush_every_ms(None);
+    let db = config.open().unwrap();
+    let tree = db.open_tree("frames").unwrap();
+    change(&tree);
+    db.flush().unwrap();
+}
+
+fn verify(dir: &Path) -> Result<Head, Fault> {
+    SledLog::open(dir)?.reader().verify(|_| ())
+}
+
+#[test]
+fn reads_back_in_order_from_any_event_and_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = SledLog::open(dir.path()).unwrap();
+    assert_eq!(log.head(), Head::EMPTY);
+    assert_eq!(log.append(&[]).unwrap(), Head::EMPTY);
+    assert_eq!(log.append(&[line(1)]).unwrap().seq, 1);
+    assert_eq!(log.append(&[line(2), line(3)]).unwrap().seq, 3);
+    drop(log);
+    let mut log = SledLog::open(dir.path()).unwrap();
+    let head = log.append(&[line(4), line(5)]).unwrap();
+    assert_eq!(head.seq, 5);
+    let all: Vec<_> = (1..=5).map(|n| (n, line(n))).collect();
+    assert_eq!(read_all(&log, 0), all);
+    assert_eq!(read_all(&log, 3), all[1..]);
+    assert_eq!(read_all(&log, 5), all[3..]);
+    assert_eq!(read_all(&log, 6), []);
+    let mut last = 0;
+    assert_eq!(log.reader().verify(|seq| last = seq).unwrap(), head);
+    assert_eq!((last, head.to_string().len()), (5, 64));
+}
+
+/// What other rooms may do with each part, checked by the compiler.
+#[test]
+fn parts_cross_threads() {
+    fn moves<T: Send>() {}
+    fn is_shared<T: Send + Sync>() {}
+    moves::<SledLog>();
+    moves::<groundswell::log::sled::Frames>();
+    is_shared::<groundswell::log::sled::Reader>();
+    is_shared::<groundswell::vault::Vault>();
+}
+
+#[test]
+fn readers_on_other_threads_see_whole_synced_prefixes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = SledLog::open(dir.path()).unwrap();
+    let reader = log.reader();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while reader.head().seq < 300 {
+                let until = reader.head().seq;
+                let read: u64 = reader.frames_from(1).map(|frame| u64::from(frame.unwrap().count)).sum();
+                assert!(read >= until);
+            }
+        });
+        for n in 0..100 {
+            log.append(&[line(n), line(n), line(n)]).unwrap();
+        }
+    });
+}
+
+#[test]
+fn refuses_lines_it_could_not_give_back_and_stays_usable() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = SledLog::open(dir.path()).unwrap();
+    let long = vec![b'x'; MAX_LINE_BYTES + 1];
+    assert!(matches!(log.append(&[line(1), long]), Err(Fault::LineTooLong { index: 1, .. })));
+    assert!(matches!(log.append(&[b"a\nb".to_vec()]), Err(Fault::LineBreak { index: 0 })));
+    assert_eq!(log.append(&[line(1)]).unwrap().seq, 1);
+}
+
+#[test]
+fn packs_any_batch_without_a_blob() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = SledLog::open(dir.path()).unwrap();
+    let mut state = 1_u64;
+    let mut noise = |length: usize| -> Vec<u8> {
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as u8
+        };
+        (0..length).map(|_| Some(next()).filter(|b| *b != b'\n').unwrap_or(0)).collect()
+    };
+    let mut expected = Vec::new();
+    for _ in 0..8 {
+        let batch: Vec<_> = (0..40).map(|n| noise(if n % 4 == 0 { MAX_LINE_BYTES } else { 3_000 })).collect();
+        log.append(&batch).unwrap();
+        expected.extend(batch);
+    }
+    let wide: Vec<_> = (0..5_000).map(line).collect();
+    log.append(&wide).unwrap();
+    expected.extend(wide);
+    assert_eq!(std::fs::read_dir(dir.path().join("sled/blobs")).unwrap().count(), 0);
+    drop(log);
+    let log = SledLog::open(dir.path()).unwrap();
+    assert!(read_all(&log, 1).into_iter().map(|(_, line)| line).eq(expected));
+}
+
+#[test]
+fn a_flipped_bit_in_a_stored_frame_is_found() {
+    let (dir, _) = log_of(TAIL_FRAMES + 4);
+    let flip = |first_seq: u64, byte: usize| {
+        tamper(dir.path(), |tree| {
+            let mut frame = tree.get(first_seq.to_be_bytes()).unwrap().unwrap().to_vec();
+            let byte = byte.min(frame.len() - 1);
+            frame[byte] ^= 16;
+            tree.insert(first_seq.to_be_bytes(), frame).unwrap();
+        });
+    };
+    for byte in [0, 5, 9, 17, 25, 29, 40, 70, 100, 10_000] {
+        flip(5, byte);
+        let fault = verify(dir.path()).unwrap_err();
+        assert!(matches!(fault, Fault::Damaged { first_seq: 5, .. }), "byte {byte}: {fault}");
+        assert!(fault.to_string().contains("event 5") && fault.to_string().contains("restore"), "{fault}");
+        flip(5, byte);
+    }
+    verify(dir.path()).unwrap();
+    flip(131, 100);
+    assert!(matches!(SledLog::open(dir.path()), Err(Fault::Damaged { first_seq: 131, .. })));
+}
+
+#[test]
+fn missing_swapped_and_foreign_frames_are_found() {
+    let key = |seq: u64| seq.to_be_bytes();
+    let (dir, _) = log_of(TAIL_FRAMES + 8);
+    tamper(dir.path(), |tree| drop(tree.remove(key(5)).unwrap()));
+    let fault = verify(dir.path()).unwrap_err();
+    assert!(matches!(fault, Fault::Broken { first_seq: 7, cause: Break::Seq { expected: 5 } }), "{fault}");
+    let fault = SledLog::open(dir.path()).unwrap().reader().frames_from(6).next().unwrap().unwrap_err();
+    assert!(matches!(fault, Fault::Broken { .. }), "{fault}");
+
+    let (dir, _) = log_of(TAIL_FRAMES + 8);
+    tamper(dir.path(), |tree| {
+        let (a, b) = (tree.get(key(3)).unwrap().unwrap(), tree.get(key(5)).unwrap().unwrap());
+        tree.insert(key(3), b).unwrap();
+        tree.insert(key(5), a).unwrap();
+    });
+    let fault = verify(dir.path()).unwrap_err();
+    assert!(matches!(fault, Fault::Damaged { first_seq: 3, damage: Damage::Key { found: 5 } }), "{fault}");
+
+    let other = tempfile::tempdir().unwrap();
+    let mut log = SledLog::open(other.path()).unwrap();
+    for n in 0..3 {
+        log.append(&[line(90 + n), line(n)]).unwrap();
+    }
+    drop(log);
+    let mut foreign = None;
+    tamper(other.path(), |tree| foreign = tree.get(key(5)).unwrap());
+    let (dir, _) = log_of(TAIL_FRAMES + 8);
+    tamper(dir.path(), |tree| drop(tree.insert(key(5), foreign.unwrap()).unwrap()));
+    let fault = verify(dir.path()).unwrap_err();
+    assert!(matches!(fault, Fault::Broken { first_seq: 5, cause: Break::Hash }), "{fault}");
+}
+
+#[test]
+fn a_lost_tail_is_refused() {
+    let (dir, head) = log_of(5);
+    tamper(dir.path(), |tree| drop(tree.remove(9_u64.to_be_bytes()).unwrap()));
+    let fault = SledLog::open(dir.path()).err().unwrap();
+    assert!(matches!(fault, Fault::Truncated { found: 8, acknowledged: 10 }), "{fault}");
+    std::fs::remove_dir_all(dir.path().join("sled")).unwrap();
+    let fault = SledLog::open(dir.path()).err().unwrap();
+    assert!(matches!(fault, Fault::Truncated { found: 0, acknowledged } if acknowledged == head.seq), "{fault}");
+}
+
+#[test]
+fn a_blob_is_refused() {
+    let (dir, _) = log_of(1);
+    std::fs::write(dir.path().join("sled/blobs/123"), b"never synced").unwrap();
+    assert!(matches!(SledLog::open(dir.path()), Err(Fault::Blob { .. })));
+}
+
+/// What a bad sector does, anywhere in sled's own file: noticed, or harmless because nothing there is in use any more.
+#[test]
+fn a_damaged_byte_in_the_stores_file_is_never_silent() {
+    let (dir, head) = log_of(6);
+    let path = dir.path().join("sled/db");
+    let whole = std::fs::read(&path).unwrap();
+    let used = whole.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    for byte in (0..used).step_by(used / 60 + 1) {
+        let mut flipped = whole.clone();
+        flipped[byte] ^= 8;
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(copy.path().join("sled/blobs")).unwrap();
+        std::fs::write(copy.path().join("sled/db"), flipped).unwrap();
+        std::fs::copy(dir.path().join("sled/conf"), copy.path().join("sled/conf")).unwrap();
+        std::fs::copy(dir.path().join("head"), copy.path().join("head")).unwrap();
+        let found = verify(copy.path());
+        assert!(found.is_err() || found.as_ref().ok() == Some(&head), "byte {byte} of {used}: {found:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_lines_in_any_batches_read_back_the_same(
+        batches in proptest::collection::vec(
+            proptest::collection::vec(
+                proptest::collection::vec(any::<u8>().prop_filter("a line has no line feed", |b| *b != b'\n'), 0..300),
+                0..40,
+            ),
+            0..8,
+        )
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = SledLog::open(dir.path()).unwrap();
+        for batch in &batches {
+            log.append(batch).unwrap();
+        }
+        let expected: Vec<_> = (1..).zip(batches.concat()).collect();
+        prop_assert_eq!(&read_all(&log, 1), &expected);
+        let head = log.head();
+        drop(log);
+        let log = SledLog::open(dir.path()).unwrap();
+        prop_assert_eq!(log.head(), head);
+        prop_assert_eq!(log.reader().verify(|_| ()).unwrap(), head);
+        prop_assert_eq!(read_all(&log, 1), expected);
+    }
+}
+
+/// Runs [`child`] of this very program in a process of its own.
+fn child_command(program: &str, arguments: &[&str], job: &str, dir: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).args(["log::child", "--exact", "--nocapture", "--test-threads=1"]);
+    command.env("LOG_CHILD_JOB", job).env("LOG_CHILD_DIR", dir);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+}
+
+fn this_program() -> String {
+    std::env::current_exe().unwrap().to_str().unwrap().to_owned()
+}
+
+fn start_child(job: &str, dir: &Path) -> (Child, impl Iterator<Item = String>) {
+    let mut child = child_command(&this_program(), &[], job, dir).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    (child, lines)
+}
+
+/// The last event of the batch that begins with `next`; some batches are too large for one frame.
+fn batch_end(next: u64) -> u64 {
+    if next.is_multiple_of(5) { next + 9_000 } else { next + next % 40 }
+}
+
+/// Not a test by itself: what the tests below run as a second process.
+#[test]
+fn child() {
+    let Some(dir) = std::env::var_os("LOG_CHILD_DIR") else { return };
+    let mut log = match SledLog::open(Path::new(&dir)) {
+        Ok(log) => log,
+        Err(fault) => return println!("\nrefused {fault}"),
+    };
+    // libtest has written "test log::child ... " without a line feed.
+    println!("\nopen {}", log.head().seq);
+    match std::env::var("LOG_CHILD_JOB").unwrap().as_str() {
+        "hold" => std::thread::sleep(Duration::from_secs(60)),
+        "once" => println!("ack {}", log.append(&[line(1)]).unwrap().seq),
+        "many" => loop {
+            let next = log.head().seq + 1;
+            let batch: Vec<_> = (next..=batch_end(next)).map(line).collect();
+            println!("ack {}", log.append(&batch).unwrap().seq);
+        },
+        job => panic!("no job {job}"),
+    }
+}
+
+#[test]
+fn a_second_process_is_refused_and_told_who_holds_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut child, mut lines) = start_child("hold", dir.path());
+    assert!(lines.any(|line| line == "open 0"));
+    let fault = SledLog::open(dir.path()).err().unwrap();
+    let message = fault.to_string();
+    assert!(matches!(fault, Fault::Held { .. }), "{message}");
+    assert!(message.contains(&format!("process {}", child.id())) && message.contains("stop it"), "{message}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    SledLog::open(dir.path()).unwrap();
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_by_kill_9() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut acknowledged = 0_u64;
+    for round in 0..KILLS {
+        let (mut child, lines) = start_child("many", dir.path());
+        let id = child.id();
+        let killer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(60 + u64::from(round * 37 % 120)));
+            // `Child::kill` sends SIGKILL.
+            child.kill().unwrap();
+            child.wait().unwrap();
+        });
+        for line in lines {
+            assert!(!line.starts_with("refused"), "process {id}: {line}");
+            let number = line.strip_prefix("ack ").or(line.strip_prefix("open "));
+            let Some(seq) = number.and_then(|seq| seq.parse().ok()) else { continue };
+            assert!(seq >= acknowledged, "acknowledged {acknowledged}, then {line}");
+            // A batch is there whole or not at all, even when the crash fell between its frames.
+            while acknowledged < seq {
+                acknowledged = batch_end(acknowledged + 1);
+            }
+            assert_eq!(acknowledged, seq, "part of a batch was kept");
+        }
+        killer.join().unwrap();
+    }
+    assert!(acknowledged > 0, "no round got as far as an acknowledgement");
+    let log = SledLog::open(dir.path()).unwrap();
+    let all = read_all(&log, 1);
+    assert!(all.len() as u64 >= acknowledged, "{} of {acknowledged} events are left", all.len());
+    assert!(all.iter().enumerate().all(|(n, (seq, bytes))| *seq == n as u64 + 1 && *bytes == line(*seq)));
+    assert_eq!(log.reader().verify(|_| ()).unwrap(), log.head());
+}
+
+/// kill -9 leaves the kernel's cache intact, so only the order of system calls shows that an acknowledgement survives a
+/// power cut.
+#[test]
+fn an_append_is_written_then_synced_then_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let trace = dir.path().join("trace");
+    let calls = "trace=fsync,fdatasync,sync_file_range,pwrite64,write";
+    let program = this_program();
+    let arguments = ["-f", "-s", "100000", "-e", calls, "-o", trace.to_str().unwrap(), &program];
+    let output = child_command("strace", &arguments, "once", &dir.path().join("log"))
+        .output()
+        .expect("strace runs; install it with `apt-get install strace`");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("ack 1"), "{output:?}");
+    let trace = String::from_utf8_lossy(&std::fs::read(&trace).unwrap()).into_owned();
+    assert!(!trace.contains("sync_file_range"), "a sync that does not survive a power cut:\n{trace}");
+    let calls: Vec<&str> = trace.lines().collect();
+    let written = calls.iter().position(|call| call.contains("pwrite64(") && call.contains("GSWF")).expect(&trace);
+    let acknowledged = calls.iter().position(|call| call.contains("write(1, \"ack 1")).expect(&trace);
+    assert!(written < acknowledged, "acknowledged before it was written:\n{trace}");
+    let (thread, call) = calls[written].split_once(' ').unwrap();
+    let file = call.trim_start().strip_prefix("pwrite64(").and_then(|rest| rest.split_once(',')).unwrap().0;
+    // The same thread syncs the same file, and the sync has come back with 0, before the acknowledgement leaves.
+    let mut after = calls[written + 1..acknowledged].iter().filter(|call| call.starts_with(thread));
+    let begun = after.by_ref().find(|call| [")", " "].iter().any(|end| call.contains(&format!("fsync({file}{end}"))));
+    let begun = begun.unwrap_or_else(|| panic!("no fsync({file}) between write and acknowledgement:\n{trace}"));
+    let ended = if begun.contains("unfinished") { after.next().copied() } else { Some(*begun) };
+    assert!(ended.is_some_and(|call| call.ends_with("= 0")), "the sync had not ended:\n{trace}");
+}

@@ -1,0 +1,3 @@
+//! Tests over real folders, processes and sockets.
+
+mod log;
