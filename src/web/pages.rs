@@ -1,0 +1,17 @@
+//! One file a page; each holds the page's askama struct, made of text that is already in its final form.
+
+pub mod card;
+pub mod confirm;
+pub mod donate;
+pub mod finance;
+pub mod first_account;
+pub mod golive;
+pub mod home;
+pub mod host;
+pub mod message;
+pub mod overlay;
+pub mod rally;
+pub mod rally_form;
+pub mod sign_in;
+pub mod studio;
+pub mod thanks;

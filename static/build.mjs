@@ -1,0 +1,49 @@
+// Bundles static/src into static/dist under names that hold a hash of the content, and writes the table of names.
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const src = join(here, "src");
+const dist = join(here, "dist");
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist, { recursive: true });
+
+const manifest = {};
+const entryPoints = readdirSync(src)
+  .filter((file) => [".css", ".js"].includes(extname(file)) && !file.startsWith("_"))
+  .map((file) => join(src, file));
+const result = await build({
+  entryPoints,
+  bundle: true,
+  minify: true,
+  sourcemap: false,
+  legalComments: "inline",
+  format: "iife",
+  target: ["chrome111", "firefox113", "safari16.4"],
+  loader: { ".woff2": "file" },
+  entryNames: "[name]-[hash]",
+  assetNames: "[name]-[hash]",
+  outdir: dist,
+  metafile: true,
+  logLevel: "warning",
+});
+for (const [output, meta] of Object.entries(result.metafile.outputs)) {
+  const file = basename(output);
+  const from = meta.entryPoint ?? Object.keys(meta.inputs)[0];
+  manifest[basename(from)] = file;
+}
+
+// Pictures are not bundled: they are copied under a hashed name.
+for (const file of readdirSync(src).filter((name) => extname(name) === ".svg")) {
+  const bytes = readFileSync(join(src, file));
+  const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 8).toUpperCase();
+  const name = `${basename(file, ".svg")}-${hash}.svg`;
+  writeFileSync(join(dist, name), bytes);
+  manifest[file] = name;
+}
+
+const sorted = Object.fromEntries(Object.entries(manifest).sort(([a], [b]) => (a < b ? -1 : 1)));
+writeFileSync(join(dist, "manifest.json"), `${JSON.stringify(sorted, null, 2)}\n`);
