@@ -27,6 +27,8 @@ pub struct Choice {
     pub method: &'static str,
     /// What the donor reads.
     pub label: &'static str,
+    /// What it leads to, in a few words.
+    pub hint: &'static str,
 }
 
 /// Addresses for the page's content security policy; empty where the processor needs nothing.
