@@ -1,0 +1,367 @@
+//! Taking money and giving it back: one trait, and a room for each processor behind it.
+//!
+//! A processor decides nothing. The engine logs the intent, calls [`Processor::charge`] or [`Processor::refund`] with a
+//! key made from that intent, and logs what came back. A [`Fault::Unknown`] is settled by asking again with the same
+//! key. No card data passes through here, only the processor's token for it, and no call reads a clock.
+
+pub mod card_form;
+pub mod simulated;
+pub mod stripe;
+
+use crate::domain::id::{DonationId, RefundId};
+use crate::domain::money::Money;
+use async_trait::async_trait;
+use std::fmt;
+use std::time::Duration;
+use thiserror::Error;
+
+/// Longest webhook body that is read, in bytes; a processor's events are a few KiB, and some objects grow to hundreds.
+pub const WEBHOOK_BYTES_MAX: usize = 1024 * 1024;
+
+/// Longest signature header that is read, in bytes; every signature in it costs a hash, and a rotation sends two.
+pub const SIGNATURE_BYTES_MAX: usize = 2048;
+
+/// Longest payment method token that is passed on, in bytes; the processors' own are about 30.
+pub const METHOD_BYTES_MAX: usize = 255;
+
+/// The key under which one attempt to charge a donation is sent: asking again with it never charges twice.
+pub fn charge_key(donation: DonationId, attempt: u32) -> String {
+    format!("charge-{donation}-{attempt}")
+}
+
+/// The key under which a refund is sent: asking again with it never refunds twice.
+pub fn refund_key(refund: RefundId) -> String {
+    format!("refund-{refund}")
+}
+
+/// Whose money moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nobody's: the processor is part of this program.
+    Simulated,
+    /// Nobody's: the processor's own test system.
+    Test,
+    /// The donors'.
+    Live,
+}
+
+/// The card as a receipt may show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardSummary {
+    /// The network's name as the processor writes it, lower case: `visa`.
+    pub brand: String,
+    /// The last four digits.
+    pub last4: String,
+}
+
+/// One attempt to take a donation's money.
+#[derive(Clone)]
+pub struct Charge {
+    /// The donation, written on the payment so that a webhook finds it.
+    pub donation: DonationId,
+    /// How much; positive.
+    pub amount: Money,
+    /// The idempotency key: [`charge_key`]. Another card is another attempt and another key.
+    pub key: String,
+    /// The processor's token for the card; never card data.
+    pub method: String,
+    /// The rally's slug, written on the payment for whoever reads the processor's own pages.
+    pub rally: String,
+}
+
+impl fmt::Debug for Charge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Charge")
+            .field("donation", &self.donation)
+            .field("amount", &self.amount)
+            .field("key", &self.key)
+            .field("rally", &self.rally)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a payment stands.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The money was taken.
+    Settled {
+        /// The processor's id of the payment.
+        payment: String,
+        /// What was taken.
+        amount: Money,
+        /// What the processor keeps, in the currency it pays out in; `None` when it does not say yet.
+        fee: Option<Money>,
+        /// The card, when it was one.
+        card: Option<CardSummary>,
+    },
+    /// The donor's bank asks the donor first; the page goes on with `client_secret`.
+    NeedsAction {
+        /// The processor's id of the payment.
+        payment: String,
+        /// Lets the donor's browser, and nobody else, finish this one payment: never stored, never logged.
+        client_secret: String,
+    },
+    /// Taken up, and decided later by a webhook or by asking again.
+    Processing {
+        /// The processor's id of the payment.
+        payment: String,
+    },
+    /// Nothing was taken, and nothing will be by this attempt.
+    Declined {
+        /// The processor's id of the payment, when there is one.
+        payment: Option<String>,
+        /// The reason in the processor's vocabulary: `insufficient_funds`.
+        code: String,
+        /// The reason in plain words for the donor.
+        reason: String,
+    },
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settled { payment, amount, fee, card: _ } => f
+                .debug_struct("Settled")
+                .field("payment", payment)
+                .field("amount", amount)
+                .field("fee", fee)
+                .finish_non_exhaustive(),
+            Self::NeedsAction { payment, client_secret: _ } => {
+                f.debug_struct("NeedsAction").field("payment", payment).finish_non_exhaustive()
+            }
+            Self::Processing { payment } => f.debug_struct("Processing").field("payment", payment).finish(),
+            Self::Declined { payment, code, reason: _ } => {
+                f.debug_struct("Declined").field("payment", payment).field("code", code).finish_non_exhaustive()
+            }
+        }
+    }
+}
+
+/// Money to give back.
+#[derive(Clone, Debug)]
+pub struct Refund {
+    /// Our id of the refund, written on it so that a webhook finds it.
+    pub refund: RefundId,
+    /// The donation it belongs to, written on it too.
+    pub donation: DonationId,
+    /// The processor's id of the payment.
+    pub payment: String,
+    /// How much; positive, at most what was taken.
+    pub amount: Money,
+    /// The idempotency key: [`refund_key`].
+    pub key: String,
+}
+
+/// How a refund stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefundOutcome {
+    /// The money is on its way back.
+    Settled {
+        /// The processor's id of the refund.
+        processor_refund: String,
+        /// How much.
+        amount: Money,
+    },
+    /// Taken up, and decided later by a webhook.
+    Pending {
+        /// The processor's id of the refund.
+        processor_refund: String,
+    },
+    /// Nothing went back.
+    Failed {
+        /// The processor's id of the refund, when there is one.
+        processor_refund: Option<String>,
+        /// The reason in the processor's vocabulary.
+        code: String,
+    },
+}
+
+/// What a verified webhook says about itself; enough to store it once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// The processor's id of the event: the same at every delivery.
+    pub event_id: String,
+    /// The processor's name for what happened.
+    pub kind: String,
+    /// Whether real money moved.
+    pub livemode: bool,
+}
+
+/// Something a webhook told us about a payment or a refund of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The money was taken.
+    Settled {
+        /// The donation written on the payment.
+        donation: DonationId,
+        /// The processor's id of the payment.
+        payment: String,
+        /// What was taken.
+        amount: Money,
+        /// What the processor keeps; mostly `None` here, and known by [`Processor::look_up`].
+        fee: Option<Money>,
+        /// The card, when the event shows it.
+        card: Option<CardSummary>,
+    },
+    /// Taken up, and decided later.
+    Processing {
+        /// The donation written on the payment.
+        donation: DonationId,
+        /// The processor's id of the payment.
+        payment: String,
+    },
+    /// This attempt took nothing.
+    Declined {
+        /// The donation written on the payment.
+        donation: DonationId,
+        /// The processor's id of the payment.
+        payment: String,
+        /// The reason in the processor's vocabulary.
+        code: String,
+        /// The reason in plain words for the donor.
+        reason: String,
+    },
+    /// Money went back, by us or by somebody on the processor's own pages.
+    Refunded {
+        /// The donation, when it is written on the refund; otherwise it is the one of `payment`.
+        donation: Option<DonationId>,
+        /// The processor's id of the payment.
+        payment: String,
+        /// The processor's id of the refund.
+        processor_refund: String,
+        /// Our id of the refund, when we asked for it.
+        refund: Option<RefundId>,
+        /// How much.
+        amount: Money,
+    },
+    /// A refund did not go through, even if it was said to have.
+    RefundFailed {
+        /// The donation, when it is written on the refund; otherwise it is the one of `payment`.
+        donation: Option<DonationId>,
+        /// The processor's id of the payment.
+        payment: String,
+        /// The processor's id of the refund.
+        processor_refund: String,
+        /// Our id of the refund, when we asked for it.
+        refund: Option<RefundId>,
+        /// How much would have gone back.
+        amount: Money,
+        /// The reason in the processor's vocabulary.
+        code: String,
+    },
+}
+
+/// The processor failed us, or we it. No message holds a secret, a token or personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Fault {
+    /// Nobody knows whether it happened: ask again with the same key.
+    #[error("the payment processor gave no clear answer: {cause}")]
+    Unknown {
+        /// What was seen: a time limit, a lost connection, its own failure.
+        cause: String,
+    },
+    /// Refused for now because of too many calls; nothing happened.
+    #[error("the payment processor asks us to slow down")]
+    Throttled {
+        /// How long to wait, when it says so.
+        retry_after: Option<Duration>,
+    },
+    /// Our request is wrong or the account is not set up for it; nothing happened, and asking again won't help.
+    #[error("the payment processor refused our request ({code}): {message}")]
+    Rejected {
+        /// The reason in the processor's vocabulary.
+        code: String,
+        /// The reason for whoever runs the server.
+        message: String,
+    },
+}
+
+/// Why a webhook is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum WebhookRefusal {
+    /// Not signed with our secret, or the header is malformed.
+    #[error("the webhook's signature does not match")]
+    BadSignature,
+    /// Signed too long ago, or in the future: a replay, or a wrong clock.
+    #[error("the webhook was signed {seconds_off} s away from our time")]
+    Stale {
+        /// How far its time is from ours, in seconds; negative when it is from the future.
+        seconds_off: i64,
+    },
+    /// Signed by the processor, and yet not an event.
+    #[error("the webhook is not an event in JSON")]
+    NotAnEvent,
+    /// Test money where real money is expected, or the other way round.
+    #[error("the webhook's livemode is {livemode}, which is not this server's mode")]
+    WrongMode {
+        /// What the event says.
+        livemode: bool,
+    },
+    /// Over [`WEBHOOK_BYTES_MAX`] or [`SIGNATURE_BYTES_MAX`].
+    #[error("the webhook is too large")]
+    TooLarge,
+    /// This processor sends no webhooks.
+    #[error("this payment processor sends no webhooks")]
+    Unsupported,
+}
+
+/// A payment processor.
+#[async_trait]
+pub trait Processor: Send + Sync {
+    /// The name events and exports carry, lower case.
+    fn name(&self) -> &'static str;
+
+    /// Whose money moves.
+    fn mode(&self) -> Mode;
+
+    /// What the page's card step needs.
+    fn card_form(&self) -> card_form::CardForm;
+
+    /// Takes the money of one attempt, or says why not. A decline is an answer, not a fault.
+    ///
+    /// # Errors
+    /// [`Fault`]; after `Unknown`, call again with the same [`Charge`].
+    async fn charge(&self, charge: &Charge) -> Result<Outcome, Fault>;
+
+    /// How the payment stands now.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn look_up(&self, payment: &str) -> Result<Outcome, Fault>;
+
+    /// How the payment stands, now that the donor's browser says its bank was asked; the browser is not believed.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn confirmed(&self, payment: &str) -> Result<Outcome, Fault> {
+        self.look_up(payment).await
+    }
+
+    /// Gives up a payment that waits for the donor, so that it can't settle beside a later attempt.
+    ///
+    /// Answers how it stands then: `Declined`, or `Settled` when it was too late.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn cancel(&self, payment: &str) -> Result<Outcome, Fault>;
+
+    /// Gives money back.
+    ///
+    /// # Errors
+    /// [`Fault`]; after `Unknown`, call again with the same [`Refund`].
+    async fn refund(&self, refund: &Refund) -> Result<RefundOutcome, Fault>;
+
+    /// Whether a webhook comes from the processor, for this mode, and now.
+    ///
+    /// `body` is the request's body as it came, `signature` its signature header, `now` in Unix seconds.
+    ///
+    /// # Errors
+    /// [`WebhookRefusal`].
+    fn verify_webhook(&self, body: &[u8], signature: &str, now: i64) -> Result<Webhook, WebhookRefusal>;
+
+    /// What a stored webhook means for us; pure. Kinds, fields and payments that are not ours give nothing.
+    ///
+    /// # Errors
+    /// `Rejected` when it concerns a donation of ours and still can't be read.
+    fn interpret(&self, body: &[u8]) -> Result<Vec<Notice>, Fault>;
+}

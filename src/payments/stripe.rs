@@ -1,0 +1,258 @@
+//! Stripe, by its API or by a stand-in for it. Its words stay in this room.
+//!
+//! One call takes a donation's money: a payment intent that is created and confirmed at once, with a payment method the
+//! donor's browser got from Stripe's script. Where the bank asks the donor, the browser goes on with the intent's client
+//! secret, and we look the intent up afterwards; the browser's word counts for nothing.
+
+mod client;
+mod events;
+mod reasons;
+mod settings;
+mod shapes;
+mod webhook;
+
+pub use events::KINDS as WEBHOOK_KINDS;
+pub use settings::{API_BASE, CALL_TIMEOUT, SCRIPT_URL, Secret, Settings, SettingsError};
+
+use super::card_form::{CardForm, Sources};
+use super::{
+    Charge, Fault, METHOD_BYTES_MAX, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, Webhook, WebhookRefusal,
+};
+use async_trait::async_trait;
+use client::{CallError, Pooled};
+use shapes::{Intent, METADATA_DONATION, METADATA_RALLY, METADATA_REFUND, Missing, PaymentError, RefundShape};
+use std::collections::HashMap;
+use std::fmt;
+use stripe_client_core::{IdempotencyKey, RequestBuilder, RequestStrategy, StripeRequest};
+use stripe_core::payment_intent::{
+    CancelPaymentIntent, CreatePaymentIntent, CreatePaymentIntentAutomaticPaymentMethods,
+    CreatePaymentIntentAutomaticPaymentMethodsAllowRedirects, RetrievePaymentIntent,
+};
+use stripe_core::refund::CreateRefund;
+use stripe_shared::PaymentIntentCaptureMethod;
+
+/// What an answer about a payment brings along: fee and card in the same call.
+const EXPANDED: [&str; 2] = ["latest_charge.balance_transaction", "payment_method"];
+
+/// Longest id that goes into a path, in bytes; Stripe's are about 30.
+const ID_BYTES_MAX: usize = 255;
+
+/// Stripe as a payment processor.
+pub struct Stripe {
+    client: Pooled,
+    settings: Settings,
+    mode: Mode,
+    stand_in: bool,
+}
+
+impl fmt::Debug for Stripe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stripe").field("settings", &self.settings).field("mode", &self.mode).finish_non_exhaustive()
+    }
+}
+
+impl Stripe {
+    /// Checks the settings and makes the client; connects to nothing yet.
+    ///
+    /// # Errors
+    /// [`SettingsError`]: the keys or addresses contradict each other.
+    pub fn new(settings: Settings) -> Result<Self, SettingsError> {
+        let mode = settings.check()?;
+        let client = Pooled::new(&settings)?;
+        let stand_in = settings.api_base.trim_end_matches('/') != API_BASE;
+        Ok(Self { client, settings, mode, stand_in })
+    }
+
+    /// Sends a call about a payment; a card error is an answer.
+    async fn payment(&self, call: RequestBuilder, key: Option<&str>) -> Result<Outcome, CallError> {
+        let mut call = call.customize::<Intent>();
+        if let Some(key) = key {
+            call = call.request_strategy(idempotent(key)?);
+        }
+        let intent = call.send(&self.client).await?;
+        intent.outcome().map_err(unclear)
+    }
+}
+
+#[async_trait]
+impl Processor for Stripe {
+    fn name(&self) -> &'static str {
+        "stripe"
+    }
+
+    fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    fn card_form(&self) -> CardForm {
+        let sources = if self.stand_in {
+            let script = vec![settings::origin(&self.settings.script_url)];
+            Sources { connect: script.clone(), frame: Vec::new(), script }
+        } else {
+            // https://docs.stripe.com/security/guide#content-security-policy
+            let from = |addresses: &[&str]| addresses.iter().copied().map(String::from).collect();
+            Sources {
+                script: from(&["https://js.stripe.com", "https://*.js.stripe.com"]),
+                frame: from(&["https://js.stripe.com", "https://*.js.stripe.com", "https://hooks.stripe.com"]),
+                connect: from(&["https://api.stripe.com"]),
+            }
+        };
+        CardForm::Scripted {
+            kind: "stripe",
+            publishable_key: self.settings.publishable_key.clone(),
+            script_url: self.settings.script_url.clone(),
+            sources,
+        }
+    }
+
+    async fn charge(&self, charge: &Charge) -> Result<Outcome, Fault> {
+        if !is_token(&charge.method, METHOD_BYTES_MAX) {
+            return Ok(method_unusable());
+        }
+        let currency: stripe_types::Currency = charge
+            .amount
+            .currency
+            .code()
+            .to_ascii_lowercase()
+            .parse()
+            .map_err(|_| rejected("currency", "Stripe does not know this currency"))?;
+        let mut create = CreatePaymentIntent::new(charge.amount.minor, currency)
+            .confirm(true)
+            // At once rather than a little later, so that the answer knows the fee.
+            .capture_method(PaymentIntentCaptureMethod::Automatic)
+            .payment_method(charge.method.as_str())
+            .metadata(HashMap::from([
+                (METADATA_DONATION.to_owned(), charge.donation.to_string()),
+                (METADATA_RALLY.to_owned(), charge.rally.clone()),
+            ]))
+            .expand(expanded());
+        if !self.stand_in {
+            // The stand-in refuses both. The real one needs to hear that the bank's question is left to its script, and
+            // that there is no page to return to.
+            let mut methods = CreatePaymentIntentAutomaticPaymentMethods::new(true);
+            methods.allow_redirects = Some(CreatePaymentIntentAutomaticPaymentMethodsAllowRedirects::Never);
+            create = create.use_stripe_sdk(true).automatic_payment_methods(methods);
+        }
+        let sent = self.payment(create.build(), Some(&charge.key)).await;
+        sent.or_else(declined)
+    }
+
+    async fn look_up(&self, payment: &str) -> Result<Outcome, Fault> {
+        check_payment(payment)?;
+        let call = RetrievePaymentIntent::new(payment).expand(expanded()).build();
+        self.payment(call, None).await.map_err(CallError::into_fault)
+    }
+
+    async fn cancel(&self, payment: &str) -> Result<Outcome, Fault> {
+        check_payment(payment)?;
+        let key = format!("cancel-{payment}");
+        match self.payment(CancelPaymentIntent::new(payment).build(), Some(&key)).await {
+            // Too late to cancel: what it is instead is the answer.
+            Err(CallError::Refused { status, .. }) if status.as_u16() == 400 => self.look_up(payment).await,
+            answer => answer.map_err(CallError::into_fault),
+        }
+    }
+
+    async fn refund(&self, refund: &Refund) -> Result<RefundOutcome, Fault> {
+        check_payment(&refund.payment)?;
+        let call = CreateRefund::new()
+            .payment_intent(refund.payment.as_str())
+            .amount(refund.amount.minor)
+            .metadata(HashMap::from([
+                (METADATA_DONATION.to_owned(), refund.donation.to_string()),
+                (METADATA_REFUND.to_owned(), refund.refund.to_string()),
+            ]))
+            .build();
+        let strategy = idempotent(&refund.key).map_err(CallError::into_fault)?;
+        let sent = call.customize::<RefundShape>().request_strategy(strategy).send(&self.client).await;
+        let made = match sent {
+            Ok(made) => made,
+            Err(CallError::Refused { error: PaymentError { code: Some(code), .. }, .. }) if refuses_refund(&code) => {
+                return Ok(RefundOutcome::Failed { processor_refund: None, code });
+            }
+            Err(error) => return Err(error.into_fault()),
+        };
+        let amount = made.amount().map_err(unclear).map_err(CallError::into_fault)?;
+        let processor_refund = made.id.ok_or(Missing("id")).map_err(unclear).map_err(CallError::into_fault)?;
+        match made.status.as_deref() {
+            Some("succeeded") => Ok(RefundOutcome::Settled { processor_refund, amount }),
+            Some("pending" | "requires_action") => Ok(RefundOutcome::Pending { processor_refund }),
+            Some(status @ ("failed" | "canceled")) => {
+                let code = made.failure_reason.unwrap_or_else(|| status.into());
+                Ok(RefundOutcome::Failed { processor_refund: Some(processor_refund), code })
+            }
+            _ => Err(unclear(Missing("a status we know")).into_fault()),
+        }
+    }
+
+    fn verify_webhook(&self, body: &[u8], signature: &str, now: i64) -> Result<Webhook, WebhookRefusal> {
+        let live = self.mode == Mode::Live;
+        webhook::verify(body, signature, self.settings.webhook_secret.reveal(), live, now)
+    }
+
+    fn interpret(&self, body: &[u8]) -> Result<Vec<Notice>, Fault> {
+        events::interpret(body)
+    }
+}
+
+fn expanded() -> Vec<String> {
+    EXPANDED.map(String::from).to_vec()
+}
+
+fn idempotent(key: &str) -> Result<RequestStrategy, CallError> {
+    let key = IdempotencyKey::new(key).map_err(|_| CallError::BadKey)?;
+    Ok(RequestStrategy::Idempotent(key))
+}
+
+/// The decline that a refused charge is, or the fault.
+fn declined(error: CallError) -> Result<Outcome, Fault> {
+    match error {
+        CallError::Refused { status, error, .. }
+            if status.as_u16() == 402 || error.kind.as_deref() == Some("card_error") =>
+        {
+            let payment = error.payment();
+            Ok(error.declined(payment))
+        }
+        // The token is the one thing in the call that came from outside.
+        CallError::Refused { status, error, .. }
+            if status.as_u16() == 404 || error.param.as_deref() == Some("payment_method") =>
+        {
+            Ok(method_unusable())
+        }
+        error => Err(error.into_fault()),
+    }
+}
+
+fn method_unusable() -> Outcome {
+    let error = PaymentError { code: Some("method_unusable".into()), ..Default::default() };
+    error.declined(None)
+}
+
+/// Whether the refusal is about this refund for good, rather than about our request.
+fn refuses_refund(code: &str) -> bool {
+    matches!(code, "charge_already_refunded" | "charge_disputed" | "refund_disputed_payment" | "charge_not_refundable")
+}
+
+/// Letters, digits and underscores: nothing that could be another path or parameter.
+fn is_token(text: &str, bytes_max: usize) -> bool {
+    !text.is_empty()
+        && text.len() <= bytes_max
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn check_payment(payment: &str) -> Result<(), Fault> {
+    if is_token(payment, ID_BYTES_MAX) && payment.starts_with("pi_") {
+        Ok(())
+    } else {
+        Err(rejected("payment_id", "this is not the id of a Stripe payment"))
+    }
+}
+
+/// A success that can't be read is no success: it is asked for again.
+fn unclear(_: Missing) -> CallError {
+    CallError::NoAnswer("an answer without what it must have")
+}
+
+fn rejected(code: &str, message: &str) -> Fault {
+    Fault::Rejected { code: code.into(), message: message.into() }
+}
