@@ -14,6 +14,8 @@ pub mod profile;
 pub mod rally;
 pub mod sealed;
 pub mod staff;
+#[cfg(test)]
+mod test_kit;
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;

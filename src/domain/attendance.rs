@@ -130,3 +130,63 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
 pub(super) fn room_cleared(state: &mut State) {
     state.attendance.here.clear();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ledger;
+    use crate::domain::test_kit::*;
+
+    fn join() -> Command {
+        Command::Join { rally: RALLY, person: PERSON, profile: sealed(1) }
+    }
+
+    fn joined() -> Event {
+        Event::Joined(Joined { rally: RALLY, person: PERSON, profile: sealed(1) })
+    }
+
+    fn present() -> Present {
+        Present { rally: RALLY, person: PERSON }
+    }
+
+    const ENTER: Command = Command::Enter { rally: RALLY, person: PERSON };
+    const LEAVE: Command = Command::Leave { rally: RALLY, person: PERSON };
+
+    #[test]
+    fn a_person_joins_once() {
+        let after = given([created()]).when(join()).then([joined()]);
+        after.when(join()).changes_nothing();
+        let rewritten = Command::Join { rally: RALLY, person: PERSON, profile: sealed(9) };
+        after.when(rewritten).changes_nothing();
+        let other = Command::Join { rally: RALLY, person: OTHER_PERSON, profile: sealed(2) };
+        let other_joined = Joined { rally: RALLY, person: OTHER_PERSON, profile: sealed(2) };
+        after.when(other).then([Event::Joined(other_joined)]);
+    }
+
+    #[test]
+    fn nobody_joins_what_is_not_there_or_over() {
+        given_nothing().when(join()).refuses(Refusal::UnknownRally);
+        given([created(), opened(), ended()]).when(join()).refuses(Refusal::Ended);
+        given([created(), joined().into(), opened(), ended()]).when(join()).changes_nothing();
+    }
+
+    #[test]
+    fn coming_and_going_is_counted_once() {
+        given([created()]).when(ENTER).refuses(Refusal::NotJoined);
+        given([created()]).when(LEAVE).changes_nothing();
+        let here = given([created()]).and([joined()]).when(ENTER).then([Event::Entered(present())]);
+        here.when(ENTER).changes_nothing();
+        let gone = here.when(LEAVE).then([Event::Left(present())]);
+        gone.when(LEAVE).changes_nothing();
+        gone.when(ENTER).then([Event::Entered(present())]);
+    }
+
+    #[test]
+    fn a_server_that_starts_finds_the_room_empty_and_the_people_joined() {
+        let here = given([created()]).and([joined(), Event::Entered(present())]);
+        let restarted = here.and([ledger::Event::Started(ledger::Started {})]);
+        restarted.when(LEAVE).changes_nothing();
+        restarted.when(join()).changes_nothing();
+        restarted.when(ENTER).then([Event::Entered(present())]);
+    }
+}

@@ -33,6 +33,10 @@ impl Broadcast {
         self.connected.get(&source)
     }
 
+    pub(super) fn forget(&mut self, source: SourceId) {
+        self.connected.remove(&source);
+    }
+
     pub(super) fn all_disconnected(&mut self) {
         self.connected.clear();
     }
@@ -165,5 +169,107 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
                 current.program = *source;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::test_kit::*;
+    use crate::domain::{ledger, rally};
+
+    fn ready() -> Given {
+        let added = |rally, source| {
+            rally::Event::SpeakerAdded(rally::SpeakerAdded { rally, source, name: "Zoë".into(), role: "".into() })
+        };
+        given([created()]).and([added(RALLY, SOURCE)])
+    }
+
+    fn connect(video: &str) -> Command {
+        let (protocol, video, audio) = ("RTMP".into(), video.into(), "AAC 48 kHz stereo".into());
+        Command::ConnectSource { source: SOURCE, protocol, video, audio }
+    }
+
+    fn connected(video: &str) -> Event {
+        let (protocol, video, audio) = ("RTMP".into(), video.into(), "AAC 48 kHz stereo".into());
+        Event::SourceConnected(SourceConnected { rally: RALLY, source: SOURCE, protocol, video, audio })
+    }
+
+    fn reason(reason: &str) -> SourceReason {
+        SourceReason { rally: RALLY, source: SOURCE, reason: reason.into() }
+    }
+
+    fn disconnect(reason: &str) -> Command {
+        Command::DisconnectSource { source: SOURCE, reason: reason.into() }
+    }
+
+    fn cut(source: Option<SourceId>) -> Command {
+        Command::Cut { rally: RALLY, source }
+    }
+
+    fn cut_to(source: Option<SourceId>) -> Event {
+        Event::Cut(Cut { rally: RALLY, source })
+    }
+
+    #[test]
+    fn a_feed_comes_drops_and_returns() {
+        ready().when(disconnect("gone")).changes_nothing();
+        let up = ready().when(connect("H.264")).then([connected("H.264")]);
+        assert_eq!(up.state.broadcast.connection(SOURCE).unwrap().video, "H.264");
+        let down = up.when(disconnect("gone")).then([Event::SourceDisconnected(reason("gone"))]);
+        down.when(disconnect("gone")).changes_nothing();
+        down.when(connect("H.264 1280x720")).then([connected("H.264 1280x720")]);
+    }
+
+    #[test]
+    fn a_dropped_feed_stays_on_program_for_its_return() {
+        let live = ready().done([connect("H.264"), cut(Some(SOURCE)), disconnect("gone")]);
+        assert_eq!(live.state.rallies.get(RALLY).unwrap().program, Some(SOURCE));
+    }
+
+    #[test]
+    fn a_feed_turned_away_leaves_no_connection() {
+        let refuse = Command::RefuseSource { source: SOURCE, reason: "H.265".into() };
+        let after = ready().when(refuse).then([Event::SourceRefused(reason("H.265"))]);
+        assert_eq!(after.state.broadcast.connection(SOURCE), None);
+    }
+
+    #[test]
+    fn what_an_encoder_says_is_kept_to_a_line() {
+        let (long, kept) = ("📹".repeat(TEXT_CHARS_MAX + 1), "📹".repeat(TEXT_CHARS_MAX));
+        let up = ready().when(connect(&long)).then([connected(&kept)]);
+        up.when(disconnect(&long)).then([Event::SourceDisconnected(reason(&kept))]);
+        let refuse = Command::RefuseSource { source: SOURCE, reason: long };
+        ready().when(refuse).then([Event::SourceRefused(reason(&kept))]);
+    }
+
+    #[test]
+    fn a_stranger_is_unknown() {
+        let stranger = OTHER_SOURCE;
+        let (protocol, video, audio) = ("RTMP".into(), "x".into(), "x".into());
+        for command in [
+            Command::ConnectSource { source: stranger, protocol, video, audio },
+            Command::DisconnectSource { source: stranger, reason: "x".into() },
+            Command::RefuseSource { source: stranger, reason: "x".into() },
+            cut(Some(stranger)),
+        ] {
+            ready().when(command).refuses(Refusal::UnknownSpeaker);
+        }
+        ready().when(Command::Cut { rally: NO_RALLY, source: None }).refuses(Refusal::UnknownRally);
+    }
+
+    #[test]
+    fn the_program_changes_when_another_is_cut_to() {
+        ready().when(cut(None)).changes_nothing();
+        let on = ready().when(cut(Some(SOURCE))).then([cut_to(Some(SOURCE))]);
+        on.when(cut(Some(SOURCE))).changes_nothing();
+        on.when(cut(None)).then([cut_to(None)]);
+        on.and([opened(), ended()]).when(cut(None)).refuses(Refusal::Ended);
+    }
+
+    #[test]
+    fn a_server_that_starts_finds_nobody_connected() {
+        let up = ready().done([connect("H.264")]).and([ledger::Event::Started(ledger::Started {})]);
+        assert_eq!(up.state.broadcast.connection(SOURCE), None);
     }
 }

@@ -60,6 +60,17 @@ pub struct Attempt {
     pub waits_for_donor: bool,
 }
 
+impl Attempt {
+    /// Whether news of `payment` is about this attempt: one heard of before this attempt had a name is of an earlier
+    /// attempt, and its late refusal must not free the donor to pay twice.
+    fn may_be(&self, payment: &PaymentId, heard_before: bool) -> bool {
+        match &self.payment {
+            Some(named) => named == payment,
+            None => !heard_before,
+        }
+    }
+}
+
 /// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decline {
@@ -387,7 +398,10 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
         },
         Command::RecordProcessing { donation, payment } => {
             let current = known(donation)?;
-            let waiting = current.in_flight.as_ref().is_some_and(|attempt| attempt.waits_for_donor);
+            let waiting = current
+                .in_flight
+                .as_ref()
+                .is_some_and(|attempt| attempt.waits_for_donor && attempt.payment.as_ref() == Some(&payment));
             match current.payments.get(&payment) {
                 None => vec![Event::Processing(PaymentNamed { donation, payment })],
                 Some(Payment::Processing) if waiting => vec![Event::Processing(PaymentNamed { donation, payment })],
@@ -406,7 +420,11 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             if news { vec![Event::Declined(Declined { donation, payment, code, reason })] } else { vec![] }
         }
         Command::RequestRefund { donation, refund, amount } => {
-            vec![request_refund(known(donation)?, donation, refund, amount)?]
+            let current = known(donation)?;
+            if current.refund_requests.contains_key(&refund) {
+                return Ok(vec![]);
+            }
+            vec![request_refund(current, donation, refund, amount)?]
         }
         Command::RecordRefunded { payment, processor_refund, refund, amount } => {
             let reported = RefundUnmatched { payment, processor_refund, refund, amount };
@@ -476,7 +494,7 @@ fn settle(
     if amount.currency != current.amount.currency {
         return Err(Refusal::WrongCurrency);
     }
-    if amount.minor <= 0 {
+    if !countable(amount) {
         return Err(Refusal::AmountOutOfRange);
     }
     let (rally, donor) = (current.rally, current.donor);
@@ -489,10 +507,16 @@ fn settle(
     }
     let settled = Settled { donation, rally, donor, payment: payment.clone(), amount, fee, card };
     let mut events = vec![Event::Settled(settled)];
-    for early in state.donations.early_refunds.get(&payment).into_iter().flat_map(BTreeMap::values) {
+    let early = state.donations.early_refunds.get(&payment).into_iter().flat_map(BTreeMap::values);
+    for early in early.filter(|early| early.amount.currency == amount.currency) {
         events.push(Event::Refunded(refund_of(early.clone(), donation, rally, donor)));
     }
     Ok(events)
+}
+
+/// Nothing above the largest donation was ever asked of the processor, and sums of such amounts can't overflow.
+fn countable(reported: Money) -> bool {
+    (1..=AMOUNT_MINOR_MAX).contains(&reported.minor)
 }
 
 fn refund_of(reported: RefundUnmatched, donation: DonationId, rally: RallyId, donor: PersonId) -> Refunded {
@@ -508,7 +532,7 @@ fn request_refund(current: &Donation, donation: DonationId, refund: RefundId, am
         return Err(Refusal::RefundNotPositive);
     }
     let left = |payment: &PaymentId, settled: i64, refunded: i64| {
-        settled.saturating_sub(refunded).saturating_sub(current.promised_back(payment))
+        settled.saturating_sub(refunded).saturating_sub(current.promised_back(payment)).max(0)
     };
     let most = current.settled().map(|(id, settled, refunded)| (left(id, settled, refunded), id)).max();
     let (left, payment) = most.ok_or(Refusal::RefundTooLarge(Money::zero(amount.currency)))?;
@@ -519,7 +543,7 @@ fn request_refund(current: &Donation, donation: DonationId, refund: RefundId, am
 }
 
 fn refunded(state: &State, reported: RefundUnmatched) -> Result<Option<Event>, Refusal> {
-    if reported.amount.minor <= 0 {
+    if !countable(reported.amount) {
         return Err(Refusal::AmountOutOfRange);
     }
     let donations = &state.donations;
@@ -531,6 +555,9 @@ fn refunded(state: &State, reported: RefundUnmatched) -> Result<Option<Event>, R
         if refunds.contains_key(&reported.processor_refund) {
             return Ok(None);
         }
+        if reported.amount.currency != current.amount.currency {
+            return Err(Refusal::WrongCurrency);
+        }
         if refunds.len() >= REFUNDS_MAX {
             return Err(Refusal::AmountOutOfRange);
         }
@@ -539,6 +566,9 @@ fn refunded(state: &State, reported: RefundUnmatched) -> Result<Option<Event>, R
     let early = donations.early_refunds.get(&reported.payment);
     if early.is_some_and(|refunds| refunds.contains_key(&reported.processor_refund)) {
         return Ok(None);
+    }
+    if early.is_some_and(|refunds| refunds.len() >= REFUNDS_MAX) {
+        return Err(Refusal::AmountOutOfRange);
     }
     Ok(Some(Event::RefundUnmatched(reported)))
 }
@@ -626,9 +656,9 @@ impl Donations {
     fn evolve_under_way(&mut self, named: &PaymentNamed, waits_for_donor: bool) {
         self.by_payment.insert(named.payment.clone(), named.donation);
         let Some(donation) = self.by_id.get_mut(&named.donation) else { return };
-        donation.payments.insert(named.payment.clone(), Payment::Processing);
+        let before = donation.payments.insert(named.payment.clone(), Payment::Processing);
         if let Some(attempt) = &mut donation.in_flight
-            && attempt.payment.as_ref().is_none_or(|payment| payment == &named.payment)
+            && attempt.may_be(&named.payment, before.is_some())
         {
             attempt.payment = Some(named.payment.clone());
             attempt.waits_for_donor = waits_for_donor;
@@ -637,16 +667,20 @@ impl Donations {
 
     fn evolve_declined(&mut self, declined: &Declined) {
         let Some(donation) = self.by_id.get_mut(&declined.donation) else { return };
-        if let Some(payment) = &declined.payment {
-            self.by_payment.insert(payment.clone(), declined.donation);
-            donation.payments.insert(payment.clone(), Payment::Declined);
-        }
-        let ends_attempt = donation.in_flight.as_ref().is_some_and(|attempt| {
-            attempt.payment.is_none() || declined.payment.is_none() || attempt.payment == declined.payment
-        });
+        let ends_attempt = match &declined.payment {
+            None => donation.in_flight.is_some(),
+            Some(payment) => {
+                self.by_payment.insert(payment.clone(), declined.donation);
+                let before = donation.payments.insert(payment.clone(), Payment::Declined);
+                donation.in_flight.as_ref().is_some_and(|attempt| attempt.may_be(payment, before.is_some()))
+            }
+        };
         if ends_attempt {
             donation.in_flight = None;
             donation.decline = Some(Decline { code: declined.code.clone(), reason: declined.reason.clone() });
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

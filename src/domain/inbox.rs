@@ -102,3 +102,33 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::test_kit::*;
+
+    fn received() -> Received {
+        let (notice, what) = (NoticeId("evt_1".into()), "payment_intent.succeeded".into());
+        Received { notice, what, sealed_for: PERSON, body: sealed(1) }
+    }
+
+    fn receive() -> Command {
+        let Received { notice, what, sealed_for, body } = received();
+        Command::Receive { notice, what, sealed_for, body }
+    }
+
+    #[test]
+    fn a_notice_is_kept_once_and_interpreted_once() {
+        let mark = || Command::MarkInterpreted { notice: NoticeId("evt_1".into()), outcome: "settled".into() };
+        given_nothing().when(mark()).refuses(Refusal::Unknown);
+        let kept = given_nothing().when(receive()).then([Event::Received(received())]);
+        kept.when(receive()).changes_nothing();
+        assert_eq!(kept.state.inbox.waiting().collect::<Vec<_>>(), [&received()]);
+        let interpreted = Interpreted { notice: NoticeId("evt_1".into()), outcome: "settled".into() };
+        let done = kept.when(mark()).then([Event::Interpreted(interpreted)]);
+        assert_eq!(done.state.inbox.waiting().count(), 0);
+        done.when(mark()).changes_nothing();
+        done.when(receive()).changes_nothing();
+    }
+}

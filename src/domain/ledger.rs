@@ -92,3 +92,26 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::test_kit::*;
+
+    #[test]
+    fn a_ledger_holds_one_kind_of_money_for_good() {
+        for held in [Mode::Simulated, Mode::Test, Mode::Live] {
+            let opened = Event::Opened(Opened { mode: held });
+            let start = Command::Start { mode: held };
+            let open = given_nothing().when(start).then([opened, Event::Started(Started {})]);
+            for offered in [Mode::Simulated, Mode::Test, Mode::Live] {
+                let start = open.when(Command::Start { mode: offered });
+                if held == offered {
+                    start.then([Event::Started(Started {})]);
+                } else {
+                    start.refuses(Refusal::ModeMixed { held, offered });
+                }
+            }
+        }
+    }
+}

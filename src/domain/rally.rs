@@ -256,6 +256,9 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
     let speaker = |source: SourceId| rallies.of_source(source).ok_or(Refusal::UnknownSpeaker);
     let event = match command {
         Command::Create { rally, details } => {
+            if rallies.get(rally).is_some() {
+                return Ok(vec![]);
+            }
             if rallies.by_id.len() >= RALLIES_MAX {
                 return Err(Refusal::TooManyRallies);
             }
@@ -277,6 +280,9 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
         }
         Command::AddSpeaker { rally, source, name, role } => {
             let current = known(rally)?;
+            if rallies.by_source.contains_key(&source) {
+                return Ok(vec![]);
+            }
             if matches!(current.phase, Phase::Ended { .. }) {
                 return Err(Refusal::Ended);
             }
@@ -392,6 +398,8 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
             let Some(current) = rallies.by_id.get_mut(rally) else { return };
             current.speakers.retain(|speaker| speaker.source != *source);
             rallies.by_source.remove(source);
+            // The feed's own goodbye comes when nobody knows it any more.
+            state.broadcast.forget(*source);
         }
         Event::StreamKeyReplaced(SpeakerNamed { rally, source }) => {
             let Some(current) = rallies.by_id.get_mut(rally) else { return };
@@ -412,3 +420,6 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

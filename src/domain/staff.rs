@@ -165,3 +165,55 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::test_kit::*;
+    use uuid::Uuid;
+
+    fn add(staff: PersonId, role: Role, first: bool) -> Command {
+        Command::Add { staff, role, account: sealed(1), first }
+    }
+
+    fn added(staff: PersonId, role: Role) -> Event {
+        Event::Added(Added { staff, role, account: sealed(1) })
+    }
+
+    #[test]
+    fn the_one_time_link_makes_only_the_first_account() {
+        let first = given_nothing().when(add(PERSON, Role::Owner, true)).then([added(PERSON, Role::Owner)]);
+        first.when(add(OTHER_PERSON, Role::Owner, true)).refuses(Refusal::NotTheFirst);
+        first.when(add(PERSON, Role::Owner, true)).refuses(Refusal::NotTheFirst);
+        first.when(add(OTHER_PERSON, Role::Finance, false)).then([added(OTHER_PERSON, Role::Finance)]);
+    }
+
+    #[test]
+    fn an_email_has_one_account_and_a_ledger_so_many() {
+        given([added(PERSON, Role::Host)]).when(add(PERSON, Role::Owner, false)).refuses(Refusal::Exists);
+        let many = (0..ACCOUNTS_MAX as u128).map(|n| added(PersonId(Uuid::from_u128(n + 0x1000)), Role::Host));
+        given(many).when(add(PERSON, Role::Host, false)).refuses(Refusal::TooMany);
+    }
+
+    #[test]
+    fn sessions_begun_before_are_over() {
+        let revoke = || Command::RevokeSessions { staff: PERSON };
+        given_nothing().when(revoke()).refuses(Refusal::Unknown);
+        let revoked = Event::SessionsRevoked(SessionsRevoked { staff: PERSON });
+        let after = given([added(PERSON, Role::Host)]).when(revoke()).then([revoked]);
+        assert_eq!(after.state.staff.get(&PERSON).unwrap().revoked_before, Some(at(1)));
+    }
+
+    #[test]
+    fn each_role_sees_what_it_needs() {
+        for (text, role, hosts, sees_money) in [
+            ("owner", Role::Owner, true, true),
+            ("host", Role::Host, true, false),
+            ("finance", Role::Finance, false, true),
+        ] {
+            assert_eq!(text.parse(), Ok(role));
+            assert_eq!((role.hosts(), role.sees_money()), (hosts, sees_money));
+        }
+        assert!("admin".parse::<Role>().is_err());
+    }
+}
