@@ -20,7 +20,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 pub use codec::{AudioConfig, VideoConfig};
-pub use switcher::{Busy, Feed};
+pub use switcher::{Busy, Described, Feed, FeedError};
 
 /// One speaker's feed, whichever connection carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
