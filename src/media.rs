@@ -1,0 +1,238 @@
+//! The broadcast: speakers' feeds come in as [`Frame`]s, one at a time is on program, and the program goes out as HLS.
+//!
+//! `ingest` turns a protocol into frames; `switcher` decides whose frames a program takes; `packager` cuts them into
+//! segments; `origin` keeps the last ones and the playlist. `codec`, `fmp4` and `hls` are pure byte code: no I/O, no
+//! clock. Nothing here decodes video, and nothing here knows about rallies, staff or money: ids come in as opaque numbers.
+
+pub mod codec;
+pub mod fmp4;
+pub mod hls;
+pub mod ingest;
+pub mod origin;
+pub mod packager;
+pub mod publish;
+mod switcher;
+
+use bytes::Bytes;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use uuid::Uuid;
+
+pub use codec::{AudioConfig, VideoConfig};
+pub use switcher::{Busy, Described, Feed, FeedError};
+
+/// One speaker's feed, whichever connection carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(pub Uuid);
+
+/// What one audience sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProgramId(pub Uuid);
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for ProgramId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Which of a source's two tracks a frame belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Track {
+    /// H.264 pictures.
+    Video,
+    /// AAC sound.
+    Audio,
+}
+
+/// One encoded picture or audio frame: the one type that ingest and packaging meet in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Picture or sound.
+    pub track: Track,
+    /// When it is shown, in ticks of [`Frame::TIMESCALE`] on the source's own clock.
+    pub pts: i64,
+    /// When it is decoded, in ticks of [`Frame::TIMESCALE`]; never falls within one feed.
+    pub dts: i64,
+    /// Whether decoding can start here; always true for audio.
+    pub keyframe: bool,
+    /// Length-prefixed NAL units for H.264 (as in `avcC`), one raw AAC frame without ADTS for audio.
+    pub data: Bytes,
+}
+
+impl Frame {
+    /// Ticks a second of `pts` and `dts`.
+    pub const TIMESCALE: u32 = 90_000;
+    /// Ticks a millisecond of `pts` and `dts`.
+    pub const TICKS_PER_MS: i64 = 90;
+}
+
+/// What a source does, told to the application in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The feed's codecs are known and accepted; pictures are arriving.
+    Connected {
+        /// Who.
+        source: SourceId,
+        /// By which protocol, for example `RTMP`.
+        protocol: &'static str,
+        /// For example `H.264 1280x720`.
+        video: String,
+        /// For example `AAC 48 kHz stereo`, or `none`.
+        audio: String,
+    },
+    /// A connected feed has gone.
+    Disconnected {
+        /// Who.
+        source: SourceId,
+        /// In plain words.
+        reason: String,
+    },
+    /// A connection was turned away, with the same reason that it was told.
+    Refused {
+        /// Who, if the key was known.
+        source: Option<SourceId>,
+        /// In plain words, and what to do.
+        reason: String,
+    },
+}
+
+/// The application's side of ingest: who may publish, and where news goes. Both are called from ingest tasks and return
+/// at once.
+pub trait Gate: Send + Sync {
+    /// Says whose key this is.
+    ///
+    /// # Errors
+    /// The reason the connection is refused, as the encoder's screen should show it.
+    fn admit(&self, stream_key: &str) -> Result<SourceId, String>;
+
+    /// Takes news of a source.
+    fn notice(&self, notice: Notice);
+}
+
+/// How a source is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Picture and sound over the last seconds, bits a second.
+    pub bitrate_bps: u64,
+    /// Between the last two keyframes, in ms; none before the second.
+    pub keyframe_interval_ms: Option<u64>,
+    /// Since the last audio frame arrived, in seconds; none if the source has no audio.
+    pub audio_age_s: Option<u64>,
+    /// Of the picture, in pixels.
+    pub width: u32,
+    /// Of the picture, in pixels.
+    pub height: u32,
+    /// When this connection came, in ms since 1970 UTC.
+    pub connected_at_ms: i64,
+}
+
+/// One file of a program, ready to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// The body; shared, never copied.
+    pub bytes: Bytes,
+    /// For the `Content-Type` header.
+    pub content_type: &'static str,
+    /// For the `Cache-Control` header.
+    pub cache_control: &'static str,
+}
+
+/// For the `Cache-Control` header of a playlist: shared caches may collapse requests, nobody may keep it past one reload.
+pub const PLAYLIST_CACHE_CONTROL: &str = "public, max-age=1";
+
+/// For the `Content-Type` header of a playlist.
+pub const PLAYLIST_CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
+
+/// What the media room is started with.
+#[derive(Clone)]
+pub struct Settings {
+    /// The wall clock, in ms since 1970 UTC.
+    pub now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { now_ms: Arc::new(system_now_ms) }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").finish_non_exhaustive()
+    }
+}
+
+fn system_now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The media room: a handle, cheap to clone, shared by ingest, the host's commands and the viewers' requests.
+#[derive(Clone, Debug)]
+pub struct Media {
+    switcher: Arc<switcher::Switcher>,
+}
+
+impl Media {
+    /// Starts with no sources and no programs.
+    pub fn new(settings: Settings) -> Self {
+        Self { switcher: Arc::new(switcher::Switcher::new(settings)) }
+    }
+
+    /// Puts a source on program from its next keyframe; the one on before plays until then. A source that is not
+    /// connected yet, or drops and returns, comes on by itself. `None` takes everybody off at once. A first cut makes the
+    /// program; a cut on an ended program does nothing.
+    pub fn cut(&self, program: ProgramId, source: Option<SourceId>) {
+        self.switcher.cut(program, source);
+    }
+
+    /// Who is really on program now: the source whose pictures are being packaged.
+    pub fn on_program(&self, program: ProgramId) -> Option<SourceId> {
+        self.switcher.on_program(program)
+    }
+
+    /// Ends the program for good: players stop asking. What is in the window stays until [`Media::forget`].
+    pub fn end(&self, program: ProgramId) {
+        self.switcher.end(program);
+    }
+
+    /// Frees a program's memory.
+    pub fn forget(&self, program: ProgramId) {
+        self.switcher.forget(program);
+    }
+
+    /// Ends a source's connection; the reason goes to the encoder and into the notice.
+    pub fn disconnect(&self, source: SourceId, reason: &str) {
+        self.switcher.disconnect(source, reason);
+    }
+
+    /// How a connected source is doing; none if it is not connected, or its codecs are not known yet.
+    pub fn health(&self, source: SourceId) -> Option<Health> {
+        self.switcher.health(source)
+    }
+
+    /// The program's media playlist as it stands; none before its first segment.
+    pub fn playlist(&self, program: ProgramId) -> Option<Bytes> {
+        self.switcher.origin(program)?.playlist()
+    }
+
+    /// One of the files that the playlist names (relative to it).
+    pub fn object(&self, program: ProgramId, name: &str) -> Option<Object> {
+        self.switcher.origin(program)?.object(name)
+    }
+
+    /// Connects a source's feed, as an ingest protocol does once the gate has admitted it.
+    ///
+    /// # Errors
+    /// [`Busy`] if another connection is sending for this source.
+    pub fn attach(&self, source: SourceId) -> Result<Feed, Busy> {
+        self.switcher.attach(source)
+    }
+}

@@ -1,0 +1,3 @@
+//! Ways in: one file a protocol, each yielding frames.
+
+pub mod rtmp;

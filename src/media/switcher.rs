@@ -1,0 +1,432 @@
+//! Whose frames a program takes: sources come and go, cuts wait for a keyframe, and a source that returns plays on.
+
+use super::origin::Origin;
+use super::packager::Packager;
+use super::{AudioConfig, Frame, Health, ProgramId, Settings, SourceId, Track, VideoConfig};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use tokio::sync::watch;
+
+/// Frames that wait for the other track's configuration: encoders send both within their first frames.
+const CONFIG_WAIT_TICKS: i64 = 90_000;
+
+/// Frames that wait for the other track's configuration, whatever their timestamps.
+const PENDING_FRAMES_MAX: usize = 400;
+
+/// Their bytes: more than a second at 20 Mbit/s.
+const PENDING_BYTES_MAX: usize = 4 << 20;
+
+/// An encoder that sends only sound this long has no picture to send.
+const VIDEO_WAIT_TICKS: i64 = 450_000;
+
+/// A gap or a step back of the pictures' clock beyond this is another clock: a new start at the next keyframe. It is
+/// below the packager's longest segment, so one frame never makes a segment too long.
+const JUMP_TICKS_MAX: i64 = 180_000;
+
+/// A picture is shown at most this long after it is decoded: 16 reordered frames at 10 frames/s.
+const REORDER_TICKS_MAX: i64 = 144_000;
+
+/// AAC allows 6,144 bits a channel and frame; eight channels are 6 KiB.
+const AUDIO_FRAME_BYTES_MAX: usize = 16 << 10;
+
+/// Sound that came before the keyframe which it belongs to: 200 frames are four seconds.
+const RING_MAX: usize = 200;
+
+/// A connection that has sent nothing this long gives way to a new one for its source: encoders reconnect after two
+/// seconds when the network changed under them, long before the old connection is known to be dead.
+const TAKEOVER_MS: i64 = 2_000;
+
+/// The bitrate is counted over this.
+const RATE_WINDOW_MS: i64 = 2_000;
+
+/// More programs than one server's memory could package.
+const PROGRAMS_MAX: usize = 64;
+
+/// Another connection is sending for this source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("already live from another encoder")]
+pub struct Busy;
+
+/// The feed can't be packaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FeedError {
+    /// Only sound came.
+    #[error("no video arrived: add a camera or a scene in the encoder, and set its video encoder to H.264")]
+    NoVideo,
+}
+
+/// What a feed turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// For example `H.264 1280x720`.
+    pub video: String,
+    /// For example `AAC 48 kHz stereo`, or `none`.
+    pub audio: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Switcher {
+    settings: Settings,
+    state: Mutex<State>,
+    /// Apart from the state, so that viewers never wait for packaging.
+    origins: RwLock<HashMap<ProgramId, Arc<Origin>>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    counter: u64,
+    sources: HashMap<SourceId, Live>,
+    programs: HashMap<ProgramId, Program>,
+}
+
+#[derive(Debug)]
+struct Live {
+    connection: u64,
+    /// Changes with each start of a clock or configuration; a program must join it anew.
+    generation: u64,
+    kick: watch::Sender<Option<String>>,
+    configs: Option<(VideoConfig, Option<AudioConfig>)>,
+    ring: VecDeque<Frame>,
+    connected_at_ms: i64,
+    heard_at_ms: i64,
+    audio_at_ms: i64,
+    rate: (i64, u64),
+    bitrate_bps: u64,
+    keyframe_dts: Option<i64>,
+    keyframe_interval_ms: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Program {
+    wanted: Option<SourceId>,
+    playing: Option<(SourceId, u64)>,
+    packager: Packager,
+    origin: Arc<Origin>,
+    ended: bool,
+}
+
+impl Program {
+    fn leave(&mut self) {
+        self.playing = None;
+        let mut segments = Vec::new();
+        self.packager.leave(&mut segments);
+        self.origin.push(segments);
+    }
+}
+
+impl Switcher {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self { settings, state: Mutex::default(), origins: RwLock::default() }
+    }
+
+    fn now_ms(&self) -> i64 {
+        (self.settings.now_ms)()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn cut(&self, id: ProgramId, source: Option<SourceId>) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        if state.programs.len() >= PROGRAMS_MAX && !state.programs.contains_key(&id) {
+            tracing::error!(program = %id, "too many programs at once; this one is not packaged");
+            return;
+        }
+        let program = state.programs.entry(id).or_insert_with(|| {
+            let origin = Arc::new(Origin::new(now_ms));
+            self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(id, origin.clone());
+            Program { wanted: None, playing: None, packager: Packager::default(), origin, ended: false }
+        });
+        if program.ended {
+            return;
+        }
+        program.wanted = source;
+        if source.is_none() {
+            program.leave();
+        }
+    }
+
+    pub(super) fn on_program(&self, id: ProgramId) -> Option<SourceId> {
+        self.state().programs.get(&id)?.playing.map(|(source, _)| source)
+    }
+
+    pub(super) fn end(&self, id: ProgramId) {
+        if let Some(program) = self.state().programs.get_mut(&id) {
+            program.wanted = None;
+            program.leave();
+            program.ended = true;
+            program.origin.end();
+        }
+    }
+
+    pub(super) fn forget(&self, id: ProgramId) {
+        self.state().programs.remove(&id);
+        self.origins.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    pub(super) fn disconnect(&self, source: SourceId, reason: &str) {
+        if let Some(live) = self.state().sources.get(&source) {
+            live.kick.send_replace(Some(reason.to_owned()));
+        }
+    }
+
+    pub(super) fn health(&self, source: SourceId) -> Option<Health> {
+        let now_ms = self.now_ms();
+        let state = self.state();
+        let live = state.sources.get(&source)?;
+        let (video, audio) = live.configs.as_ref()?;
+        let stale = now_ms - live.rate.0 > 2 * RATE_WINDOW_MS;
+        Some(Health {
+            bitrate_bps: if stale { 0 } else { live.bitrate_bps },
+            keyframe_interval_ms: live.keyframe_interval_ms,
+            audio_age_s: audio.as_ref().map(|_| u64::try_from((now_ms - live.audio_at_ms) / 1_000).unwrap_or(0)),
+            width: video.width,
+            height: video.height,
+            connected_at_ms: live.connected_at_ms,
+        })
+    }
+
+    pub(super) fn origin(&self, id: ProgramId) -> Option<Arc<Origin>> {
+        self.origins.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    pub(super) fn attach(self: &Arc<Self>, source: SourceId) -> Result<Feed, Busy> {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        if let Some(live) = state.sources.get(&source) {
+            if now_ms - live.heard_at_ms < TAKEOVER_MS {
+                return Err(Busy);
+            }
+            live.kick.send_replace(Some("replaced by a new connection".to_owned()));
+        }
+        state.counter += 1;
+        let connection = state.counter;
+        let (kick, kicked) = watch::channel(None);
+        let live = Live {
+            connection,
+            generation: connection,
+            kick,
+            configs: None,
+            ring: VecDeque::new(),
+            connected_at_ms: now_ms,
+            heard_at_ms: now_ms,
+            audio_at_ms: now_ms,
+            rate: (now_ms, 0),
+            bitrate_bps: 0,
+            keyframe_dts: None,
+            keyframe_interval_ms: None,
+        };
+        state.sources.insert(source, live);
+        drop(state);
+        Ok(Feed {
+            switcher: self.clone(),
+            source,
+            connection,
+            kicked,
+            video: None,
+            audio: None,
+            pending: Vec::new(),
+            ready: false,
+            first_sound: None,
+            last_dts: None,
+        })
+    }
+
+    /// The feed's configuration, at its start or changed: its programs take it from its next keyframe.
+    fn configure(&self, feed: &Feed, video: VideoConfig, audio: Option<AudioConfig>) {
+        let mut state = self.state();
+        state.counter += 1;
+        let generation = state.counter;
+        if let Some(live) = state.sources.get_mut(&feed.source).filter(|live| live.connection == feed.connection) {
+            live.generation = generation;
+            live.configs = Some((video, audio));
+            live.ring.clear();
+            live.keyframe_dts = None;
+        }
+    }
+
+    fn detach(&self, source: SourceId, connection: u64) {
+        let mut state = self.state();
+        let Some(live) = state.sources.get(&source).filter(|live| live.connection == connection) else { return };
+        let generation = live.generation;
+        state.sources.remove(&source);
+        for program in state.programs.values_mut() {
+            if program.playing == Some((source, generation)) {
+                program.leave();
+            }
+        }
+    }
+
+    fn frame(&self, feed: &Feed, frame: &Frame) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let State { sources, programs, .. } = &mut *state;
+        let Some(live) = sources.get_mut(&feed.source).filter(|live| live.connection == feed.connection) else { return };
+        live.count(frame, now_ms);
+        let Some((video, audio)) = &live.configs else { return };
+        let here = (feed.source, live.generation);
+        for program in programs.values_mut() {
+            let mut segments = Vec::new();
+            if program.playing == Some(here) {
+                program.packager.push(frame, now_ms, &mut segments);
+            } else if program.wanted == Some(feed.source) && frame.track == Track::Video && frame.keyframe {
+                program.packager.join(video, audio.as_ref(), frame, now_ms, &mut segments);
+                program.playing = Some(here);
+                for sound in live.ring.iter().filter(|sound| sound.pts >= frame.pts) {
+                    program.packager.push(sound, now_ms, &mut segments);
+                }
+            }
+            program.origin.push(segments);
+        }
+        if frame.track == Track::Audio {
+            if live.ring.len() >= RING_MAX {
+                live.ring.pop_front();
+            }
+            live.ring.push_back(frame.clone());
+        }
+    }
+}
+
+impl Live {
+    fn count(&mut self, frame: &Frame, now_ms: i64) {
+        self.heard_at_ms = now_ms;
+        self.rate.1 = self.rate.1.saturating_add(u64::try_from(frame.data.len()).unwrap_or(0));
+        let span_ms = now_ms - self.rate.0;
+        if span_ms >= RATE_WINDOW_MS || span_ms < 0 {
+            let span_ms = u64::try_from(span_ms).unwrap_or(0).max(1);
+            self.bitrate_bps = self.rate.1.saturating_mul(8_000) / span_ms;
+            self.rate = (now_ms, 0);
+        }
+        if frame.track == Track::Audio {
+            self.audio_at_ms = now_ms;
+        } else if frame.keyframe {
+            if let Some(before) = self.keyframe_dts {
+                self.keyframe_interval_ms = u64::try_from((frame.dts - before) / Frame::TICKS_PER_MS).ok();
+            }
+            self.keyframe_dts = Some(frame.dts);
+        }
+    }
+}
+
+/// One connection's way in; dropping it takes the source off.
+#[derive(Debug)]
+pub struct Feed {
+    switcher: Arc<Switcher>,
+    source: SourceId,
+    connection: u64,
+    kicked: watch::Receiver<Option<String>>,
+    video: Option<VideoConfig>,
+    audio: Option<AudioConfig>,
+    pending: Vec<Frame>,
+    ready: bool,
+    first_sound: Option<i64>,
+    last_dts: Option<i64>,
+}
+
+impl Feed {
+    /// Whose feed this is.
+    pub fn source(&self) -> SourceId {
+        self.source
+    }
+
+    /// Waits until somebody ends the connection, and says why.
+    pub async fn ended(&mut self) -> String {
+        let reason = match self.kicked.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone(),
+            Err(_) => None,
+        };
+        reason.unwrap_or_else(|| "replaced by a new connection".to_owned())
+    }
+
+    /// Sets the pictures' configuration, at the start or changed.
+    pub fn set_video(&mut self, config: VideoConfig) {
+        if self.video.as_ref() != Some(&config) {
+            self.video = Some(config);
+            self.renew();
+        }
+    }
+
+    /// Sets the sound's configuration, at the start or changed.
+    pub fn set_audio(&mut self, config: AudioConfig) {
+        if self.audio.as_ref() != Some(&config) {
+            self.audio = Some(config);
+            self.renew();
+        }
+    }
+
+    fn renew(&mut self) {
+        if let (true, Some(video)) = (self.ready, &self.video) {
+            self.switcher.configure(self, video.clone(), self.audio.clone());
+            self.last_dts = None;
+        }
+    }
+
+    /// Takes the next frame; says once what the feed is, when that is known.
+    ///
+    /// # Errors
+    /// [`FeedError`] if there is nothing to show.
+    pub fn push(&mut self, mut frame: Frame) -> Result<Option<Described>, FeedError> {
+        if !self.tidy(&mut frame) {
+            return Ok(None);
+        }
+        if self.ready {
+            self.switcher.frame(self, &frame);
+            return Ok(None);
+        }
+        let Some(video) = self.video.clone() else {
+            let first = *self.first_sound.get_or_insert(frame.dts);
+            return if frame.dts.saturating_sub(first) > VIDEO_WAIT_TICKS { Err(FeedError::NoVideo) } else { Ok(None) };
+        };
+        self.pending.push(frame);
+        let bounds = self.pending.first().zip(self.pending.last());
+        let waited = bounds.map_or(0, |(first, last)| last.dts.saturating_sub(first.dts));
+        let bytes: usize = self.pending.iter().map(|frame| frame.data.len()).sum();
+        let few = self.pending.len() < PENDING_FRAMES_MAX && bytes < PENDING_BYTES_MAX;
+        if self.audio.is_none() && waited.abs() < CONFIG_WAIT_TICKS && few {
+            return Ok(None);
+        }
+        self.ready = true;
+        let described = Described {
+            video: video.describe(),
+            audio: self.audio.as_ref().map_or_else(|| "none".to_owned(), AudioConfig::describe),
+        };
+        self.switcher.configure(self, video, self.audio.clone());
+        for frame in std::mem::take(&mut self.pending) {
+            self.switcher.frame(self, &frame);
+        }
+        Ok(Some(described))
+    }
+
+    /// Makes timestamps lawful; false if the frame is of no use.
+    fn tidy(&mut self, frame: &mut Frame) -> bool {
+        if frame.data.is_empty() {
+            return false;
+        }
+        if frame.track == Track::Audio {
+            return self.audio.is_some() && frame.data.len() <= AUDIO_FRAME_BYTES_MAX;
+        }
+        if self.video.is_none() {
+            return false;
+        }
+        let shown_after = frame.pts.saturating_sub(frame.dts);
+        if let Some(last) = self.last_dts {
+            let step = frame.dts.saturating_sub(last);
+            if step.abs() > JUMP_TICKS_MAX {
+                self.renew();
+            } else if step <= 0 {
+                frame.dts = last + Frame::TICKS_PER_MS;
+            }
+        }
+        self.last_dts = Some(frame.dts);
+        frame.pts = frame.dts + if shown_after.abs() > REORDER_TICKS_MAX { 0 } else { shown_after };
+        true
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.switcher.detach(self.source, self.connection);
+    }
+}
