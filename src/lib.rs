@@ -9,5 +9,8 @@ pub mod domain;
 pub mod engine;
 pub mod live;
 pub mod log;
+pub mod media;
+pub mod payments;
 pub mod projections;
 pub mod vault;
+pub mod web;

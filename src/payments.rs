@@ -5,10 +5,12 @@
 //! key. No card data passes through here, only the processor's token for it, and no call reads a clock.
 
 pub mod card_form;
+pub mod cashier;
 pub mod simulated;
 pub mod stripe;
 
 use crate::domain::id::{DonationId, RefundId};
+pub use crate::domain::ledger::Mode;
 use crate::domain::money::Money;
 use async_trait::async_trait;
 use std::fmt;
@@ -32,17 +34,6 @@ pub fn charge_key(donation: DonationId, attempt: u32) -> String {
 /// The key under which a refund is sent: asking again with it never refunds twice.
 pub fn refund_key(refund: RefundId) -> String {
     format!("refund-{refund}")
-}
-
-/// Whose money moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Nobody's: the processor is part of this program.
-    Simulated,
-    /// Nobody's: the processor's own test system.
-    Test,
-    /// The donors'.
-    Live,
 }
 
 /// The card as a receipt may show it.

@@ -7,7 +7,7 @@ pub mod signals;
 pub mod totals;
 
 use crate::domain::id::RallyId;
-use crate::domain::{Event, Recorded, State, attendance, broadcast, donation, rally};
+use crate::domain::{Event, Recorded, State, attendance, broadcast, rally};
 use std::collections::HashMap;
 
 /// Every projection together, so that a page reads one instant.
@@ -37,7 +37,7 @@ impl Projections {
         self.totals.apply(recorded, &self.state);
         self.room.apply(recorded);
         self.feed.apply(recorded);
-        self.ledger.apply(recorded);
+        self.ledger.apply(recorded, &self.state);
         self.signals.apply(recorded);
         self.seq = recorded.seq;
         if matches!(recorded.event, Event::Ledger(_)) {
@@ -73,17 +73,6 @@ fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
             attendance::Event::Joined(data) => data.rally,
             attendance::Event::Entered(data) | attendance::Event::Left(data) => data.rally,
         }),
-        Event::Donation(event) => match event {
-            donation::Event::Pledged(data) => Some(data.rally),
-            donation::Event::Settled(data) => Some(data.rally),
-            donation::Event::FeeRecorded(data) => Some(data.rally),
-            donation::Event::Refunded(data) => Some(data.rally),
-            donation::Event::PaymentRequested(data) => of_donation(data.donation),
-            donation::Event::ActionRequired(data) | donation::Event::Processing(data) => of_donation(data.donation),
-            donation::Event::Declined(data) => of_donation(data.donation),
-            donation::Event::RefundRequested(data) => of_donation(data.donation),
-            donation::Event::RefundFailed(data) => of_donation(data.donation),
-            donation::Event::RefundUnmatched(_) => None,
-        },
+        Event::Donation(event) => event.donation().and_then(of_donation),
     }
 }

@@ -193,6 +193,24 @@ pub enum Event {
     RefundFailed(RefundFailed),
 }
 
+impl Event {
+    /// The donation it is about; `None` for a refund that matches none yet.
+    pub fn donation(&self) -> Option<DonationId> {
+        match self {
+            Event::Pledged(data) => Some(data.donation),
+            Event::PaymentRequested(data) => Some(data.donation),
+            Event::ActionRequired(data) | Event::Processing(data) => Some(data.donation),
+            Event::Settled(data) => Some(data.donation),
+            Event::FeeRecorded(data) => Some(data.donation),
+            Event::Declined(data) => Some(data.donation),
+            Event::RefundRequested(data) => Some(data.donation),
+            Event::Refunded(data) => Some(data.donation),
+            Event::RefundFailed(data) => Some(data.donation),
+            Event::RefundUnmatched(_) => None,
+        }
+    }
+}
+
 /// A donor filled in the form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pledged {

@@ -3,9 +3,9 @@
 use crate::domain::id::{DonationId, PaymentId, PersonId, RallyId};
 use crate::domain::money::Money;
 use crate::domain::sealed::Sealed;
-use crate::domain::{Event, Recorded, donation};
+use crate::domain::{Event, Recorded, State, donation};
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,11 +54,21 @@ pub struct Pledge {
     pub refcode: Option<String>,
 }
 
+/// A donation with a call to the processor whose outcome is not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Which donation.
+    pub donation: DonationId,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
 /// Every row, and the pledges behind them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
     /// In the order of the log.
     pub rows: Vec<Row>,
+    unfinished: BTreeMap<DonationId, DateTime<Utc>>,
     pledges: HashMap<DonationId, Pledge>,
     row_of_payment: HashMap<PaymentId, usize>,
 }
@@ -74,8 +84,25 @@ impl Ledger {
         self.rows.get(*self.row_of_payment.get(payment)?)
     }
 
-    pub(super) fn apply(&mut self, recorded: &Recorded) {
+    /// Donations with a call to the processor whose outcome is not recorded.
+    pub fn unfinished(&self) -> impl Iterator<Item = Unfinished> {
+        self.unfinished.iter().map(|(donation, since)| Unfinished { donation: *donation, since: *since })
+    }
+
+    fn keep_unfinished(&mut self, donation: DonationId, at: DateTime<Utc>, state: &State) {
+        let known = state.donations.get(donation);
+        if known.is_some_and(|known| known.in_flight.is_some() || known.waiting_refunds().next().is_some()) {
+            self.unfinished.entry(donation).or_insert(at);
+        } else {
+            self.unfinished.remove(&donation);
+        }
+    }
+
+    pub(super) fn apply(&mut self, recorded: &Recorded, state: &State) {
         let Event::Donation(event) = &recorded.event else { return };
+        if let Some(donation) = event.donation() {
+            self.keep_unfinished(donation, recorded.at, state);
+        }
         match event {
             donation::Event::Pledged(pledged) => {
                 let pledge =

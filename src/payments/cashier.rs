@@ -1,0 +1,422 @@
+//! Between the ledger and a processor: intent into the log, then the call, then its outcome into the log.
+//!
+//! Whatever is interrupted between the two is taken up again by [`Cashier::resolve`]: it asks the processor once more with
+//! the same key, so that nothing is charged or refunded twice and nothing stays unknown.
+
+use super::{Charge, Fault, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, WebhookRefusal};
+use super::{charge_key, refund_key};
+use crate::clock;
+use crate::domain::donation::{self, Attempt};
+use crate::domain::id::{DonationId, NoticeId, PaymentId, ProcessorRefundId, RefundId};
+use crate::domain::inbox::{self, Received};
+use crate::domain::money::Money;
+use crate::domain::{Command, Refusal};
+use crate::engine::{Engine, Failure};
+use crate::vault;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// How often unfinished business is looked for; what a lost answer costs a donor at most.
+const RESOLVE_EVERY: Duration = Duration::from_secs(10);
+/// An attempt younger than this is still with the request that made it.
+const ATTEMPT_IS_STALE_AFTER_S: i64 = 45;
+/// Unfinished business taken up in one round: a round stays short, and the rest has the next.
+const RESOLVE_MAX: usize = 200;
+/// How far a stored webhook may unpack: the largest that is accepted.
+const WEBHOOK_UNPACKED_MAX: usize = super::WEBHOOK_BYTES_MAX;
+/// A sealed webhook must fit one line of the log; compressed, Stripe's are below 3 KiB.
+const WEBHOOK_PACKED_MAX: usize = 30 * 1024;
+
+/// How a donation's payment stands, for the donor.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// A card is wanted; why the last one failed, if one did.
+    Open {
+        /// In plain words.
+        declined: Option<String>,
+    },
+    /// The donor's bank asks the donor.
+    Action {
+        /// For the donor's browser only.
+        client_secret: String,
+    },
+    /// The outcome is not known yet.
+    Processing,
+    /// The money is there.
+    Settled,
+}
+
+/// Why the cashier has no answer.
+#[derive(Debug, Error)]
+#[allow(missing_docs)]
+pub enum Trouble {
+    #[error(transparent)]
+    Failure(#[from] Failure),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    #[error(transparent)]
+    Webhook(#[from] WebhookRefusal),
+    #[error(transparent)]
+    Vault(#[from] vault::Fault),
+    #[error("a webhook could not be packed: {0}")]
+    Pack(std::io::Error),
+}
+
+/// A handle: cheap to clone.
+#[derive(Clone)]
+pub struct Cashier {
+    engine: Engine,
+    processor: Arc<dyn Processor>,
+    webhook_came: Arc<Notify>,
+}
+
+impl Cashier {
+    /// Takes money through `processor`, into the engine's ledger.
+    pub fn new(engine: Engine, processor: Arc<dyn Processor>) -> Self {
+        Self { engine, processor, webhook_came: Arc::default() }
+    }
+
+    /// The processor.
+    pub fn processor(&self) -> &Arc<dyn Processor> {
+        &self.processor
+    }
+
+    /// Tries one card for a donation.
+    ///
+    /// # Errors
+    /// [`Trouble`]: a refusal changes nothing; after a fault the donation is [`Standing::Processing`] or open again.
+    pub async fn pay(&self, donation: DonationId, method: String) -> Result<Standing, Trouble> {
+        if method.len() > super::METHOD_BYTES_MAX {
+            return Err(Failure::from(Refusal::from(donation::Refusal::MethodMissing)).into());
+        }
+        if let Some(waiting) = self.waiting_for_donor(donation) {
+            // The donor came back with another card: the old payment must not settle beside the new one.
+            let outcome = self.processor.cancel(&waiting.0).await?;
+            self.record(donation, outcome).await?;
+        }
+        let attempt = self.next_attempt(donation);
+        let command = donation::Command::RequestPayment { donation, method };
+        self.tell(command, format!("pay:{donation}:{attempt}"), &format!("donor:{donation}")).await?;
+        self.charge(donation).await
+    }
+
+    /// The donor's browser says that the bank was asked; the processor is asked whether that is so.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn confirmed(&self, donation: DonationId) -> Result<Standing, Trouble> {
+        if let Some(payment) = self.waiting_for_donor(donation) {
+            let outcome = self.processor.confirmed(&payment.0).await?;
+            return self.record(donation, outcome).await;
+        }
+        Ok(self.standing(donation))
+    }
+
+    /// How the payment stands, asking the processor where only it knows what the donor's browser needs.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub async fn look(&self, donation: DonationId) -> Result<Standing, Trouble> {
+        if let Some(payment) = self.waiting_for_donor(donation) {
+            let outcome = self.processor.look_up(&payment.0).await?;
+            return self.record(donation, outcome).await;
+        }
+        Ok(self.standing(donation))
+    }
+
+    /// Gives money back.
+    ///
+    /// # Errors
+    /// [`Trouble`]: a refusal changes nothing; after a fault the refund is asked for again by itself.
+    pub async fn refund(&self, donation: DonationId, refund: RefundId, amount: Money, by: &str) -> Result<(), Trouble> {
+        let command = donation::Command::RequestRefund { donation, refund, amount };
+        self.tell(command, format!("refund:{refund}"), by).await?;
+        self.ask_refund(donation, refund).await
+    }
+
+    /// Takes a webhook in: verified, stored, acknowledged; interpreted afterwards.
+    ///
+    /// # Errors
+    /// [`Trouble::Webhook`] where it is not to be believed; otherwise the sender should try again.
+    pub async fn receive(&self, body: &[u8], signature: &str) -> Result<(), Trouble> {
+        let webhook = self.processor.verify_webhook(body, signature, clock::now().timestamp())?;
+        let packed = zstd::bulk::compress(body, 3).map_err(Trouble::Pack)?;
+        if packed.len() > WEBHOOK_PACKED_MAX {
+            return Err(WebhookRefusal::TooLarge.into());
+        }
+        let notice = NoticeId(webhook.event_id);
+        // The donor is known only after interpretation, so the seal has a name of its own, made from the notice's.
+        let sealed_for = self.engine.vault().person_id(&format!("webhook:{notice}"));
+        let body = self.engine.vault().seal(sealed_for, WEBHOOK_CONTEXT, &packed)?;
+        let key = format!("webhook:{notice}");
+        let command = inbox::Command::Receive { notice, what: webhook.kind, sealed_for, body };
+        self.engine.execute(Command::Inbox(command), key, "processor").await?;
+        self.webhook_came.notify_one();
+        Ok(())
+    }
+
+    /// Interprets webhooks as they come and resolves what was left open, until shut down.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        let mut resolve_at = tokio::time::Instant::now();
+        loop {
+            self.interpret_waiting().await;
+            if resolve_at <= tokio::time::Instant::now() {
+                self.resolve().await;
+                resolve_at = tokio::time::Instant::now() + RESOLVE_EVERY;
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.webhook_came.notified() => {}
+                () = tokio::time::sleep_until(resolve_at) => {}
+            }
+        }
+    }
+
+    /// Takes up attempts and refunds whose outcome was never recorded.
+    pub async fn resolve(&self) {
+        let now = clock::now().timestamp();
+        let (attempts, refunds) = {
+            let world = self.engine.world();
+            let (mut attempts, mut refunds) = (vec![], vec![]);
+            for id in world.ledger.unfinished().take(RESOLVE_MAX) {
+                let Some(donation) = world.state.donations.get(id.donation) else { continue };
+                let stale = now.saturating_sub(id.since.timestamp()) >= ATTEMPT_IS_STALE_AFTER_S;
+                if stale && donation.in_flight.is_some() {
+                    attempts.push(id.donation);
+                }
+                if stale {
+                    refunds.extend(donation.waiting_refunds().map(|(refund, _)| (id.donation, refund)));
+                }
+            }
+            (attempts, refunds)
+        };
+        for donation in attempts {
+            let in_flight = self.in_flight(donation);
+            let result = match in_flight.and_then(|attempt| attempt.payment) {
+                Some(payment) => match self.processor.look_up(&payment.0).await {
+                    Ok(outcome) => self.record(donation, outcome).await.map(|_| ()),
+                    Err(fault) => Err(fault.into()),
+                },
+                None => self.charge(donation).await.map(|_| ()),
+            };
+            if let Err(trouble) = result {
+                tracing::warn!(%donation, %trouble, "a payment's outcome is still not known");
+            }
+        }
+        for (donation, refund) in refunds {
+            if let Err(trouble) = self.ask_refund(donation, refund).await {
+                tracing::warn!(%donation, %refund, %trouble, "a refund's outcome is still not known");
+            }
+        }
+    }
+
+    async fn charge(&self, donation: DonationId) -> Result<Standing, Trouble> {
+        let Some(charge) = self.charge_of(donation) else { return Ok(self.standing(donation)) };
+        match self.processor.charge(&charge).await {
+            Ok(outcome) => self.record(donation, outcome).await,
+            // Nobody knows whether it happened: it stays in flight, and `resolve` asks again with the same key.
+            Err(Fault::Unknown { cause }) => {
+                tracing::warn!(%donation, cause, "the processor gave no clear answer");
+                Ok(Standing::Processing)
+            }
+            // Nothing happened: the attempt ends, and the donor may try again.
+            Err(fault @ (Fault::Throttled { .. } | Fault::Rejected { .. })) => {
+                tracing::error!(%donation, %fault, "the processor took no payment");
+                let reason = match &fault {
+                    Fault::Throttled { .. } => "Very many people are giving right now. Nothing was charged; try again in a moment.",
+                    Fault::Rejected { .. } | Fault::Unknown { .. } => {
+                        "The payment company did not accept this. Nothing was charged; try again, or use another card."
+                    }
+                };
+                let outcome = Outcome::Declined { payment: None, code: "not_taken".into(), reason: reason.into() };
+                self.record(donation, outcome).await
+            }
+        }
+    }
+
+    async fn ask_refund(&self, donation: DonationId, refund: RefundId) -> Result<(), Trouble> {
+        let request = {
+            let world = self.engine.world();
+            let known = world.state.donations.get(donation);
+            let request = known.and_then(|donation| donation.waiting_refunds().find(|(id, _)| *id == refund));
+            request.map(|(_, request)| (request.payment.clone(), request.amount))
+        };
+        let Some((payment, amount)) = request else { return Ok(()) };
+        let asked = Refund { refund, donation, payment: payment.0.clone(), amount, key: refund_key(refund) };
+        let outcome = match self.processor.refund(&asked).await {
+            Ok(outcome) => outcome,
+            Err(Fault::Rejected { code, .. }) => RefundOutcome::Failed { processor_refund: None, code },
+            Err(fault) => return Err(fault.into()),
+        };
+        match outcome {
+            RefundOutcome::Settled { processor_refund, amount } => {
+                let processor_refund = ProcessorRefundId(processor_refund);
+                let key = format!("refunded:{processor_refund}");
+                let command = donation::Command::RecordRefunded { payment, processor_refund, refund: Some(refund), amount };
+                self.tell(command, key, "processor").await
+            }
+            RefundOutcome::Pending { .. } => Ok(()),
+            RefundOutcome::Failed { code, .. } => {
+                let command = donation::Command::RecordRefundFailed { donation, refund, reason: code };
+                self.tell(command, format!("refund-failed:{refund}"), "processor").await
+            }
+        }
+    }
+
+    /// Puts what the processor said into the ledger.
+    async fn record(&self, donation: DonationId, outcome: Outcome) -> Result<Standing, Trouble> {
+        let (command, key, standing) = match outcome {
+            Outcome::Settled { payment, amount, fee, card } => {
+                let key = format!("settled:{payment}:{}", fee.is_some());
+                (settled(donation, payment, amount, fee, card), key, Standing::Settled)
+            }
+            Outcome::NeedsAction { payment, client_secret } => {
+                let key = format!("action:{payment}");
+                let command = donation::Command::RecordAction { donation, payment: PaymentId(payment) };
+                (command, key, Standing::Action { client_secret })
+            }
+            Outcome::Processing { payment } => {
+                let key = format!("processing:{payment}");
+                let command = donation::Command::RecordProcessing { donation, payment: PaymentId(payment) };
+                (command, key, Standing::Processing)
+            }
+            Outcome::Declined { payment, code, reason } => {
+                let number = self.in_flight(donation).map_or(0, |attempt| attempt.number);
+                let key = format!("declined:{donation}:{number}:{}", payment.as_deref().unwrap_or_default());
+                let standing = Standing::Open { declined: Some(reason.clone()) };
+                let payment = payment.map(PaymentId);
+                (donation::Command::RecordDeclined { donation, payment, code, reason }, key, standing)
+            }
+        };
+        self.tell(command, key, "processor").await?;
+        Ok(standing)
+    }
+
+    /// Takes the meaning of stored webhooks into the ledger, oldest first.
+    async fn interpret_waiting(&self) {
+        let waiting: Vec<Received> = self.engine.world().state.inbox.waiting().take(RESOLVE_MAX).cloned().collect();
+        for received in waiting {
+            let notice = received.notice.clone();
+            match self.interpret(&received).await {
+                Ok(outcome) => {
+                    let command = inbox::Command::MarkInterpreted { notice: notice.clone(), outcome };
+                    let told = self.engine.execute(Command::Inbox(command), format!("interpreted:{notice}"), "server").await;
+                    if let Err(failure) = told {
+                        tracing::warn!(%notice, %failure, "a webhook stays to be interpreted");
+                    }
+                }
+                Err(trouble) => tracing::warn!(%notice, %trouble, "a webhook stays to be interpreted"),
+            }
+        }
+    }
+
+    async fn interpret(&self, received: &Received) -> Result<String, Trouble> {
+        let opened = self.engine.vault().unseal(received.sealed_for, WEBHOOK_CONTEXT, &received.body)?;
+        let Some(packed) = opened else { return Ok("erased".into()) };
+        let body = zstd::bulk::decompress(&packed, WEBHOOK_UNPACKED_MAX).map_err(Trouble::Pack)?;
+        let notices = match self.processor.interpret(&body) {
+            Ok(notices) => notices,
+            Err(fault) => return Ok(format!("not understood: {fault}")),
+        };
+        if notices.is_empty() {
+            return Ok("not about a donation".into());
+        }
+        let mut outcomes = vec![];
+        for (number, notice) in notices.into_iter().enumerate() {
+            let key = format!("notice:{}:{number}", received.notice);
+            match self.engine.execute(Command::Donation(command_of(notice)), key, "processor").await {
+                Ok(receipt) if receipt.count == 0 => outcomes.push("known already".to_owned()),
+                Ok(_) => outcomes.push("recorded".to_owned()),
+                Err(Failure::Refused(refusal)) => outcomes.push(format!("refused: {refusal}")),
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Ok(outcomes.join("; "))
+    }
+
+    async fn tell(&self, command: donation::Command, key: String, by: &str) -> Result<(), Trouble> {
+        self.engine.execute(Command::Donation(command), key, by).await?;
+        Ok(())
+    }
+
+    fn charge_of(&self, donation: DonationId) -> Option<Charge> {
+        let world = self.engine.world();
+        let known = world.state.donations.get(donation)?;
+        let attempt = known.in_flight.as_ref()?;
+        let rally = world.state.rallies.get(known.rally)?.details.slug.clone();
+        let key = charge_key(donation, attempt.number);
+        Some(Charge { donation, amount: known.amount, key, method: attempt.method.clone(), rally })
+    }
+
+    fn in_flight(&self, donation: DonationId) -> Option<Attempt> {
+        self.engine.world().state.donations.get(donation)?.in_flight.clone()
+    }
+
+    fn waiting_for_donor(&self, donation: DonationId) -> Option<PaymentId> {
+        self.in_flight(donation).filter(|attempt| attempt.waits_for_donor)?.payment
+    }
+
+    fn next_attempt(&self, donation: DonationId) -> u32 {
+        let attempts = self.engine.world().state.donations.get(donation).map_or(0, |donation| donation.attempts);
+        attempts.saturating_add(1)
+    }
+
+    /// How the ledger sees the payment.
+    pub fn standing(&self, donation: DonationId) -> Standing {
+        let world = self.engine.world();
+        let Some(known) = world.state.donations.get(donation) else { return Standing::Open { declined: None } };
+        if known.settled_minor() > 0 {
+            return Standing::Settled;
+        }
+        match (&known.in_flight, &known.decline) {
+            (Some(_), _) => Standing::Processing,
+            (None, Some(decline)) => Standing::Open { declined: Some(decline.reason.clone()) },
+            (None, None) => Standing::Open { declined: None },
+        }
+    }
+
+    /// What this ledger's money is worth.
+    pub fn mode(&self) -> Mode {
+        self.processor.mode()
+    }
+}
+
+/// Names the seal of stored webhooks.
+const WEBHOOK_CONTEXT: &str = "inbox.received";
+
+fn settled(
+    donation: DonationId,
+    payment: String,
+    amount: Money,
+    fee: Option<Money>,
+    card: Option<super::CardSummary>,
+) -> donation::Command {
+    let card = card.map(|card| donation::Card { brand: card.brand, last4: card.last4 });
+    // A fee in another currency than the gift's is the payout's business; the ledger's sums hold one currency.
+    let fee = fee.filter(|fee| fee.currency == amount.currency);
+    donation::Command::RecordSettled { donation, payment: PaymentId(payment), amount, fee, card }
+}
+
+fn command_of(notice: Notice) -> donation::Command {
+    match notice {
+        Notice::Settled { donation, payment, amount, fee, card } => settled(donation, payment, amount, fee, card),
+        Notice::Processing { donation, payment } => {
+            donation::Command::RecordProcessing { donation, payment: PaymentId(payment) }
+        }
+        Notice::Declined { donation, payment, code, reason } => {
+            donation::Command::RecordDeclined { donation, payment: Some(PaymentId(payment)), code, reason }
+        }
+        Notice::Refunded { donation: _, payment, processor_refund, refund, amount } => {
+            let (payment, processor_refund) = (PaymentId(payment), ProcessorRefundId(processor_refund));
+            donation::Command::RecordRefunded { payment, processor_refund, refund, amount }
+        }
+        Notice::RefundFailed { donation, refund, code, .. } => donation::Command::RecordRefundFailed {
+            donation: donation.unwrap_or(DonationId(uuid::Uuid::nil())),
+            refund: refund.unwrap_or(RefundId(uuid::Uuid::nil())),
+            reason: code,
+        },
+    }
+}
