@@ -149,7 +149,7 @@ fn speakers_have_names_in_any_script() {
 fn a_speaker_is_added_once_and_the_run_has_an_end() {
     given([created()]).and([added(SOURCE, "Zoë")]).when(add("Zoë", "Nurse")).changes_nothing();
     given([created(), opened(), ended()]).when(add("Zoë", "Nurse")).refuses(Refusal::Ended);
-    let many = (0..SPEAKERS_MAX as u128).map(|n| added(SourceId(uuid::Uuid::from_u128(n + 0x1000)), "Zoë"));
+    let many = (0_u128..).take(SPEAKERS_MAX).map(|n| added(SourceId(uuid::Uuid::from_u128(n + 0x1000)), "Zoë"));
     given([created()]).and(many).when(add("Zoë", "Nurse")).refuses(Refusal::TooManySpeakers);
 }
 
@@ -196,7 +196,7 @@ fn doors_open_once_and_close_once() {
 
 #[test]
 fn a_ledger_holds_so_many_rallies() {
-    let many = (0..RALLIES_MAX as u128).map(|n| {
+    let many = (0_u128..).take(RALLIES_MAX).map(|n| {
         let details = Details { slug: format!("rally-{n}"), ..details() };
         Event::Created(Announced { rally: RallyId(uuid::Uuid::from_u128(n + 0x1000)), details })
     });
