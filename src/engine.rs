@@ -179,6 +179,11 @@ impl Engine {
         self.head.clone()
     }
 
+    /// Whether the writer takes commands.
+    pub fn is_writing(&self) -> bool {
+        !self.jobs.is_closed()
+    }
+
     /// Reads the log while it is written.
     pub fn reader(&self) -> &Reader {
         &self.reader

@@ -38,6 +38,8 @@ pub struct Frame {
     pub seq: u64,
     /// The encoded state, one line of JSON.
     pub body: Bytes,
+    /// The same as one server-sent event, made once for everybody.
+    pub event: Bytes,
 }
 
 /// Encodes the state of a rally for an audience.
@@ -126,6 +128,9 @@ impl Live {
     fn frame(&self, rally: RallyId, audience: Audience) -> Frame {
         // Read before rendering: a frame may show more than its number says, never less.
         let seq = self.engine.world().changed(rally);
-        Frame { seq, body: (self.render)(rally, audience) }
+        let body = (self.render)(rally, audience);
+        let head = format!("id: {seq}\nevent: frame\ndata: ");
+        let event = [head.as_bytes(), &body, b"\n\n"].concat().into();
+        Frame { seq, body, event }
     }
 }

@@ -1,5 +1,397 @@
-//! What a browser sees: pages, their live parts and the assets they load.
+//! What a browser sees. The router is the table of contents; each page has its routes, handlers and template struct in
+//! `pages/`.
 
+pub mod accent;
 pub mod assets;
+pub mod form;
 pub mod pages;
+pub mod present;
+pub mod problem;
+pub mod serve;
+pub mod session;
 pub mod view;
+
+use crate::clock;
+use crate::domain::id::{PersonId, RallyId, SourceId};
+use crate::domain::profile::Account;
+use crate::domain::rally::{Details, Rally, Speaker};
+use crate::domain::sealed::Sealed;
+use crate::engine::Engine;
+use crate::live::Live;
+use crate::live::presence::Presence;
+use crate::media::Media;
+use crate::payments::Mode;
+use crate::payments::cashier::Cashier;
+use accent::Accent;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use parking_lot::Mutex;
+use problem::Problem;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use session::Staff;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
+use tower_http::timeout::TimeoutLayer;
+use view::{Layout, StaffRoom};
+
+/// The longest form: a rally's description and its other fields, in percent encoding.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+/// How long a request may take, bar streams: a bank's answer through the processor takes up to 30 s.
+const REQUEST_MAX: Duration = Duration::from_secs(45);
+/// Live connections at once: each holds a socket, so it stays below the usual limit of open files.
+pub const LIVE_CONNECTIONS_MAX: usize = 16_000;
+/// Password hashes computed at once: each takes a core for a tenth of a second and 19 MiB.
+const HASHES_MAX: usize = 2;
+
+/// Seals of personal data, by what is in them.
+pub const ATTENDEE: &str = "attendance.joined.profile";
+/// A [`crate::domain::profile::Contact`].
+pub const CONTACT: &str = "donation.pledged.contact";
+/// A [`crate::domain::profile::Shown`].
+pub const SHOWN: &str = "donation.pledged.shown";
+/// A [`crate::domain::profile::Account`].
+pub const ACCOUNT: &str = "staff.added.account";
+
+/// What the pages are made with.
+pub struct Settings {
+    /// The address people see, without a slash at its end.
+    pub public_url: String,
+    /// The address encoders send to.
+    pub rtmp_url: String,
+    /// The campaign's name.
+    pub site_name: String,
+}
+
+/// Everything a handler needs. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    cashier: Cashier,
+    media: Media,
+    settings: Settings,
+    live: OnceLock<Live>,
+    presence: Presence,
+    shutdown: CancellationToken,
+    /// Open while nobody has an account: the one-time link's token.
+    first_token: Mutex<Option<String>>,
+    sign_in_failures: Mutex<HashMap<PersonId, pages::sign_in::Failures>>,
+    hashing: Semaphore,
+    live_connections: Arc<Semaphore>,
+}
+
+impl App {
+    /// Puts the pages together.
+    pub fn new(engine: Engine, cashier: Cashier, media: Media, settings: Settings, shutdown: CancellationToken) -> Self {
+        let first = engine.world().state.staff.is_empty();
+        let first_token = first.then(|| uuid::Uuid::new_v4().simple().to_string());
+        let app = Self(Arc::new(Inner {
+            presence: Presence::new(engine.clone()),
+            live_connections: Arc::new(Semaphore::new(LIVE_CONNECTIONS_MAX)),
+            engine: engine.clone(),
+            cashier,
+            media,
+            settings,
+            live: OnceLock::new(),
+            shutdown,
+            first_token: Mutex::new(first_token),
+            sign_in_failures: Mutex::default(),
+            hashing: Semaphore::new(HASHES_MAX),
+        }));
+        // The hub renders through the app, and the app shows the hub: a weak reference keeps the two from each other's life.
+        let weak = Arc::downgrade(&app.0);
+        let render = move |rally, audience| match weak.upgrade() {
+            Some(inner) => present::frame(&App(inner), rally, audience),
+            None => bytes::Bytes::new(),
+        };
+        let _ = app.0.live.set(Live::new(engine, Arc::new(render)));
+        app
+    }
+
+    /// The writer and what it made visible.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// The payments.
+    pub fn cashier(&self) -> &Cashier {
+        &self.0.cashier
+    }
+
+    /// The broadcast.
+    pub fn media(&self) -> &Media {
+        &self.0.media
+    }
+
+    /// The live hub, once the app is put together.
+    pub fn live(&self) -> Option<&Live> {
+        self.0.live.get()
+    }
+
+    fn presence(&self) -> &Presence {
+        &self.0.presence
+    }
+
+    /// The address people see.
+    pub fn public_url(&self) -> &str {
+        &self.0.settings.public_url
+    }
+
+    /// The address encoders send to.
+    pub fn rtmp_url(&self) -> &str {
+        &self.0.settings.rtmp_url
+    }
+
+    fn live_connections(&self) -> Arc<Semaphore> {
+        self.0.live_connections.clone()
+    }
+
+    fn hashing(&self) -> &Semaphore {
+        &self.0.hashing
+    }
+
+    fn sign_in_failures(&self) -> parking_lot::MutexGuard<'_, HashMap<PersonId, pages::sign_in::Failures>> {
+        self.0.sign_in_failures.lock()
+    }
+
+    /// Cancelled when the server stops.
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.0.shutdown
+    }
+
+    fn is_shutting_down(&self) -> bool {
+        self.0.shutdown.is_cancelled()
+    }
+
+    fn close_first_link(&self) {
+        *self.0.first_token.lock() = None;
+    }
+
+    /// The one-time link by which the first account is made, while nobody has one.
+    pub fn first_link(&self) -> Option<String> {
+        let token = self.0.first_token.lock().clone()?;
+        Some(format!("{}/host/first/{token}", self.public_url()))
+    }
+
+    /// Whether no money moves here.
+    pub fn simulated(&self) -> bool {
+        self.0.cashier.mode() == Mode::Simulated
+    }
+
+    /// The frame around a public page, in the rally's colour or the house's.
+    pub fn layout(&self, title: &str, details: Option<&Details>) -> Layout {
+        let accent = Accent::new(details.map_or("#d6301f", |details| details.accent.as_str()));
+        let site = self.0.settings.site_name.clone();
+        Layout {
+            title: if title == site { site.clone() } else { format!("{title} · {site}") },
+            site,
+            accent: accent.light,
+            on_accent: accent.on_light,
+            accent_dark: accent.dark,
+            on_accent_dark: accent.on_dark,
+            simulated: self.simulated(),
+            csrf: String::new(),
+            staff: None,
+            notice: None,
+        }
+    }
+
+    /// The frame around a staff page.
+    pub fn staff_layout(&self, title: &str, staff: &Staff, room: StaffRoom, details: Option<&Details>) -> Layout {
+        Layout {
+            csrf: staff.csrf.clone(),
+            staff: Some(view::Staff { name: staff.name.clone(), room }),
+            ..self.layout(title, details)
+        }
+    }
+
+    /// Seals personal data for a person.
+    ///
+    /// # Errors
+    /// [`Problem::Internal`].
+    pub fn seal<Data: Serialize>(&self, person: PersonId, context: &str, data: &Data) -> Result<Sealed, Problem> {
+        let bytes = serde_json::to_vec(data).map_err(|error| problem::internal(&error))?;
+        self.engine().vault().seal(person, context, &bytes).map_err(|fault| problem::internal(&fault))
+    }
+
+    /// Opens personal data; `None` where the person was erased.
+    pub fn open_sealed<Data: DeserializeOwned>(&self, person: PersonId, context: &str, sealed: &Sealed) -> Option<Data> {
+        match self.engine().vault().unseal(person, context, sealed) {
+            Ok(bytes) => serde_json::from_slice(&bytes?).ok(),
+            Err(fault) => {
+                tracing::error!(%fault, "personal data could not be opened");
+                None
+            }
+        }
+    }
+
+    /// Opens a staff account.
+    pub fn open_account(&self, staff: PersonId, sealed: &Sealed) -> Option<Account> {
+        self.open_sealed(staff, ACCOUNT, sealed)
+    }
+
+    /// The rally at an address.
+    ///
+    /// # Errors
+    /// [`Problem::NotFound`].
+    pub fn rally(&self, slug: &str) -> Result<(RallyId, Rally), Problem> {
+        let world = self.engine().world();
+        world.state.rallies.find(slug).map(|(id, rally)| (id, rally.clone())).ok_or(Problem::NotFound)
+    }
+
+    /// A speaker's stream key: made from the server's secret, so that the log never holds one.
+    pub fn stream_key(&self, speaker: &Speaker) -> String {
+        stream_key(&self.0.engine, speaker)
+    }
+}
+
+/// A speaker's stream key: 26 letters and digits that are easy to read out, after the first 8 digits of the feed's id.
+pub fn stream_key(engine: &Engine, speaker: &Speaker) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let seed = format!("{}:{}", speaker.source, speaker.key_generation);
+    let bytes = engine.vault().derive("stream-key", seed.as_bytes());
+    let letter = |byte: &u8| LETTERS.get(usize::from(*byte % 32)).copied().map_or('a', char::from);
+    bytes.iter().take(26).map(letter).collect()
+}
+
+/// Whose stream key this is.
+pub fn source_of_key(engine: &Engine, key: &str) -> Option<SourceId> {
+    use subtle::ConstantTimeEq;
+    let speakers: Vec<Speaker> = engine.world().state.rallies.iter().flat_map(|(_, rally)| rally.speakers.clone()).collect();
+    let found = speakers.iter().find(|speaker| {
+        let own: bool = stream_key(engine, speaker).as_bytes().ct_eq(key.as_bytes()).into();
+        own
+    });
+    found.map(|speaker| speaker.source)
+}
+
+/// Every address, with what stands around all of them.
+pub fn router(app: App) -> Router {
+    // A stream must not be held back to be compressed, and pictures are compressed already.
+    let compress = DefaultPredicate::new()
+        .and(NotForContentType::const_new("text/event-stream"))
+        .and(NotForContentType::const_new("video/"))
+        .and(NotForContentType::const_new("font/"));
+    let timed = Router::new()
+        .merge(pages::home::routes())
+        .merge(pages::rally::routes())
+        .merge(pages::donate::routes())
+        .merge(pages::card::routes())
+        .merge(pages::overlay::routes())
+        .merge(pages::program::routes())
+        .merge(pages::sign_in::routes())
+        .merge(pages::first_account::routes())
+        .merge(pages::host::routes())
+        .merge(pages::rally_form::routes())
+        .merge(pages::studio::routes())
+        .merge(pages::golive::routes())
+        .merge(pages::finance::routes())
+        .merge(pages::webhook::routes())
+        .route("/static/{file}", get(pages::files::file))
+        .route("/favicon.ico", get(pages::files::favicon))
+        .route("/healthz", get(pages::health::healthz))
+        .route("/readyz", get(pages::health::readyz))
+        .fallback(|| async { Problem::NotFound })
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX));
+    Router::new()
+        .merge(timed)
+        .merge(pages::live::routes())
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(middleware::from_fn(same_site))
+        .layer(CatchPanicLayer::custom(|_| Problem::Internal.into_response()))
+        .layer(middleware::from_fn_with_state(app.clone(), problem::render))
+        .layer(middleware::from_fn_with_state(app.clone(), security_headers))
+        .layer(CompressionLayer::new().compress_when(compress))
+        .with_state(app)
+}
+
+/// Turns away forms that another site's page sends. Browsers say where a form comes from; programs say nothing and have no
+/// cookies to steal.
+async fn same_site(request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || is_same_site(request.headers()) {
+        next.run(request).await
+    } else {
+        Problem::CrossSite.into_response()
+    }
+}
+
+fn is_same_site(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
+        return matches!(site, "same-origin" | "none");
+    }
+    match (text(header::ORIGIN), text(header::HOST)) {
+        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, from)| from == host),
+        (Some(_), None) => false,
+        (None, _) => true,
+    }
+}
+
+async fn security_headers(
+    axum::extract::State(app): axum::extract::State<App>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let policy = pages::card::policy_for(&app, &path);
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // A donation's address is a key to it: it is not told to anybody the page loads from.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// A redirect after a form, so that a reload does not send it again.
+pub fn see_other(to: &str) -> Response {
+    match HeaderValue::from_str(to) {
+        Ok(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
+        Err(error) => problem::internal(&error).into_response(),
+    }
+}
+
+/// A key for a command that is not repeated: each form sent is an intent of its own.
+pub fn fresh_key(what: &str) -> String {
+    format!("{what}:{}", uuid::Uuid::now_v7())
+}
+
+/// What was just done, as one line on the next page.
+pub fn notice(query: &form::Form) -> Option<view::Notice> {
+    let text = match query.get("done").as_str() {
+        "created" => "The rally is made. Add the speakers next.",
+        "revised" => "Saved.",
+        "opened" => "Doors are open.",
+        "ended" => "The rally has ended.",
+        "speaker" => "Speaker added. Open “How to go live” and send it to them.",
+        "removed" => "Speaker removed.",
+        "key" => "The old key no longer works. Send the new one.",
+        "refunded" => "The refund is under way.",
+        "account" => "Your account is made. Welcome.",
+        _ => return None,
+    };
+    Some(view::Notice { text: text.into(), bad: false })
+}
+
+/// Now, for handlers.
+pub fn now() -> chrono::DateTime<chrono::Utc> {
+    clock::now()
+}

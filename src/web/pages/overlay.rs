@@ -3,6 +3,13 @@
 use askama::Template;
 
 use crate::web::view::{Feed, Layout, Total};
+use crate::clock;
+use crate::web::problem::Problem;
+use crate::web::{App, present};
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Html;
+use axum::routing::get;
 
 /// One overlay on a clear ground.
 #[derive(Debug, Clone, Template)]
@@ -41,4 +48,27 @@ impl OverlayKind {
             Self::Goal => "goal",
         }
     }
+}
+
+/// The routes of this page.
+pub fn routes() -> Router<App> {
+    Router::new().route("/r/{slug}/overlay/{kind}", get(show))
+}
+
+async fn show(State(app): State<App>, Path((slug, kind)): Path<(String, String)>) -> Result<Html<String>, Problem> {
+    let kinds = [OverlayKind::Total, OverlayKind::Feed, OverlayKind::Goal];
+    let kind = kinds.into_iter().find(|known| known.word() == kind).ok_or(Problem::NotFound)?;
+    let (id, rally) = app.rally(&slug)?;
+    let html = {
+        let world = app.engine().world();
+        let overlay = Overlay {
+            layout: app.layout(&rally.details.title, Some(&rally.details)),
+            rally_href: format!("/r/{}", rally.details.slug),
+            kind,
+            total: present::total(&world, id, &rally),
+            feed: present::feed(&app, &world, id, clock::now()),
+        };
+        overlay.render()?
+    };
+    Ok(Html(html))
 }

@@ -3,6 +3,23 @@
 use askama::Template;
 
 use crate::web::view::{Amount, Feed, Field, FormError, Layout, Lineup, Phase, Room, Speaker, Stage, Ticker, Total};
+use crate::clock;
+use crate::domain::Command;
+use crate::domain::attendance;
+use crate::domain::money::Money;
+use crate::domain::profile::Attendee;
+use crate::projections::totals::timezone;
+use crate::web::form::{Errors, Form};
+use crate::web::problem::Problem;
+use crate::web::session::{MaybeVisitor, Visitor, visitor_cookie};
+use crate::web::{App, ATTENDEE, present, see_other};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::SET_COOKIE;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
 
 /// The rally's page.
 #[derive(Debug, Clone, Template)]
@@ -63,4 +80,96 @@ pub struct Join {
     pub email: Field,
     /// Field `postal`.
     pub postal: Field,
+}
+
+/// Characters of a name: the longest real ones are below it.
+pub const NAME_CHARS_MAX: usize = 120;
+/// Characters of a postal code.
+pub const POSTAL_CHARS_MAX: usize = 16;
+
+/// The routes of this page.
+pub fn routes() -> Router<App> {
+    Router::new().route("/r/{slug}", get(show)).route("/r/{slug}/join", post(join))
+}
+
+async fn show(
+    State(app): State<App>,
+    Path(slug): Path<String>,
+    MaybeVisitor(visitor): MaybeVisitor,
+) -> Result<Response, Problem> {
+    let (_, rally) = app.rally(&slug)?;
+    if rally.details.slug != slug {
+        return Ok(see_other(&format!("/r/{}", rally.details.slug)));
+    }
+    page(&app, &slug, visitor, Join::default(), StatusCode::OK)
+}
+
+fn page(app: &App, slug: &str, visitor: Option<Visitor>, join: Join, status: StatusCode) -> Result<Response, Problem> {
+    let (id, rally) = app.rally(slug)?;
+    let now = clock::now();
+    let html = {
+        let world = app.engine().world();
+        let zone = timezone(&world.state, id);
+        let details = &rally.details;
+        let known = visitor.filter(|visitor| world.state.attendance.has_joined(id, visitor.person));
+        let href = format!("/r/{}", details.slug);
+        let amounts = present::amounts(details, None);
+        let smallest = details.suggested_minor.get(1).or(details.suggested_minor.first()).copied();
+        let quick = Money::new(smallest.unwrap_or(details.currency.minor_per_major()), details.currency);
+        let paragraphs = details.description.split("\n\n").map(str::trim).filter(|text| !text.is_empty());
+        let page = Rally {
+            layout: app.layout(&details.title, Some(details)),
+            phase: present::phase(&rally),
+            share_url: format!("{}{href}", app.public_url()),
+            href,
+            title: details.title.clone(),
+            description: paragraphs.map(str::to_owned).collect(),
+            date: present::date(details.starts_at, zone),
+            time: present::time(details.starts_at, zone),
+            starts_iso: present::iso(details.starts_at),
+            speakers: rally.speakers.iter().map(|speaker| Speaker { name: speaker.name.clone(), role: speaker.role.clone() }).collect(),
+            amounts,
+            quick: Amount { value: present::typed(quick), label: quick.to_short(), selected: false },
+            join: Join { joined_as: known.map(|visitor| visitor.name), ..join },
+            total: present::total(&world, id, &rally),
+            feed: present::feed(app, &world, id, now),
+            ticker: present::ticker(app, &world, id),
+            stage: present::stage(&world, &rally),
+            lineup: present::lineup(&world, &rally),
+            room: present::room(&world, id),
+            paid_for_by: details.paid_for_by.clone(),
+        };
+        page.render()?
+    };
+    Ok((status, Html(html)).into_response())
+}
+
+async fn join(State(app): State<App>, Path(slug): Path<String>, body: Bytes) -> Result<Response, Problem> {
+    let (id, rally) = app.rally(&slug)?;
+    let form = Form::parse(&body);
+    let (name, email, postal) = (form.get("name"), form.get("email"), form.get("postal"));
+    let mut errors = Errors::default();
+    errors.require("name", &name, NAME_CHARS_MAX, "Enter your name.");
+    errors.email("email", &email);
+    errors.limit("postal", &postal, POSTAL_CHARS_MAX);
+    let refused = |errors: Errors| {
+        let join = Join {
+            joined_as: None,
+            errors: errors.summary(),
+            name: errors.field("name", name.clone()),
+            email: errors.field("email", email.clone()),
+            postal: errors.field("postal", postal.clone()),
+        };
+        page(&app, &slug, None, join, StatusCode::UNPROCESSABLE_ENTITY)
+    };
+    if !errors.is_empty() {
+        return refused(errors);
+    }
+    let person = app.engine().vault().person_id(&email);
+    let attendee = Attendee { name: name.clone(), email: email.clone(), postal: Some(postal.clone()).filter(|text| !text.is_empty()) };
+    let profile = app.seal(person, ATTENDEE, &attendee)?;
+    let command = Command::Attendance(attendance::Command::Join { rally: id, person, profile });
+    app.engine().execute(command, format!("join:{id}:{person}"), &format!("attendee:{person}")).await?;
+    let cookie = visitor_cookie(&app, person, &name);
+    Ok(([(SET_COOKIE, cookie)], see_other(&format!("/r/{}", rally.details.slug))).into_response())
 }

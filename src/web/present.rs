@@ -1,0 +1,353 @@
+//! From projections to the parts of a page: words and figures in their final form, the same at first paint and in a frame.
+
+use super::App;
+use super::view::{
+    Air, Amount, Feed, FeedDonor, Kpi, Kpis, Lineup, LineupSpeaker, Milestone, Phase, RefusalLine, Refusals, Room,
+    Source, SourceState, Sources, Speaker, Stage, Ticker, Total,
+};
+use crate::clock;
+use crate::domain::id::{RallyId, SourceId};
+use crate::domain::money::{Money, group_thousands};
+use crate::domain::profile::Shown;
+use crate::domain::rally::{self, Details, Rally};
+use crate::live::Audience;
+use crate::media;
+use crate::projections::Projections;
+use crate::projections::feed::Latest;
+use crate::projections::totals::timezone;
+use askama::Template;
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
+use chrono_tz::Tz;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Donors in the list on a page: what is in view on a desktop.
+const FEED_MAX: usize = 12;
+/// Donors in the line under the picture: what fits its width.
+const TICKER_MAX: usize = 6;
+/// Where the goal bar has marks, in percent.
+const MILESTONES: [u32; 3] = [25, 50, 75];
+
+/// The rally's state for pages.
+pub fn phase(rally: &Rally) -> Phase {
+    match rally.phase {
+        rally::Phase::Before => Phase::Before,
+        rally::Phase::Live { .. } => Phase::Live,
+        rally::Phase::Ended { .. } => Phase::Ended,
+    }
+}
+
+/// The money raised against the goal.
+pub fn total(world: &Projections, id: RallyId, rally: &Rally) -> Total {
+    let Details { currency, goal_minor, .. } = &rally.details;
+    let raised = world.totals.sums(id).raised_minor().max(0);
+    let percent = goal_minor.map_or(0, |goal| u32::try_from(raised.saturating_mul(100) / goal.max(1)).unwrap_or(u32::MAX));
+    let donors = world.totals.of(id).map_or(0, |totals| totals.donors());
+    let heading = match rally.phase {
+        rally::Phase::Before => "Raised so far",
+        rally::Phase::Live { .. } => "Raised tonight",
+        rally::Phase::Ended { .. } => "Raised in all",
+    };
+    let milestone = |mark: &u32| Milestone { percent: *mark, reached: percent >= *mark };
+    Total {
+        heading: heading.into(),
+        raised: Money::new(raised, *currency).to_whole(),
+        goal: goal_minor.map(|goal| Money::new(goal, *currency).to_short()),
+        percent,
+        milestones: if goal_minor.is_some() { MILESTONES.iter().map(milestone).collect() } else { vec![] },
+        donors: count(donors),
+        donors_word: if donors == 1 { "donor".into() } else { "donors".into() },
+    }
+}
+
+/// A number of things, with separators.
+pub fn count(number: usize) -> String {
+    group_thousands(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
+fn shown(app: &App, latest: &Latest) -> Shown {
+    let erased = || Shown { name: "Erased".into(), place: None, message: None };
+    app.open_sealed(latest.donor, super::SHOWN, &latest.shown).unwrap_or_else(erased)
+}
+
+/// The latest donors.
+pub fn feed(app: &App, world: &Projections, id: RallyId, now: DateTime<Utc>) -> Feed {
+    let donors = world.feed.latest(id).take(FEED_MAX).map(|latest| {
+        let Shown { name, place, message } = shown(app, latest);
+        FeedDonor {
+            id: latest.donation.to_string(),
+            amount: latest.amount.to_short(),
+            name,
+            place,
+            message,
+            when: ago(now, latest.at),
+            at_iso: iso(latest.at),
+        }
+    });
+    Feed { donors: donors.collect() }
+}
+
+fn ago(now: DateTime<Utc>, at: DateTime<Utc>) -> String {
+    let minutes = now.signed_duration_since(at).num_minutes();
+    match minutes {
+        ..1 => "just now".into(),
+        1..60 => format!("{minutes} min"),
+        _ => format!("{} h", minutes / 60),
+    }
+}
+
+/// The latest donors in one line.
+pub fn ticker(app: &App, world: &Projections, id: RallyId) -> Ticker {
+    let lines = world.feed.latest(id).take(TICKER_MAX).map(|latest| {
+        let Shown { name, place, .. } = shown(app, latest);
+        let place = place.map(|place| format!(" from {place}")).unwrap_or_default();
+        format!("{name}{place} gave {}", latest.amount.to_short())
+    });
+    Ticker { lines: lines.collect() }
+}
+
+fn on_screen<'a>(world: &Projections, rally: &'a Rally) -> Option<&'a rally::Speaker> {
+    let source = rally.program.filter(|source| world.state.broadcast.connection(*source).is_some())?;
+    rally.speakers.iter().find(|speaker| speaker.source == source)
+}
+
+/// What stands over the picture.
+pub fn stage(world: &Projections, rally: &Rally) -> Stage {
+    let speaker = on_screen(world, rally);
+    let (slate_title, slate_text) = if rally.program.is_some() {
+        ("We’ll be right back", "The picture has dropped for a moment. Stay here, it comes back by itself.")
+    } else {
+        ("In a moment", "The next speaker is on the way. Stay here, the picture comes by itself.")
+    };
+    Stage {
+        speaker: speaker.map(|speaker| Speaker { name: speaker.name.clone(), role: speaker.role.clone() }),
+        slate_title: slate_title.into(),
+        slate_text: slate_text.into(),
+    }
+}
+
+/// Who is on and who follows.
+pub fn lineup(world: &Projections, rally: &Rally) -> Lineup {
+    let now = on_screen(world, rally);
+    let at = now.and_then(|now| rally.speakers.iter().position(|speaker| speaker.source == now.source));
+    let next = at.and_then(|at| rally.speakers.get(at.saturating_add(1)));
+    let speakers = rally.speakers.iter().map(|speaker| {
+        let on = now.is_some_and(|now| now.source == speaker.source);
+        let line = if on { "on now".into() } else { speaker.role.clone() };
+        LineupSpeaker { name: speaker.name.clone(), line, on }
+    });
+    Lineup {
+        now: now.map(|speaker| speaker.name.clone()),
+        next: next.map(|speaker| speaker.name.clone()),
+        speakers: speakers.collect(),
+    }
+}
+
+/// The people.
+pub fn room(world: &Projections, id: RallyId) -> Room {
+    let people = world.room.count(id);
+    Room { here: group_thousands(people.here), joined: group_thousands(people.joined) }
+}
+
+/// The state of the doors, for the studio.
+pub fn air(rally: &Rally, now: DateTime<Utc>) -> Air {
+    let label = match rally.phase {
+        rally::Phase::Before => "DOORS CLOSED".into(),
+        rally::Phase::Live { since } => {
+            let seconds = now.signed_duration_since(since).num_seconds().max(0);
+            format!("ON AIR {}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+        }
+        rally::Phase::Ended { .. } => "ENDED".into(),
+    };
+    Air { phase: phase(rally), label }
+}
+
+/// The studio's figures.
+pub fn kpis(app: &App, world: &Projections, id: RallyId, rally: &Rally) -> Kpis {
+    let total = total(world, id, rally);
+    let people = world.room.count(id);
+    let donors = world.totals.of(id).map_or(0, |totals| u64::try_from(totals.donors()).unwrap_or(0));
+    let goal = total.goal.as_ref().map_or("no goal set".into(), |goal| format!("{} % of {goal}", total.percent));
+    let share = match people.joined.saturating_mul(10).checked_div(donors) {
+        Some(tenths) if people.joined >= donors => format!("1 in {}.{} who joined", tenths / 10, tenths % 10),
+        Some(_) | None => format!("{} joined", group_thousands(people.joined)),
+    };
+    let health = rally.program.and_then(|source| app.media().health(media::SourceId(source.0)));
+    let (picture, note) = match (health, rally.program) {
+        (Some(health), _) => (megabits(health.bitrate_bps), "coming in, on program".to_owned()),
+        (None, Some(_)) => ("none".into(), "the speaker on program is not connected".into()),
+        (None, None) => ("slate".into(), "nobody is on program".into()),
+    };
+    let figure = |label: &str, value: String, note: String| Kpi { label: label.into(), value, note };
+    Kpis {
+        figures: vec![
+            figure("Raised", total.raised, goal),
+            figure("Here now", group_thousands(people.here), format!("peak {}, {} joined", group_thousands(people.peak), group_thousands(people.joined))),
+            figure("Donors", total.donors, share),
+            figure("Picture", picture, note),
+        ],
+    }
+}
+
+fn megabits(bps: u64) -> String {
+    format!("{}.{} Mbit/s", bps / 1_000_000, bps / 100_000 % 10)
+}
+
+/// Every speaker's feed.
+pub fn sources(app: &App, world: &Projections, rally: &Rally, now: DateTime<Utc>) -> Sources {
+    let sources = rally.speakers.iter().enumerate().map(|(at, speaker)| {
+        let on_program = rally.program == Some(speaker.source);
+        let connected = world.state.broadcast.connection(speaker.source).is_some();
+        Source {
+            id: speaker.source.to_string(),
+            key: if at < 9 { at.saturating_add(1).to_string() } else { String::new() },
+            name: speaker.name.clone(),
+            role: speaker.role.clone(),
+            state: source_state(world, rally, speaker.source, now),
+            detail: source_detail(app, world, speaker.source),
+            golive_href: format!("/host/r/{}/speakers/{}", rally.details.slug, speaker.source),
+            on_program,
+            can_cut: connected && !matches!(rally.phase, rally::Phase::Ended { .. }),
+        }
+    });
+    Sources { sources: sources.collect() }
+}
+
+/// What one feed is doing.
+pub fn source_state(world: &Projections, rally: &Rally, source: SourceId, now: DateTime<Utc>) -> SourceState {
+    if world.state.broadcast.connection(source).is_some() {
+        return if rally.program == Some(source) { SourceState::OnAir } else { SourceState::Ready };
+    }
+    if let Some(refused) = world.signals.refused(source) {
+        return SourceState::Refused(refused.reason.clone());
+    }
+    match world.signals.dropped(source) {
+        Some(dropped) => {
+            let seconds = now.signed_duration_since(dropped.at).num_seconds().max(0);
+            let since = if seconds < 120 { format!("{seconds} s") } else { format!("{} min", seconds / 60) };
+            SourceState::Dropped(format!("Dropped {since} ago: {}", dropped.reason))
+        }
+        None => SourceState::NotConnected,
+    }
+}
+
+/// What is known of one feed.
+pub fn source_detail(app: &App, world: &Projections, source: SourceId) -> String {
+    let Some(connection) = world.state.broadcast.connection(source) else { return String::new() };
+    let mut detail = format!("{} · {} · {}", connection.protocol, connection.video, connection.audio);
+    if let Some(health) = app.media().health(media::SourceId(source.0)) {
+        detail.push_str(&format!(" · {}", megabits(health.bitrate_bps)));
+        if let Some(interval) = health.keyframe_interval_ms.filter(|interval| *interval > 4_000) {
+            detail.push_str(&format!(" · keyframe every {} s: set 2 s in the encoder, or cuts wait", interval / 1000));
+        }
+        if health.audio_age_s.is_some_and(|age| age > 5) {
+            detail.push_str(" · no sound arrives");
+        }
+    }
+    detail
+}
+
+/// What was turned away.
+pub fn refusals(world: &Projections, id: RallyId, rally: &Rally) -> Refusals {
+    let zone = timezone(&world.state, id);
+    let refusals = world.signals.refusals(id).map(|refusal| {
+        let speaker = rally.speakers.iter().find(|speaker| speaker.source == refusal.source);
+        RefusalLine {
+            when: time_seconds(refusal.at, zone),
+            who: speaker.map_or("a removed speaker".into(), |speaker| speaker.name.clone()),
+            reason: refusal.reason.clone(),
+        }
+    });
+    Refusals { refusals: refusals.collect() }
+}
+
+/// The suggested amounts; the middle one is chosen at first, or the one asked for.
+pub fn amounts(details: &Details, chosen: Option<Money>) -> Vec<Amount> {
+    let at = details.suggested_minor.len() / 2;
+    let default = details.suggested_minor.get(at).copied();
+    let chosen = chosen.map(|money| money.minor).or(default);
+    let amount = |minor: &i64| {
+        let money = Money::new(*minor, details.currency);
+        Amount { value: typed(money), label: money.to_short(), selected: Some(*minor) == chosen }
+    };
+    details.suggested_minor.iter().map(amount).collect()
+}
+
+/// An amount as a person would type it: `50`, `12.50`.
+pub fn typed(money: Money) -> String {
+    let decimal = money.to_decimal();
+    decimal.strip_suffix(".00").map(str::to_owned).unwrap_or(decimal)
+}
+
+/// `Thursday, July 25`.
+pub fn date(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%A, %B %-d").to_string()
+}
+
+/// `7:30 pm EDT`.
+pub fn time(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%-I:%M %P %Z").to_string()
+}
+
+/// `9:13:58 pm`.
+pub fn time_seconds(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%-I:%M:%S %P").to_string()
+}
+
+/// RFC 3339 in UTC.
+pub fn iso(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+#[derive(Serialize)]
+struct Frame {
+    seq: u64,
+    phase: &'static str,
+    raised_minor: i64,
+    currency: &'static str,
+    goal_minor: Option<i64>,
+    donors: usize,
+    here: u64,
+    joined: u64,
+    parts: BTreeMap<&'static str, String>,
+}
+
+/// The whole state of a rally, as one line of JSON: figures for programs, parts for pages.
+pub fn frame(app: &App, id: RallyId, audience: Audience) -> Bytes {
+    let now = clock::now();
+    let world = app.engine().world();
+    let Some(rally) = world.state.rallies.get(id) else { return Bytes::from_static(b"{}") };
+    let render = |part: Result<String, askama::Error>| part.unwrap_or_default();
+    let mut parts = BTreeMap::from([
+        ("total", render(total(&world, id, rally).render())),
+        ("feed", render(feed(app, &world, id, now).render())),
+    ]);
+    match audience {
+        Audience::Public => parts.extend([
+            ("ticker", render(ticker(app, &world, id).render())),
+            ("stage", render(stage(&world, rally).render())),
+            ("lineup", render(lineup(&world, rally).render())),
+            ("room", render(room(&world, id).render())),
+        ]),
+        Audience::Studio => parts.extend([
+            ("air", render(air(rally, now).render())),
+            ("kpis", render(kpis(app, &world, id, rally).render())),
+            ("sources", render(sources(app, &world, rally, now).render())),
+            ("refusals", render(refusals(&world, id, rally).render())),
+        ]),
+    }
+    let people = world.room.count(id);
+    let frame = Frame {
+        seq: world.changed(id),
+        phase: phase(rally).word(),
+        raised_minor: world.totals.sums(id).raised_minor(),
+        currency: rally.details.currency.code(),
+        goal_minor: rally.details.goal_minor,
+        donors: world.totals.of(id).map_or(0, |totals| totals.donors()),
+        here: people.here,
+        joined: people.joined,
+        parts,
+    };
+    serde_json::to_vec(&frame).unwrap_or_default().into()
+}
