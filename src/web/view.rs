@@ -16,7 +16,8 @@ pub struct Layout {
     pub accent: String,
     /// Text on `accent`, at 4.5:1.
     pub on_accent: String,
-    /// The campaign's colour in the dark theme and on the dark stage (3:1 on `#131218`).
+    /// The campaign's colour in the dark theme and on the dark stage: the same one when it has 3:1 on `#131218`, else a
+    /// lighter one that has.
     pub accent_dark: String,
     /// Text on `accent_dark`, at 4.5:1.
     pub on_accent_dark: String,

@@ -32,3 +32,10 @@ for (const form of document.querySelectorAll("form[data-donate]")) {
 }
 const wrong = document.querySelector("[data-focus]");
 if (wrong) wrong.focus();
+// A payment that waits for the bank: the page asks again, a little less often each time.
+const wait = document.querySelector("[data-reload]");
+if (wait) {
+  const tries = Number(sessionStorage.getItem(location.pathname) || 0) + 1;
+  sessionStorage.setItem(location.pathname, String(tries));
+  setTimeout(() => location.reload(), Math.min(15, Number(wait.dataset.reload) + tries) * 1000);
+}

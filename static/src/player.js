@@ -41,7 +41,7 @@ function play() {
     else if (box.requestFullscreen) box.requestFullscreen();
     else if (video.webkitEnterFullscreen) video.webkitEnterFullscreen();
   });
-  video.addEventListener("playing", () => { playing = true; blocked = false; say(""); draw(); });
+  video.addEventListener("playing", () => { playing = true; blocked = false; box.classList.add("on"); say(""); draw(); });
   video.addEventListener("waiting", () => { if (playing) say("Catching up…"); });
   video.addEventListener("volumechange", draw);
   video.muted = true;
