@@ -3,8 +3,8 @@
 //! `default-base-is-moof`, 64-bit decode times and signed composition offsets throughout, so that B-frames and programs
 //! of any length need no second form.
 
-use super::codec::{AudioConfig, VideoConfig};
 use super::Frame;
+use super::codec::{AudioConfig, VideoConfig};
 use bytes::Bytes;
 
 /// The video track's id in every init segment.

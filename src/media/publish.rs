@@ -30,7 +30,7 @@ const FRAME_MS: u32 = 40;
 /// One read; the server says little.
 const READ_BYTES: usize = 4 << 10;
 
-/// A code that another attempt may change: the old connection may still be ending.
+/// A refusal that another attempt may change: the old connection may still be ending.
 const BUSY: &str = "already live";
 
 /// Why a publisher gave up.

@@ -47,7 +47,8 @@ impl Stage {
     async fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (media, doors, stop) = (Media::new(Settings::default()), Arc::new(Doors::default()), CancellationToken::new());
+        let (media, doors, stop) =
+            (Media::new(Settings::default()), Arc::new(Doors::default()), CancellationToken::new());
         tokio::spawn(rtmp::run(listener, media.clone(), doors.clone(), stop.clone()));
         Self { media, doors, port, stop }
     }
@@ -114,7 +115,8 @@ impl Stage {
         }
         let mut told = Vec::new();
         for (index, file) in files.iter().enumerate() {
-            let path = std::env::temp_dir().join(format!("groundswell-{}-{}-{index}.mp4", std::process::id(), self.port));
+            let path =
+                std::env::temp_dir().join(format!("groundswell-{}-{}-{index}.mp4", std::process::id(), self.port));
             std::fs::write(&path, file).unwrap();
             let ask = async |entries: &str, streams: &str| {
                 let output = Command::new("ffprobe")
@@ -181,7 +183,9 @@ async fn a_speaker_plays_drops_returns_and_another_takes_over() {
     let last = stage.playlist().lines().last().unwrap().to_owned();
     let _first = stage.live("key-a", "640x360");
     stage.until("back", |stage| stage.playlist().contains("#EXT-X-DISCONTINUITY\n")).await;
-    assert!(stage.playlist().lines().last().unwrap() > last.as_str() && stage.value("#EXT-X-MEDIA-SEQUENCE:") >= sequence);
+    assert!(
+        stage.playlist().lines().last().unwrap() > last.as_str() && stage.value("#EXT-X-MEDIA-SEQUENCE:") >= sequence
+    );
 
     // Our own publisher is another source with another picture.
     let stop = CancellationToken::new();
@@ -199,10 +203,11 @@ async fn a_speaker_plays_drops_returns_and_another_takes_over() {
     assert!(stage.playlist().contains("#EXT-X-INDEPENDENT-SEGMENTS"));
 
     stage.media.disconnect(B, "thank you");
-    stage.until("b is told", |stage| {
-        stage.notices().contains(&Notice::Disconnected { source: B, reason: "thank you".to_owned() })
-    })
-    .await;
+    stage
+        .until("b is told", |stage| {
+            stage.notices().contains(&Notice::Disconnected { source: B, reason: "thank you".to_owned() })
+        })
+        .await;
     stage.media.end(PROGRAM);
     assert!(stage.playlist().ends_with("#EXT-X-ENDLIST\n"));
     stop.cancel();
@@ -245,7 +250,10 @@ async fn strangers_end_cleanly_and_disturb_nobody() {
             1 => socket.write_all(&[3; 700]).await.unwrap(),
             _ => {
                 let mut bytes = vec![3];
-                bytes.extend((0..9_000_u32).map(|at| u8::try_from((at.wrapping_mul(number).wrapping_mul(2_654_435) >> 7) & 0xff).unwrap()));
+                bytes
+                    .extend((0..9_000_u32).map(|at| {
+                        u8::try_from((at.wrapping_mul(number).wrapping_mul(2_654_435) >> 7) & 0xff).unwrap()
+                    }));
                 socket.write_all(&bytes).await.unwrap();
             }
         }

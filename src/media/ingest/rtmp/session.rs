@@ -174,7 +174,9 @@ impl Session {
                 self.events.push_back(Event::Publish { app: self.app.clone(), key: key.to_owned() });
             }
             "play" => self.events.push_back(Event::Play),
-            "FCUnpublish" | "deleteStream" | "closeStream" if self.publishing => self.events.push_back(Event::Unpublish),
+            "FCUnpublish" | "deleteStream" | "closeStream" if self.publishing => {
+                self.events.push_back(Event::Unpublish)
+            }
             _ => {}
         }
         Ok(())
