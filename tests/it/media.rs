@@ -61,7 +61,7 @@ impl Stage {
         let source = format!("testsrc2=size={size}:rate=25");
         let mut command = Command::new("ffmpeg");
         command.args(["-loglevel", "error", "-re", "-f", "lavfi", "-i", &source, "-f", "lavfi", "-i", "sine=r=48000"]);
-        command.args(["-pix_fmt", "yuv420p", "-g", "25"]).args(codecs).args(["-f", "flv", &self.url(key)]);
+        command.args(["-pix_fmt", "yuv420p", "-g", "25", "-t", "60"]).args(codecs).args(["-f", "flv", &self.url(key)]);
         command.stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap()
     }
 
