@@ -3,8 +3,8 @@
 //! `default-base-is-moof`, 64-bit decode times and signed composition offsets throughout, so that B-frames and programs
 //! of any length need no second form.
 
-use super::codec::{AudioConfig, VideoConfig};
 use super::Frame;
+use super::codec::{AudioConfig, VideoConfig};
 use bytes::Bytes;
 
 /// The video track's id in every init segment.
@@ -278,15 +278,16 @@ mod tests {
                 Run { track: AUDIO_TRACK, decode_time: 48_000, samples: &audio },
             ],
         );
+        let at32 = |at: usize| usize::try_from(u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap())).unwrap();
         let text = |at: usize, length: usize| &bytes[at..at + length];
         let offsets: Vec<usize> = bytes
             .windows(4)
             .enumerate()
             .filter(|(_, window)| *window == b"trun")
-            .map(|(at, _)| u32::from_be_bytes(bytes[at + 12..at + 16].try_into().unwrap()) as usize)
+            .map(|(at, _)| at32(at + 12))
             .collect();
         assert_eq!((text(offsets[0], 7), text(offsets[1], 5)), (&b"picture"[..], &b"sound"[..]));
-        let moof = u32::from_be_bytes(bytes[..4].try_into().unwrap()) as usize;
+        let moof = at32(0);
         assert_eq!(text(moof + 4, 4), b"mdat");
     }
 }

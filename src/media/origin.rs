@@ -211,11 +211,11 @@ mod tests {
         for number in 0..200 {
             origin.push(vec![segment(number)]);
             let text = String::from_utf8(origin.playlist().unwrap().to_vec()).unwrap();
-            let listed = text.matches("#EXTINF").count() as u64;
+            let listed = u64::try_from(text.matches("#EXTINF").count()).unwrap();
             assert_eq!(listed, (number + 1).min(30));
             let oldest = number + 1 - listed;
             assert!(text.contains(&format!("#EXT-X-MEDIA-SEQUENCE:{}\n", first + oldest)));
-            let gone = (1..oldest).filter(|gone| gone % 10 == 0).count() as u64;
+            let gone = u64::try_from((1..oldest).filter(|gone| gone % 10 == 0).count()).unwrap();
             assert!(text.contains(&format!("#EXT-X-DISCONTINUITY-SEQUENCE:{}\n", first + gone)), "{text}");
             for line in text.lines().filter(|line| !line.starts_with('#')) {
                 assert!(origin.object(line).is_some(), "{line}");

@@ -280,12 +280,7 @@ impl Joined {
 
 fn picture(frame: &Frame, shift: i64) -> Picture {
     let offset = i32::try_from(frame.pts - frame.dts).unwrap_or(0);
-    Picture {
-        dts: frame.dts.saturating_add(shift),
-        offset,
-        keyframe: frame.keyframe,
-        data: frame.data.clone(),
-    }
+    Picture { dts: frame.dts.saturating_add(shift), offset, keyframe: frame.keyframe, data: frame.data.clone() }
 }
 
 fn to_samples(ticks: i64, audio: &AudioConfig) -> i64 {

@@ -263,7 +263,9 @@ impl Switcher {
         let now_ms = self.now_ms();
         let mut state = self.state();
         let State { sources, programs, .. } = &mut *state;
-        let Some(live) = sources.get_mut(&feed.source).filter(|live| live.connection == feed.connection) else { return };
+        let Some(live) = sources.get_mut(&feed.source).filter(|live| live.connection == feed.connection) else {
+            return;
+        };
         live.count(frame, now_ms);
         let Some((video, audio)) = &live.configs else { return };
         let here = (feed.source, live.generation);
@@ -294,7 +296,7 @@ impl Live {
         self.heard_at_ms = now_ms;
         self.rate.1 = self.rate.1.saturating_add(u64::try_from(frame.data.len()).unwrap_or(0));
         let span_ms = now_ms - self.rate.0;
-        if span_ms >= RATE_WINDOW_MS || span_ms < 0 {
+        if !(0..RATE_WINDOW_MS).contains(&span_ms) {
             let span_ms = u64::try_from(span_ms).unwrap_or(0).max(1);
             self.bitrate_bps = self.rate.1.saturating_mul(8_000) / span_ms;
             self.rate = (now_ms, 0);

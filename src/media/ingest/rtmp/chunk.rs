@@ -52,7 +52,6 @@ struct Stream {
     kind: u8,
     stream: u32,
     payload: BytesMut,
-    fresh: bool,
 }
 
 /// Puts messages together from chunks, however the bytes are split.
@@ -103,7 +102,7 @@ impl Reader {
                     if known >= STREAMS_MAX {
                         return Err(WireError::TooMuch { what: "chunk streams" });
                     }
-                    entry.insert(Stream { fresh: true, ..Stream::default() })
+                    entry.insert(Stream::default())
                 }
             };
             let length = if header.format < 2 { header.length } else { stream.length };
@@ -232,7 +231,6 @@ impl Stream {
             self.kind = header.kind;
         }
         self.length = length;
-        self.fresh = false;
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Session {
     received: u32,
     acknowledged: u32,
     window: u32,
+    /// `publish` was asked; media may follow in the same bytes, before the answer.
+    asked: bool,
     publishing: bool,
 }
 
@@ -67,6 +69,7 @@ impl Session {
             received: 0,
             acknowledged: 0,
             window: WINDOW_BYTES,
+            asked: false,
             publishing: false,
         }
     }
@@ -120,8 +123,8 @@ impl Session {
     fn handle(&mut self, message: Message) -> Result<(), WireError> {
         let Message { kind, timestamp, payload, .. } = message;
         match kind {
-            chunk::VIDEO if self.publishing => self.events.push_back(Event::Video { timestamp, payload }),
-            chunk::AUDIO if self.publishing => self.events.push_back(Event::Audio { timestamp, payload }),
+            chunk::VIDEO if self.asked => self.events.push_back(Event::Video { timestamp, payload }),
+            chunk::AUDIO if self.asked => self.events.push_back(Event::Audio { timestamp, payload }),
             chunk::VIDEO | chunk::AUDIO => return Err(WireError::Command { what: "media before publishing" }),
             chunk::WINDOW_SIZE => {
                 // A window of nothing would have us acknowledge every byte.
@@ -160,17 +163,20 @@ impl Session {
             "createStream" => self.reply("_result", transaction, &[Value::Null, Value::Number(f64::from(STREAM))]),
             // Without an answer some encoders wait for it.
             "releaseStream" | "FCPublish" => self.reply("_result", transaction, &[Value::Null, Value::Null]),
-            "publish" if !self.publishing => {
+            "publish" if !self.asked => {
                 let key = values.get(3).and_then(Value::text).unwrap_or_default();
                 // Some encoders add parameters to the key.
                 let key = key.split('?').next().unwrap_or_default();
                 if key.len() > KEY_BYTES_MAX {
                     return Err(WireError::TooMuch { what: "bytes in a stream key" });
                 }
+                self.asked = true;
                 self.events.push_back(Event::Publish { app: self.app.clone(), key: key.to_owned() });
             }
             "play" => self.events.push_back(Event::Play),
-            "FCUnpublish" | "deleteStream" | "closeStream" if self.publishing => self.events.push_back(Event::Unpublish),
+            "FCUnpublish" | "deleteStream" | "closeStream" if self.publishing => {
+                self.events.push_back(Event::Unpublish)
+            }
             _ => {}
         }
         Ok(())
