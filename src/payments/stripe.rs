@@ -235,9 +235,7 @@ fn refuses_refund(code: &str) -> bool {
 
 /// Letters, digits and underscores: nothing that could be another path or parameter.
 fn is_token(text: &str, bytes_max: usize) -> bool {
-    !text.is_empty()
-        && text.len() <= bytes_max
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    !text.is_empty() && text.len() <= bytes_max && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn check_payment(payment: &str) -> Result<(), Fault> {
