@@ -167,7 +167,8 @@ impl Processor for Stripe {
         let sent = call.customize::<RefundShape>().request_strategy(strategy).send(&self.client).await;
         let made = match sent {
             Ok(made) => made,
-            Err(CallError::Refused { error: PaymentError { code: Some(code), .. }, .. }) if refuses_refund(&code) => {
+            Err(CallError::Refused { error, .. }) if error.code.as_deref().is_some_and(refuses_refund) => {
+                let code = error.code.unwrap_or_default();
                 return Ok(RefundOutcome::Failed { processor_refund: None, code });
             }
             Err(error) => return Err(error.into_fault()),
@@ -219,7 +220,7 @@ fn declined(error: CallError) -> Result<Outcome, Fault> {
         {
             Ok(method_unusable())
         }
-        error => Err(error.into_fault()),
+        error @ (CallError::NoAnswer(_) | CallError::BadKey | CallError::Refused { .. }) => Err(error.into_fault()),
     }
 }
 
