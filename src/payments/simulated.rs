@@ -24,7 +24,11 @@ pub const METHOD_ACTION_FAILED: &str = "simulated_action_failed";
 const CHOICES: &[Choice] = &[
     Choice { method: METHOD_OK, label: "A card that works", hint: "The donation goes through at once." },
     Choice { method: METHOD_DECLINED, label: "A card that is declined", hint: "The bank says no." },
-    Choice { method: METHOD_ACTION, label: "A card that asks the bank first", hint: "The bank wants to know it is you." },
+    Choice {
+        method: METHOD_ACTION,
+        label: "A card that asks the bank first",
+        hint: "The bank wants to know it is you.",
+    },
     Choice { method: METHOD_ACTION_FAILED, label: "A card whose bank asks and says no", hint: "The check fails." },
 ];
 
@@ -124,9 +128,11 @@ impl Simulated {
                 fee: Some(fee(payment.amount)),
                 card: Some(CardSummary { brand: "simulated".into(), last4: "0000".into() }),
             },
-            (Way::Declined, _) => {
-                declined(id, "simulated_decline", "The simulated bank declined. Nothing was charged. Pick another card.")
-            }
+            (Way::Declined, _) => declined(
+                id,
+                "simulated_decline",
+                "The simulated bank declined. Nothing was charged. Pick another card.",
+            ),
             (Way::ActionFailed, Some(CONFIRMED)) => {
                 let reason = "The simulated bank asked you and then said no. Nothing was charged. Pick another card.";
                 declined(id, "simulated_action_failed", reason)
@@ -323,7 +329,15 @@ mod tests {
     #[tokio::test]
     async fn refuses_what_it_did_not_make() {
         let simulated = Simulated::new();
-        for id in ["", "pi_3PqReal", "sim_pay_", "sim_pay_ok_usd_k", "sim_pay_ok_5_k", "sim_pay_ok_5xyz_k", "sim_pay_ok_99999999999999999999usd_k"] {
+        for id in [
+            "",
+            "pi_3PqReal",
+            "sim_pay_",
+            "sim_pay_ok_usd_k",
+            "sim_pay_ok_5_k",
+            "sim_pay_ok_5xyz_k",
+            "sim_pay_ok_99999999999999999999usd_k",
+        ] {
             assert!(simulated.look_up(id).await.is_err(), "{id:?}");
         }
     }

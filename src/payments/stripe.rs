@@ -167,7 +167,8 @@ impl Processor for Stripe {
         let sent = call.customize::<RefundShape>().request_strategy(strategy).send(&self.client).await;
         let made = match sent {
             Ok(made) => made,
-            Err(CallError::Refused { error: PaymentError { code: Some(code), .. }, .. }) if refuses_refund(&code) => {
+            Err(CallError::Refused { error, .. }) if error.code.as_deref().is_some_and(refuses_refund) => {
+                let code = error.code.unwrap_or_default();
                 return Ok(RefundOutcome::Failed { processor_refund: None, code });
             }
             Err(error) => return Err(error.into_fault()),
@@ -219,7 +220,7 @@ fn declined(error: CallError) -> Result<Outcome, Fault> {
         {
             Ok(method_unusable())
         }
-        error => Err(error.into_fault()),
+        error @ (CallError::NoAnswer(_) | CallError::BadKey | CallError::Refused { .. }) => Err(error.into_fault()),
     }
 }
 
@@ -235,9 +236,7 @@ fn refuses_refund(code: &str) -> bool {
 
 /// Letters, digits and underscores: nothing that could be another path or parameter.
 fn is_token(text: &str, bytes_max: usize) -> bool {
-    !text.is_empty()
-        && text.len() <= bytes_max
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    !text.is_empty() && text.len() <= bytes_max && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn check_payment(payment: &str) -> Result<(), Fault> {

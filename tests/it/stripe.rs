@@ -141,8 +141,7 @@ async fn conforms(processor: &dyn Processor, donor: &dyn Donor) {
     assert!(matches!(processor.confirmed(&waiting).await.unwrap(), Outcome::Declined { .. }));
 
     let refund = RefundId(Uuid::new_v7(uuid::Timestamp::now(uuid::NoContext)));
-    let refund =
-        Refund { refund, donation: asked.donation, payment, amount: usd(1000), key: refund_key(refund) };
+    let refund = Refund { refund, donation: asked.donation, payment, amount: usd(1000), key: refund_key(refund) };
     let refunded = processor.refund(&refund).await.unwrap();
     assert!(matches!(refunded, RefundOutcome::Settled { amount, .. } if amount == usd(1000)), "{refunded:?}");
     let of_waiting = processor.refund(&Refund { payment: waiting, ..refund.clone() }).await;
@@ -166,7 +165,8 @@ async fn the_simulation_conforms() {
 #[tokio::test]
 async fn stripe_conforms() {
     let local = LocalStripe::start();
-    conforms(&stripe_at(&local.api_base()), &local).await;
+    let settings = Settings { script_url: local.script_url(), ..settings(&local.api_base()) };
+    conforms(&Stripe::new(settings).unwrap(), &local).await;
 }
 
 #[tokio::test]
@@ -239,7 +239,12 @@ fn webhooks_are_believed_only_with_our_signature_and_only_now() {
         ("a huge time", format!("t={},v1={digits}", i64::MIN), NOW, Err(WebhookRefusal::BadSignature)),
         ("a cut signature", format!("t={NOW},v1={}", &digits[..62]), NOW, Err(WebhookRefusal::BadSignature)),
         ("only an older scheme", format!("t={NOW},v0={digits}"), NOW, Err(WebhookRefusal::BadSignature)),
-        ("a huge header", format!("{good}{}", ",v1=00".repeat(SIGNATURE_BYTES_MAX)), NOW, Err(WebhookRefusal::TooLarge)),
+        (
+            "a huge header",
+            format!("{good}{}", ",v1=00".repeat(SIGNATURE_BYTES_MAX)),
+            NOW,
+            Err(WebhookRefusal::TooLarge),
+        ),
     ] {
         assert_eq!(stripe().verify_webhook(body.as_bytes(), &signature, at), expected, "{case}");
     }
@@ -358,7 +363,10 @@ fn what_can_not_be_read_is_said_and_never_guessed() {
         ("an amount that is no integer", ours.replace("\"amount_received\": 2500", "\"amount_received\": 25.5")),
     ] {
         let answer = stripe().interpret(body.as_bytes());
-        assert!(matches!(&answer, Err(Fault::Rejected { code, .. }) if code == "unreadable_event"), "{case}: {answer:?}");
+        assert!(
+            matches!(&answer, Err(Fault::Rejected { code, .. }) if code == "unreadable_event"),
+            "{case}: {answer:?}"
+        );
     }
     let foreign = fixture("payment_intent.succeeded.foreign.json").replace("\"usd\"", "\"xyz\"");
     assert_eq!(stripe().interpret(foreign.as_bytes()), Ok(vec![]));
@@ -456,7 +464,8 @@ async fn the_key_sent_is_the_key_given_each_time() {
     let requests = server.received_requests().await.unwrap();
     assert_eq!(requests[0].body, requests[1].body, "the same key must carry the same request");
     let body = String::from_utf8(requests[0].body.clone()).unwrap();
-    for part in ["amount=2500", "currency=usd", "confirm=true", "payment_method=pm_1Card", &asked.donation.to_string()] {
+    for part in ["amount=2500", "currency=usd", "confirm=true", "payment_method=pm_1Card", &asked.donation.to_string()]
+    {
         assert!(body.contains(part), "{part} is not in {body}");
     }
     assert_eq!(asked.key, format!("charge-{}-1", asked.donation));
@@ -516,7 +525,10 @@ async fn a_token_that_could_be_anything_else_is_never_sent() {
     let stripe = stripe_at(&server.uri());
     for method in ["", "4242 4242 4242 4242", "pm_1&amount=1", "pm_1\r\nx: y", "pm_é", &"p".repeat(300)] {
         let outcome = stripe.charge(&charge(method)).await.unwrap();
-        assert!(matches!(&outcome, Outcome::Declined { code, .. } if code == "method_unusable"), "{method:?}: {outcome:?}");
+        assert!(
+            matches!(&outcome, Outcome::Declined { code, .. } if code == "method_unusable"),
+            "{method:?}: {outcome:?}"
+        );
     }
     assert!(server.received_requests().await.unwrap().is_empty());
 }

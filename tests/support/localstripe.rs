@@ -28,7 +28,11 @@ impl LocalStripe {
     /// Starts it on a free port and waits until it answers.
     pub fn start() -> Self {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/localstripe");
-        assert!(program.exists(), "{} is missing: run the tests with `make test`, which installs it", program.display());
+        assert!(
+            program.exists(),
+            "{} is missing: run the tests with `make test`, which installs it",
+            program.display()
+        );
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(program)
             .args(["--port", &port.to_string(), "--from-scratch"])
@@ -61,7 +65,8 @@ impl LocalStripe {
 
     /// What its script does when a donor has typed a card: the token for the card.
     pub fn card(&self, number: &str) -> String {
-        let body = format!("card[number]={number}&card[exp_month]=12&card[exp_year]=2030&card[cvc]=123&key=pk_test_stand");
+        let body =
+            format!("card[number]={number}&card[exp_month]=12&card[exp_year]=2030&card[cvc]=123&key=pk_test_stand");
         let token = self.post("/v1/tokens", "application/x-www-form-urlencoded", &body);
         token["card"]["id"].as_str().unwrap().to_owned()
     }

@@ -48,7 +48,7 @@ pub enum CallError {
         status: StatusCode,
         retry_after: Option<Duration>,
         /// What the body said; empty when it was not Stripe's.
-        error: PaymentError,
+        error: Box<PaymentError>,
     },
 }
 
@@ -149,7 +149,7 @@ impl Pooled {
             request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
         request
-            .body(Full::new(Bytes::from(call.body.unwrap_or_default())))
+            .body(Full::new(Bytes::from(in_order(&call.body.unwrap_or_default()))))
             .map_err(|_| CallError::NoAnswer("a call that can't be written as a request"))
     }
 
@@ -180,8 +180,15 @@ impl StripeClient for Pooled {
             .and_then(|text| miniserde::json::from_str::<ErrorBody>(text).ok())
             .and_then(|body| body.error)
             .unwrap_or_default();
-        Err(CallError::Refused { status, retry_after: retry_after(&headers), error })
+        Err(CallError::Refused { status, retry_after: retry_after(&headers), error: Box::new(error) })
     }
+}
+
+/// The parameters sorted, so that one key always carries the same bytes: the library keeps metadata in no order.
+fn in_order(form: &str) -> String {
+    let mut parameters: Vec<&str> = form.split('&').collect();
+    parameters.sort_unstable();
+    parameters.join("&")
 }
 
 /// `Retry-After` in its form of seconds, the only one Stripe sends.

@@ -175,3 +175,61 @@ fn check_address(what: &'static str, address: &str) -> Result<(), SettingsError>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(secret: &str, publishable: &str, api_base: &str, script_url: &str) -> Result<Mode, SettingsError> {
+        let keys = Settings::new(Secret::new(secret), publishable.into(), Secret::new("whsec_x"));
+        Settings { api_base: api_base.into(), script_url: script_url.into(), ..keys }.check()
+    }
+
+    #[test]
+    fn keys_must_fit_each_other() {
+        for (secret, publishable, expected) in [
+            ("sk_test_1", "pk_test_1", Ok(Mode::Test)),
+            ("rk_test_1", "pk_test_1", Ok(Mode::Test)),
+            ("sk_live_1", "pk_live_1", Ok(Mode::Live)),
+            ("rk_live_1", "pk_live_1", Ok(Mode::Live)),
+            ("sk_live_1", "pk_test_1", Err(SettingsError::MixedModes)),
+            ("sk_test_1", "pk_live_1", Err(SettingsError::MixedModes)),
+            ("pk_test_1", "pk_test_1", Err(SettingsError::SecretKey)),
+            ("sk_test_", "pk_test_1", Err(SettingsError::SecretKey)),
+            ("sk_test_1\r\nx: y", "pk_test_1", Err(SettingsError::SecretKey)),
+            (" sk_test_1", "pk_test_1", Err(SettingsError::SecretKey)),
+            ("", "pk_test_1", Err(SettingsError::SecretKey)),
+            ("sk_test_1", "sk_test_1", Err(SettingsError::PublishableKey)),
+            ("sk_test_1", "pk_test_\"", Err(SettingsError::PublishableKey)),
+        ] {
+            assert_eq!(check(secret, publishable, API_BASE, SCRIPT_URL), expected, "{secret:?} {publishable:?}");
+        }
+        let keys = |webhook| Settings::new(Secret::new("sk_test_1"), "pk_test_1".into(), Secret::new(webhook)).check();
+        for wrong in ["", "whsec_", "secret"] {
+            assert_eq!(keys(wrong), Err(SettingsError::WebhookSecret), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn keys_go_only_where_they_are_safe() {
+        let local = "http://127.0.0.1:8420";
+        let local_script = "http://127.0.0.1:8420/js.stripe.com/v3/";
+        assert_eq!(check("sk_test_1", "pk_test_1", local, local_script), Ok(Mode::Test));
+        assert_eq!(check("sk_test_1", "pk_test_1", "http://[::1]:8420/", "http://localhost:8420/"), Ok(Mode::Test));
+        assert_eq!(check("sk_live_1", "pk_live_1", local, local_script), Err(SettingsError::LiveKeyElsewhere));
+        assert_eq!(check("sk_test_1", "pk_test_1", local, SCRIPT_URL), Err(SettingsError::MixedAddresses));
+        assert_eq!(check("sk_test_1", "pk_test_1", API_BASE, local_script), Err(SettingsError::MixedAddresses));
+        for clear in
+            ["http://api.stripe.com", "http://10.0.0.1", "http://127.0.0.1.example.com", "http://127.0.0.1@example.com"]
+        {
+            let refused = check("sk_test_1", "pk_test_1", clear, local_script);
+            assert!(matches!(refused, Err(SettingsError::Insecure { .. } | SettingsError::Address { .. })), "{clear}");
+        }
+        for wrong in
+            ["", "api.stripe.com", "ftp://api.stripe.com", "https://", "https://x;script-src *", "https://x\"y"]
+        {
+            let refused = check("sk_test_1", "pk_test_1", wrong, local_script);
+            assert!(matches!(refused, Err(SettingsError::Address { .. })), "{wrong}");
+        }
+    }
+}

@@ -180,9 +180,7 @@ impl Intent {
     pub fn outcome(&self) -> Result<Outcome, Missing> {
         let payment = self.id.clone().ok_or(Missing("id"))?;
         let outcome = match self.status.as_deref().unwrap_or_default() {
-            "succeeded" => {
-                Outcome::Settled { payment, amount: self.received()?, fee: self.fee(), card: self.card() }
-            }
+            "succeeded" => Outcome::Settled { payment, amount: self.received()?, fee: self.fee(), card: self.card() },
             "processing" => Outcome::Processing { payment },
             "requires_action" => {
                 let client_secret = self.client_secret.clone().ok_or(Missing("client_secret"))?;
