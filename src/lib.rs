@@ -3,10 +3,12 @@
 //! One way round: a request is parsed (`web`, `media`, `payments`), becomes a `Command`, is decided by the one writer
 //! (`engine`), is durable (`log`), is folded (`projections`) and only then shown (`web`, `live`).
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod export;
 pub mod live;
 pub mod log;
 pub mod media;

@@ -1,3 +1,7 @@
 //! The `groundswell` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    groundswell::cli::main()
+}

@@ -6,6 +6,7 @@
 
 pub mod codec;
 pub mod fmp4;
+pub mod gate;
 pub mod hls;
 pub mod ingest;
 pub mod origin;

@@ -40,7 +40,11 @@ impl Projections {
         self.ledger.apply(recorded, &self.state);
         self.signals.apply(recorded);
         self.seq = recorded.seq;
-        if matches!(recorded.event, Event::Ledger(_)) {
+        let touches_all = matches!(
+            recorded.event,
+            Event::Ledger(_) | Event::Broadcast(broadcast::Event::StrangerRefused(_))
+        );
+        if touches_all {
             self.changed.values_mut().for_each(|seq| *seq = recorded.seq);
         }
         if let Some(rally) = rally_of(&recorded.event, &self.state) {
@@ -64,11 +68,12 @@ fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
             rally::Event::SpeakerRemoved(data) | rally::Event::StreamKeyReplaced(data) => data.rally,
             rally::Event::DoorsOpened(data) | rally::Event::Ended(data) => data.rally,
         }),
-        Event::Broadcast(event) => Some(match event {
-            broadcast::Event::SourceConnected(data) => data.rally,
-            broadcast::Event::SourceDisconnected(data) | broadcast::Event::SourceRefused(data) => data.rally,
-            broadcast::Event::Cut(data) => data.rally,
-        }),
+        Event::Broadcast(event) => match event {
+            broadcast::Event::SourceConnected(data) => Some(data.rally),
+            broadcast::Event::SourceDisconnected(data) | broadcast::Event::SourceRefused(data) => Some(data.rally),
+            broadcast::Event::Cut(data) => Some(data.rally),
+            broadcast::Event::StrangerRefused(_) => None,
+        },
         Event::Attendance(event) => Some(match event {
             attendance::Event::Joined(data) => data.rally,
             attendance::Event::Entered(data) | attendance::Event::Left(data) => data.rally,

@@ -4,6 +4,7 @@
 pub mod accent;
 pub mod assets;
 pub mod form;
+pub mod ledger_file;
 pub mod pages;
 pub mod present;
 pub mod problem;
@@ -12,14 +13,14 @@ pub mod session;
 pub mod view;
 
 use crate::clock;
-use crate::domain::id::{PersonId, RallyId, SourceId};
+use crate::domain::id::{PersonId, RallyId};
 use crate::domain::profile::Account;
 use crate::domain::rally::{Details, Rally, Speaker};
 use crate::domain::sealed::Sealed;
 use crate::engine::Engine;
 use crate::live::Live;
 use crate::live::presence::Presence;
-use crate::media::Media;
+use crate::media::{Media, gate};
 use crate::payments::Mode;
 use crate::payments::cashier::Cashier;
 use accent::Accent;
@@ -254,28 +255,8 @@ impl App {
 
     /// A speaker's stream key: made from the server's secret, so that the log never holds one.
     pub fn stream_key(&self, speaker: &Speaker) -> String {
-        stream_key(&self.0.engine, speaker)
+        gate::stream_key(&self.0.engine, speaker)
     }
-}
-
-/// A speaker's stream key: 26 letters and digits that are easy to read out, after the first 8 digits of the feed's id.
-pub fn stream_key(engine: &Engine, speaker: &Speaker) -> String {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let seed = format!("{}:{}", speaker.source, speaker.key_generation);
-    let bytes = engine.vault().derive("stream-key", seed.as_bytes());
-    let letter = |byte: &u8| LETTERS.get(usize::from(*byte % 32)).copied().map_or('a', char::from);
-    bytes.iter().take(26).map(letter).collect()
-}
-
-/// Whose stream key this is.
-pub fn source_of_key(engine: &Engine, key: &str) -> Option<SourceId> {
-    use subtle::ConstantTimeEq;
-    let speakers: Vec<Speaker> = engine.world().state.rallies.iter().flat_map(|(_, rally)| rally.speakers.clone()).collect();
-    let found = speakers.iter().find(|speaker| {
-        let own: bool = stream_key(engine, speaker).as_bytes().ct_eq(key.as_bytes()).into();
-        own
-    });
-    found.map(|speaker| speaker.source)
 }
 
 /// Every address, with what stands around all of them.

@@ -52,6 +52,8 @@ pub enum Command {
     DisconnectSource { source: SourceId, reason: String },
     /// A feed was turned away.
     RefuseSource { source: SourceId, reason: String },
+    /// Somebody without a valid key was turned away.
+    RefuseStranger { reason: String },
     /// Put a speaker on program, or nobody.
     Cut { rally: RallyId, source: Option<SourceId> },
 }
@@ -63,6 +65,7 @@ pub enum Event {
     SourceConnected(SourceConnected),
     SourceDisconnected(SourceReason),
     SourceRefused(SourceReason),
+    StrangerRefused(StrangerRefused),
     Cut(Cut),
 }
 
@@ -89,6 +92,13 @@ pub struct SourceReason {
     /// Which.
     pub source: SourceId,
     /// In words for the host.
+    pub reason: String,
+}
+
+/// Somebody without a valid key was turned away: every host may want to know, since it may be their speaker's typo.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StrangerRefused {
+    /// In words for the hosts.
     pub reason: String,
 }
 
@@ -131,6 +141,7 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
         Command::RefuseSource { source, reason } => {
             Event::SourceRefused(SourceReason { rally: rally_of(source)?, source, reason: clip(&reason) })
         }
+        Command::RefuseStranger { reason } => Event::StrangerRefused(StrangerRefused { reason: clip(&reason) }),
         Command::Cut { rally, source } => {
             let current = state.rallies.get(rally).ok_or(Refusal::UnknownRally)?;
             if matches!(current.phase, Phase::Ended { .. }) {
@@ -163,7 +174,7 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
         Event::SourceDisconnected(SourceReason { source, .. }) => {
             state.broadcast.connected.remove(source);
         }
-        Event::SourceRefused(_) => {}
+        Event::SourceRefused(_) | Event::StrangerRefused(_) => {}
         Event::Cut(Cut { rally, source }) => {
             if let Some(current) = state.rallies.get_mut(*rally) {
                 current.program = *source;

@@ -93,6 +93,7 @@ kinds! {
     "broadcast.source_connected" 1 Broadcast SourceConnected,
     "broadcast.source_disconnected" 1 Broadcast SourceDisconnected,
     "broadcast.source_refused" 1 Broadcast SourceRefused,
+    "broadcast.stranger_refused" 1 Broadcast StrangerRefused,
     "broadcast.cut" 1 Broadcast Cut,
     "attendance.joined" 1 Attendance Joined,
     "attendance.entered" 1 Attendance Entered,

@@ -92,10 +92,19 @@ impl Cashier {
         if method.len() > super::METHOD_BYTES_MAX {
             return Err(Failure::from(Refusal::from(donation::Refusal::MethodMissing)).into());
         }
+        if self.standing(donation) == Standing::Settled {
+            return Ok(Standing::Settled);
+        }
+        if self.in_flight(donation).is_some_and(|attempt| !attempt.waits_for_donor && attempt.method == method) {
+            // The page sends again what it got no answer to: the same attempt, under the same key.
+            return self.charge(donation).await;
+        }
         if let Some(waiting) = self.waiting_for_donor(donation) {
             // The donor came back with another card: the old payment must not settle beside the new one.
             let outcome = self.processor.cancel(&waiting.0).await?;
-            self.record(donation, outcome).await?;
+            if self.record(donation, outcome).await? == Standing::Settled {
+                return Ok(Standing::Settled);
+            }
         }
         let attempt = self.next_attempt(donation);
         let command = donation::Command::RequestPayment { donation, method };
@@ -327,14 +336,38 @@ impl Cashier {
         let mut outcomes = vec![];
         for (number, notice) in notices.into_iter().enumerate() {
             let key = format!("notice:{}:{number}", received.notice);
+            let without_fee = match &notice {
+                Notice::Settled { donation, payment, fee: None, .. } => Some((*donation, payment.clone())),
+                Notice::Settled { .. }
+                | Notice::Processing { .. }
+                | Notice::Declined { .. }
+                | Notice::Refunded { .. }
+                | Notice::RefundFailed { .. } => None,
+            };
             match self.engine.execute(Command::Donation(command_of(notice)), key, "processor").await {
                 Ok(receipt) if receipt.count == 0 => outcomes.push("known already".to_owned()),
-                Ok(_) => outcomes.push("recorded".to_owned()),
+                Ok(_) => {
+                    outcomes.push("recorded".to_owned());
+                    if let Some((donation, payment)) = without_fee {
+                        self.learn_fee(donation, &payment).await;
+                    }
+                }
                 Err(Failure::Refused(refusal)) => outcomes.push(format!("refused: {refusal}")),
                 Err(failure) => return Err(failure.into()),
             }
         }
         Ok(outcomes.join("; "))
+    }
+
+    /// Webhooks do not say what the processor keeps; asking for the payment does. The gift counts either way.
+    async fn learn_fee(&self, donation: DonationId, payment: &str) {
+        let looked = match self.processor.look_up(payment).await {
+            Ok(outcome) => self.record(donation, outcome).await.map(|_| ()),
+            Err(fault) => Err(fault.into()),
+        };
+        if let Err(trouble) = looked {
+            tracing::warn!(%donation, %trouble, "a fee is not known yet");
+        }
     }
 
     async fn tell(&self, command: donation::Command, key: String, by: &str) -> Result<(), Trouble> {

@@ -23,6 +23,7 @@ pub struct Signal {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Signals {
     refusals: HashMap<RallyId, VecDeque<Signal>>,
+    strangers: VecDeque<(DateTime<Utc>, String)>,
     dropped: HashMap<SourceId, Signal>,
     refused: HashMap<SourceId, Signal>,
 }
@@ -31,6 +32,11 @@ impl Signals {
     /// The latest refusals, newest first.
     pub fn refusals(&self, rally: RallyId) -> impl Iterator<Item = &Signal> {
         self.refusals.get(&rally).into_iter().flatten()
+    }
+
+    /// The latest that came without a valid key, newest first: when, and what they were told.
+    pub fn strangers(&self) -> impl Iterator<Item = &(DateTime<Utc>, String)> {
+        self.strangers.iter()
     }
 
     /// Why the feed is away, if it was here before.
@@ -63,6 +69,10 @@ impl Signals {
                 let refusals = self.refusals.entry(data.rally).or_default();
                 refusals.truncate(REFUSALS_MAX - 1);
                 refusals.push_front(signal(data));
+            }
+            broadcast::Event::StrangerRefused(data) => {
+                self.strangers.truncate(REFUSALS_MAX - 1);
+                self.strangers.push_front((recorded.at, data.reason.clone()));
             }
             broadcast::Event::Cut(_) => {}
         }

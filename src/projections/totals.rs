@@ -29,6 +29,16 @@ impl Sums {
         self.gross_minor.saturating_sub(self.refunded_minor)
     }
 
+    /// Adds another's.
+    pub fn add(&mut self, other: &Self) {
+        self.gross_minor = self.gross_minor.saturating_add(other.gross_minor);
+        self.refunded_minor = self.refunded_minor.saturating_add(other.refunded_minor);
+        self.fee_minor = self.fee_minor.saturating_add(other.fee_minor);
+        self.fees_unknown = self.fees_unknown.saturating_add(other.fees_unknown);
+        self.donations = self.donations.saturating_add(other.donations);
+        self.refunds = self.refunds.saturating_add(other.refunds);
+    }
+
     fn settled(&mut self, minor: i64, fee: Option<i64>) {
         self.gross_minor = self.gross_minor.saturating_add(minor);
         self.donations += 1;

@@ -22,6 +22,11 @@ impl Form {
         form
     }
 
+    /// A form filled in from here.
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        Self { values: pairs.into_iter().map(|(name, value)| (name.into(), vec![value])).collect() }
+    }
+
     /// The first value of a field, without control characters and surrounding space; empty if it was not sent.
     pub fn get(&self, name: &str) -> String {
         let value = self.values.get(name).and_then(|values| values.first());

@@ -26,6 +26,8 @@ use std::collections::BTreeMap;
 const FEED_MAX: usize = 12;
 /// Donors in the line under the picture: what fits its width.
 const TICKER_MAX: usize = 6;
+/// Refusals in the studio: what is in view.
+const REFUSALS_MAX: usize = 5;
 /// Where the goal bar has marks, in percent.
 const MILESTONES: [u32; 3] = [25, 50, 75];
 
@@ -248,18 +250,20 @@ pub fn source_detail(app: &App, world: &Projections, source: SourceId) -> String
     detail
 }
 
-/// What was turned away.
-pub fn refusals(world: &Projections, id: RallyId, rally: &Rally) -> Refusals {
+/// What was turned away: of this rally's speakers, and whoever came without a valid key in the last hour.
+pub fn refusals(world: &Projections, id: RallyId, rally: &Rally, now: DateTime<Utc>) -> Refusals {
     let zone = timezone(&world.state, id);
-    let refusals = world.signals.refusals(id).map(|refusal| {
+    let own = world.signals.refusals(id).map(|refusal| {
         let speaker = rally.speakers.iter().find(|speaker| speaker.source == refusal.source);
-        RefusalLine {
-            when: time_seconds(refusal.at, zone),
-            who: speaker.map_or("a removed speaker".into(), |speaker| speaker.name.clone()),
-            reason: refusal.reason.clone(),
-        }
+        (refusal.at, speaker.map_or("a removed speaker".into(), |speaker| speaker.name.clone()), &refusal.reason)
     });
-    Refusals { refusals: refusals.collect() }
+    let recent = |at: DateTime<Utc>| now.signed_duration_since(at).num_minutes() < 60;
+    let strangers = world.signals.strangers().filter(|(at, _)| recent(*at));
+    let mut all: Vec<_> = own.chain(strangers.map(|(at, reason)| (*at, "unknown stream key".to_owned(), reason))).collect();
+    all.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
+    all.truncate(REFUSALS_MAX);
+    let lines = all.into_iter().map(|(at, who, reason)| RefusalLine { when: time_seconds(at, zone), who, reason: reason.clone() });
+    Refusals { refusals: lines.collect() }
 }
 
 /// The suggested amounts; the middle one is chosen at first, or the one asked for.
@@ -334,7 +338,7 @@ pub fn frame(app: &App, id: RallyId, audience: Audience) -> Bytes {
             ("air", render(air(rally, now).render())),
             ("kpis", render(kpis(app, &world, id, rally).render())),
             ("sources", render(sources(app, &world, rally, now).render())),
-            ("refusals", render(refusals(&world, id, rally).render())),
+            ("refusals", render(refusals(&world, id, rally, now).render())),
         ]),
     }
     let people = world.room.count(id);

@@ -262,6 +262,8 @@ pub struct Source {
     pub detail: String,
     /// The page that tells this speaker how to go live.
     pub golive_href: String,
+    /// Whether it is the one the host put on, whether or not its picture arrives.
+    pub on_program: bool,
     /// Whether the server would take a cut to this source now.
     pub can_cut: bool,
 }

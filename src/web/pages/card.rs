@@ -1,8 +1,26 @@
-//! `/r/{slug}/donate/{id}`: the card.
+//! `/r/{slug}/donate/{id}`: the card, the bank's question, the wait, and the thanks once the money is there.
 
-use askama::Template;
-
+use super::thanks;
+use crate::domain::donation;
+use crate::domain::id::{DonationId, RallyId};
+use crate::domain::profile::Contact;
+use crate::domain::rally::Rally;
+use crate::payments::cashier::{Cashier, Standing, Trouble};
+use crate::payments::card_form::{CardForm, CardFormView, Sources};
+use crate::web::form::Form;
+use crate::web::problem::Problem;
 use crate::web::view::Layout;
+use crate::web::{App, CONTACT, see_other};
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
 
 /// The card step of a donation.
 #[derive(Debug, Clone, Template)]
@@ -26,42 +44,161 @@ pub struct Card {
     pub email: String,
     /// Where the payment stands.
     pub state: CardState,
-    /// Who takes the card.
-    pub kind: CardKind,
+    /// The form by which the card, or the simulated one, is given.
+    pub card: CardFormView,
     /// Who pays for it, as the law wants it said.
     pub paid_for_by: String,
 }
 
 /// Where the payment stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CardState {
     /// The card is asked for.
     Ready,
-    /// The card was refused: why and what to do, in plain words; it is asked for again.
-    Declined(String),
-    /// The simulated bank asks whether the payment is really the donor's.
-    BankAsks,
+    /// The card was refused, and is asked for again; why stands in the form.
+    Declined,
     /// The processor has not answered yet; the page loads itself again.
     Processing,
 }
 
-/// Who takes the card.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CardKind {
-    /// Nobody: the donor chooses what happens. The form is sent to `{donation_href}/simulate`.
-    Simulated {
-        /// The card chosen before, when there was one: `works`, `declined`, `bank`.
-        chosen: String,
-    },
-    /// Stripe's own field in the page.
-    Stripe {
-        /// The key a browser may know.
-        publishable_key: String,
-        /// Where Stripe's script comes from.
-        script_url: String,
-        /// The secret of this one payment.
-        client_secret: String,
-        /// The whole address to come back to from the bank.
-        return_url: String,
-    },
+/// The routes of this page.
+pub fn routes() -> Router<App> {
+    Router::new().route("/r/{slug}/donate/{id}", get(show)).route("/r/{slug}/donate/{id}/pay", post(pay))
+}
+
+/// What a page may load: ours only, and on the card step what the processor's own fields need.
+pub fn policy_for(app: &App, path: &str) -> String {
+    let card_step = path.starts_with("/r/") && path.contains("/donate/");
+    let Sources { script, frame, connect } =
+        if card_step { app.cashier().processor().card_form().sources() } else { Sources::default() };
+    let also = |sources: Vec<String>| sources.into_iter().map(|source| format!(" {source}")).collect::<String>();
+    let frames = if frame.is_empty() { " 'none'".into() } else { also(frame) };
+    format!(
+        "default-src 'none'; script-src 'self'{}; style-src 'self' 'unsafe-inline'; font-src 'self'; \
+         img-src 'self' data:; media-src 'self' blob:; connect-src 'self'{}; frame-src{frames}; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'self'",
+        also(script),
+        also(connect),
+    )
+}
+
+struct Gift {
+    id: DonationId,
+    rally: Rally,
+    rally_id: RallyId,
+    gift: donation::Donation,
+    href: String,
+}
+
+fn find(app: &App, slug: &str, id: &str) -> Result<Gift, Problem> {
+    let id: DonationId = id.parse().map_err(|_| Problem::NotFound)?;
+    let (rally_id, rally) = app.rally(slug)?;
+    let gift = app.engine().world().state.donations.get(id).cloned().ok_or(Problem::NotFound)?;
+    if gift.rally != rally_id {
+        return Err(Problem::NotFound);
+    }
+    let href = format!("/r/{}/donate/{id}", rally.details.slug);
+    Ok(Gift { id, rally, rally_id, gift, href })
+}
+
+async fn show(State(app): State<App>, Path((slug, id)): Path<(String, String)>) -> Result<Response, Problem> {
+    let gift = find(&app, &slug, &id)?;
+    let standing = app.cashier().look(gift.id).await?;
+    page(&app, &gift, standing, StatusCode::OK)
+}
+
+fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Result<Response, Problem> {
+    if standing == Standing::Settled {
+        return thanks::page(app, gift.rally_id, &gift.rally, gift.id, &gift.gift);
+    }
+    let contact = contact(app, gift);
+    let details = &gift.rally.details;
+    let form = app.cashier().processor().card_form();
+    let simulated = matches!(form, CardForm::Choices(_));
+    let action = format!("{}/pay", gift.href);
+    let mut card = CardFormView::new(form, action.clone(), gift.gift.amount);
+    let state = match standing {
+        Standing::Open { declined: Some(reason) } => {
+            card.error = reason;
+            CardState::Declined
+        }
+        Standing::Open { declined: None } | Standing::Settled => CardState::Ready,
+        Standing::Action { .. } => {
+            if simulated {
+                card = CardFormView::simulated_action(action, gift.gift.amount);
+            }
+            CardState::Ready
+        }
+        Standing::Processing => CardState::Processing,
+    };
+    let rally_href = format!("/r/{}", details.slug);
+    let page = Card {
+        layout: app.layout(&format!("Donate to {}", details.title), Some(details)),
+        rally_title: details.title.clone(),
+        edit_href: format!("{rally_href}/donate?again={}", gift.id),
+        rally_href,
+        donation_href: gift.href.clone(),
+        amount: gift.gift.amount.to_short(),
+        name: contact.as_ref().map(|contact| format!("{} {}", contact.first_name, contact.last_name)).unwrap_or_default(),
+        email: contact.map(|contact| contact.email).unwrap_or_default(),
+        state,
+        card,
+        paid_for_by: details.paid_for_by.clone(),
+    };
+    Ok((status, Html(page.render()?)).into_response())
+}
+
+fn contact(app: &App, gift: &Gift) -> Option<Contact> {
+    let sealed = app.engine().world().ledger.pledge(gift.id)?.contact.clone();
+    app.open_sealed(gift.gift.donor, CONTACT, &sealed)
+}
+
+/// What the card step sends: a token for the card, or word that the bank was asked.
+#[derive(Deserialize, Default)]
+struct Paid {
+    #[serde(default)]
+    method: String,
+    #[serde(default)]
+    confirmed: bool,
+}
+
+async fn pay(
+    State(app): State<App>,
+    Path((slug, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let gift = find(&app, &slug, &id)?;
+    let by_script = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let paid = if by_script {
+        serde_json::from_slice(&body).map_err(|_| Problem::Malformed("the card step sent something unreadable: reload the page".into()))?
+    } else {
+        let form = Form::parse(&body);
+        Paid { method: form.get("method"), confirmed: form.get("confirmed") == "true" }
+    };
+    // The payment goes on when the donor's browser hangs up in the middle of it.
+    let cashier = app.cashier().clone();
+    let id = gift.id;
+    let outcome = tokio::spawn(async move { advance(&cashier, id, paid).await }).await;
+    let standing = outcome.map_err(|error| crate::web::problem::internal(&error))??;
+    if !by_script {
+        return match standing {
+            Standing::Open { declined: Some(_) } => page(&app, &gift, standing, StatusCode::PAYMENT_REQUIRED),
+            Standing::Open { .. } | Standing::Action { .. } | Standing::Processing | Standing::Settled => Ok(see_other(&gift.href)),
+        };
+    }
+    let answer = match standing {
+        Standing::Settled => json!({ "state": "settled", "next": gift.href }),
+        Standing::Processing => json!({ "state": "processing", "next": gift.href }),
+        Standing::Action { client_secret } => json!({ "state": "action", "client_secret": client_secret }),
+        Standing::Open { declined } => {
+            let reason = declined.unwrap_or_else(|| "Nothing was charged. Please try again.".into());
+            json!({ "state": "declined", "reason": reason })
+        }
+    };
+    Ok(Json(answer).into_response())
+}
+
+async fn advance(cashier: &Cashier, donation: DonationId, paid: Paid) -> Result<Standing, Trouble> {
+    if paid.confirmed { cashier.confirmed(donation).await } else { cashier.pay(donation, paid.method).await }
 }

@@ -3,6 +3,33 @@
 use askama::Template;
 
 use crate::web::view::{Choice, Field, Layout};
+use super::confirm::Confirm;
+use super::home::when_in_words;
+use crate::clock;
+use crate::domain::id::{DonationId, RefundId};
+use crate::domain::money::{Currency, Money};
+use crate::domain::profile::Contact;
+use crate::domain::rally;
+use crate::projections::Projections;
+use crate::projections::ledger::{Kind, Row};
+use crate::projections::totals::{Sums, day_of, timezone};
+use crate::web::form::Form;
+use crate::web::ledger_file::{self, Selection};
+use crate::web::problem::Problem;
+use crate::web::session::{Staff, csrf_matches};
+use crate::web::view::StaffRoom;
+use crate::web::{App, CONTACT, notice, present, see_other};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use std::collections::BTreeMap;
+use tokio_stream::wrappers::ReceiverStream;
+use uuid::Uuid;
 
 /// The finance page.
 #[derive(Debug, Clone, Template)]
@@ -122,4 +149,284 @@ pub struct FinanceRow {
     pub reference: String,
     /// Where a refund is asked for (POST, answered by a question first); absent when there is nothing to refund.
     pub refund_action: Option<String>,
+}
+
+/// Rows on the page; the file has them all.
+const ROWS_MAX: usize = 50;
+/// What stands where a figure is not known.
+const UNKNOWN: &str = "–";
+
+/// The routes of this page.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/finance", get(show))
+        .route("/finance/", get(show))
+        .route("/finance/donations.csv", get(csv))
+        .route("/finance/donations/{id}/refund", post(refund))
+}
+
+fn selection(query: &Form) -> Selection {
+    let day = |name: &str| NaiveDate::parse_from_str(&query.get(name), "%Y-%m-%d").ok();
+    let rally = Some(query.get("rally")).filter(|slug| !slug.is_empty());
+    Selection { rally, from: day("from"), to: day("to") }
+}
+
+async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Html<String>, Problem> {
+    let staff = staff.sees_money()?;
+    let query = query.unwrap_or_default();
+    let form = Form::parse(query.as_bytes());
+    let selection = selection(&form);
+    let mut layout = app.staff_layout("Finance", &staff, StaffRoom::Finance, None);
+    layout.notice = notice(&form);
+    let html = {
+        let world = app.engine().world();
+        let now = clock::now();
+        let money = Selected::new(&world, &selection);
+        let zone = money.zone;
+        let (rows, rows_note) = rows(&app, &world, &selection);
+        let choice = |value: &str, label: &str| Choice {
+            value: value.into(),
+            label: label.into(),
+            selected: selection.rally.as_deref().unwrap_or_default() == value,
+        };
+        let mut rallies_choice = vec![choice("", "All rallies")];
+        let mut known: Vec<_> = world.state.rallies.iter().map(|(_, rally)| &rally.details).collect();
+        known.sort_by_key(|details| std::cmp::Reverse(details.starts_at));
+        rallies_choice.extend(known.iter().map(|details| choice(&details.slug, &details.title)));
+        let head = app.engine().head().borrow().to_string();
+        let field = |name: &str| Field { value: form.get(name), error: None };
+        let page = Finance {
+            layout,
+            as_of_date: present::date(now, zone),
+            as_of_time: present::time_seconds(now, zone),
+            as_of_zone: now.with_timezone(&zone).format("%Z").to_string(),
+            figures: money.figures(),
+            rallies_choice,
+            from: field("from"),
+            to: field("to"),
+            export_href: format!("/finance/donations.csv?{}", file_query(&selection)),
+            rallies: money.rallies,
+            days: days(money.by_day),
+            rows,
+            rows_note,
+            ledger_head: format!("{}…{}", head.get(..8).unwrap_or_default(), head.get(56..).unwrap_or_default()),
+        };
+        page.render()?
+    };
+    Ok(Html(html))
+}
+
+fn file_query(selection: &Selection) -> String {
+    let day = |day: Option<NaiveDate>| day.map(|day| day.to_string()).unwrap_or_default();
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("rally", selection.rally.as_deref().unwrap_or_default());
+    query.append_pair("from", &day(selection.from)).append_pair("to", &day(selection.to));
+    query.finish()
+}
+
+/// The money of a selection, summed from the days' sums.
+struct Selected {
+    by_currency: BTreeMap<&'static str, (Currency, Sums)>,
+    by_day: BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>,
+    rallies: Vec<FinanceRally>,
+    zone: Tz,
+}
+
+impl Selected {
+    fn new(world: &Projections, selection: &Selection) -> Self {
+        let mut all: Vec<_> = world.state.rallies.iter().collect();
+        all.sort_by_key(|(_, rally)| std::cmp::Reverse(rally.details.starts_at));
+        // Times are told where the newest rally of the selection is.
+        let chosen = all.iter().find(|(_, rally)| selection.rally.as_ref().is_none_or(|slug| *slug == rally.details.slug));
+        let zone = chosen.map_or(Tz::UTC, |(id, _)| timezone(&world.state, *id));
+        let mut selected = Self { by_currency: BTreeMap::new(), by_day: BTreeMap::new(), rallies: vec![], zone };
+        for (id, rally) in all {
+            let Some(totals) = world.totals.of(id) else { continue };
+            let currency = rally.details.currency;
+            let mut sums = Sums::default();
+            for (day, of_day) in &totals.by_day {
+                if selection.takes(&rally.details.slug, *day) {
+                    sums.add(of_day);
+                    let key = (*day, currency.code());
+                    selected.by_day.entry(key).or_insert((currency, Sums::default())).1.add(of_day);
+                }
+            }
+            if sums != Sums::default() {
+                selected.by_currency.entry(currency.code()).or_insert((currency, Sums::default())).1.add(&sums);
+                selected.rallies.push(rally_line(world, id, rally, &sums));
+            }
+        }
+        selected
+    }
+
+    fn figures(&self) -> Vec<Figures> {
+        let figures = self.by_currency.values().map(|(currency, sums)| {
+            let texts = Texts::new(*currency, sums);
+            Figures {
+                currency: currency.code().into(),
+                gross: texts.gross,
+                refunds: texts.refunds,
+                fees: texts.fees,
+                net: texts.net,
+                donations: plural(sums.donations, "donation"),
+                refund_count: plural(sums.refunds, "refund"),
+            }
+        });
+        figures.collect()
+    }
+}
+
+fn plural(number: u64, one: &str) -> String {
+    format!("{} {one}{}", crate::domain::money::group_thousands(number), if number == 1 { "" } else { "s" })
+}
+
+/// Sums as a statement shows them.
+struct Texts {
+    gross: String,
+    refunds: String,
+    fees: String,
+    net: String,
+}
+
+impl Texts {
+    fn new(currency: Currency, sums: &Sums) -> Self {
+        let money = |minor: i64| Money::new(minor, currency).to_exact();
+        // While a fee is not known, neither is what is left.
+        let known = sums.fees_unknown == 0;
+        let net = sums.raised_minor().saturating_sub(sums.fee_minor);
+        Self {
+            gross: money(sums.gross_minor),
+            refunds: money(sums.refunded_minor.saturating_neg()),
+            fees: if known { money(sums.fee_minor.saturating_neg()) } else { UNKNOWN.into() },
+            net: if known { money(net) } else { UNKNOWN.into() },
+        }
+    }
+}
+
+fn rally_line(world: &Projections, id: crate::domain::id::RallyId, rally: &rally::Rally, sums: &Sums) -> FinanceRally {
+    let texts = Texts::new(rally.details.currency, sums);
+    FinanceRally {
+        title: rally.details.title.clone(),
+        href: format!("/finance?rally={}", rally.details.slug),
+        when: present::date(rally.details.starts_at, timezone(&world.state, id)),
+        donations: crate::domain::money::group_thousands(sums.donations),
+        gross: texts.gross,
+        refunds: texts.refunds,
+        fees: texts.fees,
+        net: texts.net,
+    }
+}
+
+fn days(by_day: BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>) -> Vec<FinanceDay> {
+    let best = by_day.values().map(|(_, sums)| sums.gross_minor).max().unwrap_or(0).max(1);
+    let lines = by_day.iter().rev().map(|((day, _), (currency, sums))| {
+        let texts = Texts::new(*currency, sums);
+        FinanceDay {
+            day: day.format("%a, %B %-d").to_string(),
+            donations: crate::domain::money::group_thousands(sums.donations),
+            gross: texts.gross,
+            refunds: texts.refunds,
+            net: texts.net,
+            share: u32::try_from(sums.gross_minor.saturating_mul(100) / best).unwrap_or(0),
+        }
+    });
+    lines.collect()
+}
+
+fn rows(app: &App, world: &Projections, selection: &Selection) -> (Vec<FinanceRow>, String) {
+    let takes = |row: &&Row| {
+        let slug = world.state.rallies.get(row.rally).map(|rally| rally.details.slug.as_str()).unwrap_or_default();
+        selection.takes(slug, day_of(&world.state, row.rally, row.at))
+    };
+    let mut chosen = world.ledger.rows.iter().rev().filter(takes);
+    let shown: Vec<FinanceRow> = chosen.by_ref().take(ROWS_MAX).map(|row| row_line(app, world, row)).collect();
+    let more = chosen.count();
+    let note = if more == 0 { String::new() } else { format!("The latest {ROWS_MAX}; the CSV has {} more.", present::count(more)) };
+    (shown, note)
+}
+
+fn row_line(app: &App, world: &Projections, row: &Row) -> FinanceRow {
+    let zone = timezone(&world.state, row.rally);
+    let contact: Option<Contact> =
+        world.ledger.pledge(row.donation).and_then(|pledge| app.open_sealed(row.donor, CONTACT, &pledge.contact));
+    let gift = world.state.donations.get(row.donation);
+    let left = gift.map_or(0, |gift| gift.settled_minor().saturating_sub(gift.refunded_minor()));
+    let waiting = gift.is_some_and(|gift| gift.waiting_refunds().next().is_some());
+    let is_refund = row.kind == Kind::Refund;
+    let state = match (is_refund, waiting, left) {
+        (true, _, _) => "",
+        (false, true, _) => "refund on its way",
+        (false, false, 0) => "refunded",
+        (false, false, left) if left < row.amount.minor => "partly refunded",
+        (false, false, _) => "",
+    };
+    let net = row.fee.and_then(|fee| row.amount.checked_sub(fee).ok());
+    FinanceRow {
+        when: format!("{} {}", row.at.with_timezone(&zone).format("%b %-d,"), present::time_seconds(row.at, zone)),
+        when_iso: present::iso(row.at),
+        donor: contact.as_ref().map_or("(erased)".into(), |contact| format!("{} {}", contact.first_name, contact.last_name)),
+        place: contact.map(|contact| format!("{} {}", contact.city, contact.region)).unwrap_or_default(),
+        rally: world.state.rallies.get(row.rally).map(|rally| rally.details.title.clone()).unwrap_or_default(),
+        gross: row.amount.to_exact(),
+        fee: row.fee.map_or(UNKNOWN.into(), Money::to_exact),
+        net: if is_refund { row.amount.to_exact() } else { net.map_or(UNKNOWN.into(), Money::to_exact) },
+        is_refund,
+        state: state.into(),
+        reference: row.processor_refund.clone().unwrap_or_else(|| row.payment.0.clone()),
+        refund_action: (!is_refund && !waiting && left > 0).then(|| format!("/finance/donations/{}/refund", row.donation)),
+    }
+}
+
+async fn csv(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    staff.sees_money()?;
+    let selection = selection(&Form::parse(query.unwrap_or_default().as_bytes()));
+    let name = selection.rally.clone().unwrap_or_else(|| "all".into());
+    let safe: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    let chunks = ledger_file::csv(app.engine().clone(), selection);
+    let headers = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"donations-{safe}.csv\"")),
+    ];
+    Ok((headers, Body::from_stream(ReceiverStream::new(chunks))).into_response())
+}
+
+/// Asks first, then gives back what is left of a donation.
+async fn refund(State(app): State<App>, staff: Staff, Path(id): Path<String>, body: Bytes) -> Result<Response, Problem> {
+    let staff = staff.sees_money()?;
+    let form = Form::parse(&body);
+    if !csrf_matches(&staff, &form.get("csrf")) {
+        return Err(Problem::StaleForm);
+    }
+    let id: DonationId = id.parse().map_err(|_| Problem::NotFound)?;
+    let gift = app.engine().world().state.donations.get(id).cloned().ok_or(Problem::NotFound)?;
+    let left = Money::new(gift.settled_minor().saturating_sub(gift.refunded_minor()), gift.amount.currency);
+    if let Ok(refund) = form.get("refund").parse::<RefundId>() {
+        let amount = Money::parse(&form.get("amount"), left.currency).map_err(|error| Problem::Malformed(error.to_string()))?;
+        app.cashier().refund(id, refund, amount, &staff.actor()).await?;
+        return Ok(see_other("/finance?done=refunded"));
+    }
+    let html = {
+        let world = app.engine().world();
+        let pledge = world.ledger.pledge(id);
+        let contact: Option<Contact> = pledge.and_then(|pledge| app.open_sealed(gift.donor, CONTACT, &pledge.contact));
+        let name = contact.map_or("this donor".into(), |contact| format!("{} {}", contact.first_name, contact.last_name));
+        let when = pledge.map(|pledge| when_in_words(pledge.at, timezone(&world.state, gift.rally))).unwrap_or_default();
+        let page = Confirm {
+            layout: app.staff_layout("Refund", &staff, StaffRoom::Finance, None),
+            question: format!("Refund {} to {name}?", left.to_exact()),
+            consequences: vec![
+                format!("Given {when}. The money goes back to the card it came from."),
+                "The total goes down, and the refund stands in the file as a row of its own. This can’t be undone.".into(),
+            ],
+            action: format!("/finance/donations/{id}/refund"),
+            fields: vec![
+                ("refund".into(), Uuid::now_v7().to_string()),
+                ("amount".into(), left.to_decimal()),
+            ],
+            button: format!("Refund {}", left.to_exact()),
+            cancel_href: "/finance".into(),
+        };
+        page.render()?
+    };
+    Ok(Html(html).into_response())
 }

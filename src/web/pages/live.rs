@@ -45,7 +45,7 @@ async fn events(
 async fn studio_events(State(app): State<App>, Path(slug): Path<String>, staff: Staff) -> Result<Response, Problem> {
     staff.hosts()?;
     let (rally, _) = app.rally(&slug)?;
-    stream_of(&app, rally, Audience::Studio, None)
+    stream_of(&app, rally, Audience::Studio, None::<()>)
 }
 
 fn stream_of<Held: Send + 'static>(

@@ -3,6 +3,25 @@
 use askama::Template;
 
 use crate::web::view::{Air, Feed, Field, Kpis, Layout, Phase, Refusals, Sources};
+use super::home::when_in_words;
+use crate::clock;
+use crate::domain::broadcast;
+use crate::domain::id::SourceId;
+use crate::domain::rally;
+use crate::engine::Failure;
+use crate::projections::totals::timezone;
+use crate::web::form::{Errors, Form};
+use crate::web::problem::Problem;
+use crate::web::session::{Staff, csrf_matches};
+use crate::web::view::StaffRoom;
+use crate::web::{App, fresh_key, notice, present, see_other};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use uuid::Uuid;
 
 /// The studio of one rally.
 #[derive(Debug, Clone, Template)]
@@ -49,4 +68,120 @@ pub struct OverlayLink {
     pub label: String,
     /// The whole address.
     pub url: String,
+}
+
+/// The routes of this page.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/host/r/{slug}", get(show))
+        .route("/host/r/{slug}/open", post(open))
+        .route("/host/r/{slug}/end", post(end))
+        .route("/host/r/{slug}/program", post(cut))
+        .route("/host/r/{slug}/speakers", post(add_speaker))
+}
+
+async fn show(
+    State(app): State<App>,
+    staff: Staff,
+    Path(slug): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let staff = staff.hosts()?;
+    let query = Form::parse(query.unwrap_or_default().as_bytes());
+    page(&app, &staff, &slug, &query, &Form::default(), &Errors::default(), StatusCode::OK)
+}
+
+fn page(
+    app: &App,
+    staff: &Staff,
+    slug: &str,
+    query: &Form,
+    speaker: &Form,
+    errors: &Errors,
+    status: StatusCode,
+) -> Result<Response, Problem> {
+    let (id, rally) = app.rally(slug)?;
+    let now = clock::now();
+    let html = {
+        let world = app.engine().world();
+        let details = &rally.details;
+        let rally_href = format!("/r/{}", details.slug);
+        let share_url = format!("{}{rally_href}", app.public_url());
+        let overlay = |kind: &str, label: &str| OverlayLink { label: label.into(), url: format!("{share_url}/overlay/{kind}") };
+        let mut layout = app.staff_layout(&format!("Studio: {}", details.title), staff, StaffRoom::Host, Some(details));
+        layout.notice = notice(query);
+        let studio = Studio {
+            layout,
+            href: format!("/host/r/{}", details.slug),
+            rally_href,
+            title: details.title.clone(),
+            when: when_in_words(details.starts_at, timezone(&world.state, id)),
+            phase: present::phase(&rally),
+            air: present::air(&rally, now),
+            kpis: present::kpis(app, &world, id, &rally),
+            sources: present::sources(app, &world, &rally, now),
+            feed: present::feed(app, &world, id, now),
+            refusals: present::refusals(&world, id, &rally, now),
+            rtmp_url: app.rtmp_url().into(),
+            overlays: vec![overlay("total", "Total"), overlay("goal", "Goal bar"), overlay("feed", "Latest donors")],
+            share_url: share_url.clone(),
+            speaker_name: errors.field("name", speaker.get("name")),
+            speaker_role: errors.field("role", speaker.get("role")),
+        };
+        studio.render()?
+    };
+    Ok((status, Html(html)).into_response())
+}
+
+/// Checks the form of a host and finds the rally it is about.
+fn host_form(app: &App, staff: Staff, slug: &str, body: &[u8]) -> Result<(Staff, Form, crate::domain::id::RallyId), Problem> {
+    let staff = staff.hosts()?;
+    let form = Form::parse(body);
+    if !csrf_matches(&staff, &form.get("csrf")) {
+        return Err(Problem::StaleForm);
+    }
+    let (rally, _) = app.rally(slug)?;
+    Ok((staff, form, rally))
+}
+
+async fn open(State(app): State<App>, staff: Staff, Path(slug): Path<String>, body: Bytes) -> Result<Response, Problem> {
+    let (staff, _, rally) = host_form(&app, staff, &slug, &body)?;
+    let command = crate::domain::Command::Rally(rally::Command::OpenDoors { rally });
+    app.engine().execute(command, fresh_key("open"), &staff.actor()).await?;
+    Ok(see_other(&format!("/host/r/{slug}?done=opened")))
+}
+
+async fn end(State(app): State<App>, staff: Staff, Path(slug): Path<String>, body: Bytes) -> Result<Response, Problem> {
+    let (staff, _, rally) = host_form(&app, staff, &slug, &body)?;
+    let command = crate::domain::Command::Rally(rally::Command::End { rally });
+    app.engine().execute(command, fresh_key("end"), &staff.actor()).await?;
+    Ok(see_other(&format!("/host/r/{slug}?done=ended")))
+}
+
+async fn cut(State(app): State<App>, staff: Staff, Path(slug): Path<String>, body: Bytes) -> Result<Response, Problem> {
+    let (staff, form, rally) = host_form(&app, staff, &slug, &body)?;
+    let source = form.get("source");
+    let source: Option<SourceId> = match source.as_str() {
+        "" => None,
+        id => Some(id.parse().map_err(|_| Problem::Malformed("that is not a speaker of this rally".into()))?),
+    };
+    let command = crate::domain::Command::Broadcast(broadcast::Command::Cut { rally, source });
+    app.engine().execute(command, fresh_key("cut"), &staff.actor()).await?;
+    Ok(see_other(&format!("/host/r/{slug}")))
+}
+
+async fn add_speaker(State(app): State<App>, staff: Staff, Path(slug): Path<String>, body: Bytes) -> Result<Response, Problem> {
+    let (staff, form, rally) = host_form(&app, staff, &slug, &body)?;
+    let source = SourceId(Uuid::now_v7());
+    let command = rally::Command::AddSpeaker { rally, source, name: form.get("name"), role: form.get("role") };
+    let command = crate::domain::Command::Rally(command);
+    match app.engine().execute(command, fresh_key("speaker"), &staff.actor()).await {
+        Ok(_) => Ok(see_other(&format!("/host/r/{slug}?done=speaker"))),
+        Err(Failure::Refused(refusal)) => {
+            let mut errors = Errors::default();
+            errors.add("name", refusal.to_string());
+            page(&app, &staff, &slug, &Form::default(), &form, &errors, StatusCode::UNPROCESSABLE_ENTITY)
+        }
+        Err(failure) => Err(failure.into()),
+    }
 }

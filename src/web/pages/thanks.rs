@@ -3,6 +3,17 @@
 use askama::Template;
 
 use crate::web::view::{Layout, Total};
+use super::home::when_in_words;
+use crate::clock;
+use crate::domain::donation;
+use crate::domain::id::{DonationId, RallyId};
+use crate::domain::money::Money;
+use crate::domain::profile::Contact;
+use crate::domain::rally::{Phase, Rally};
+use crate::projections::totals::timezone;
+use crate::web::problem::Problem;
+use crate::web::{App, CONTACT, present};
+use axum::response::{Html, IntoResponse, Response};
 
 /// The page after a donation.
 #[derive(Debug, Clone, Template)]
@@ -39,4 +50,60 @@ pub struct ReceiptLine {
     pub label: String,
     /// What stands beside it.
     pub value: String,
+}
+
+/// The page once the money is there.
+///
+/// # Errors
+/// [`Problem`] where it can't be made.
+pub fn page(
+    app: &App,
+    rally_id: RallyId,
+    rally: &Rally,
+    id: DonationId,
+    gift: &donation::Donation,
+) -> Result<Response, Problem> {
+    let details = &rally.details;
+    let rally_href = format!("/r/{}", details.slug);
+    let html = {
+        let world = app.engine().world();
+        // The handler's copy may be older than the settlement that brought it here.
+        let gift = world.state.donations.get(id).unwrap_or(gift);
+        let row = world.ledger.rows.iter().rev().find(|row| row.donation == id && row.processor_refund.is_none());
+        let contact = world.ledger.pledge(id).and_then(|pledge| app.open_sealed::<Contact>(gift.donor, CONTACT, &pledge.contact));
+        let paid = Money::new(gift.settled_minor(), details.currency);
+        let zone = timezone(&world.state, rally_id);
+        let line = |label: &str, value: String| ReceiptLine { label: label.into(), value };
+        let mut receipt = vec![line("Amount", paid.to_exact())];
+        if gift.refunded_minor() > 0 {
+            receipt.push(line("Refunded", Money::new(gift.refunded_minor(), details.currency).to_exact()));
+        }
+        if let Some(contact) = &contact {
+            receipt.push(line("Given by", format!("{} {}", contact.first_name, contact.last_name)));
+        }
+        receipt.push(line("Date", when_in_words(row.map_or_else(clock::now, |row| row.at), zone)));
+        if let Some(card) = row.and_then(|row| row.card.clone()) {
+            receipt.push(line("Card", card));
+        }
+        receipt.push(line("To", details.paid_for_by.trim_start_matches("Paid for by ").into()));
+        receipt.push(line("Receipt number", id.to_string()));
+        if app.simulated() {
+            receipt.push(line("Simulated", "No money moved; this is not a receipt.".into()));
+        }
+        let page = Thanks {
+            layout: app.layout("Thank you", Some(details)),
+            rally_title: details.title.clone(),
+            share_url: format!("{}{rally_href}", app.public_url()),
+            rally_href,
+            rally_live: matches!(rally.phase, Phase::Live { .. }),
+            first_name: contact.map(|contact| contact.first_name).unwrap_or_default(),
+            amount: paid.to_short(),
+            receipt,
+            receipt_email: String::new(),
+            total: present::total(&world, rally_id, rally),
+            paid_for_by: details.paid_for_by.clone(),
+        };
+        page.render()?
+    };
+    Ok(Html(html).into_response())
 }

@@ -1,0 +1,122 @@
+//! The command line: one file a subcommand. Exit status: 0 done, 1 something is wrong with the data or the world, 2 the
+//! command was not understood.
+
+mod control;
+mod demo;
+mod export;
+mod serve;
+mod staff;
+mod verify;
+
+use crate::config::Config;
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Virtual rallies that raise money: broadcast, room, donations and ledger in one program.
+#[derive(Parser)]
+#[command(name = "groundswell", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server.
+    #[command(after_help = "Example:\n  groundswell serve --data /var/lib/groundswell --listen 127.0.0.1:8080")]
+    Serve(ServeArgs),
+    /// Run a rally that is live already, with a looping speaker and simulated people and money.
+    #[command(after_help = "Example:\n  groundswell demo\n\nWithout --data everything is gone when it stops.")]
+    Demo(ServeArgs),
+    /// Manage staff accounts.
+    Staff(staff::StaffArgs),
+    /// Write the donations to a file.
+    #[command(after_help = "Example:\n  groundswell export csv --rally answer-the-call --from 2028-07-25 --out donations.csv")]
+    Export(export::ExportArgs),
+    /// Check every frame of the log and print its head hash last.
+    #[command(after_help = "Example:\n  groundswell verify --data /var/lib/groundswell")]
+    Verify(DataArgs),
+}
+
+/// Which data folder.
+#[derive(Args, Clone)]
+struct DataArgs {
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// A settings file (TOML).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// How to serve.
+#[derive(Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Where HTTP listens.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Where RTMP listens, for OBS, ffmpeg and Zoom.
+    #[arg(long, value_name = "ADDR")]
+    rtmp: Option<SocketAddr>,
+}
+
+impl DataArgs {
+    fn config(&self) -> anyhow::Result<Config> {
+        let mut config = Config::read(self.config.as_deref(), |name| std::env::var(name).ok())?;
+        if let Some(data) = &self.data {
+            config.data = data.clone();
+        }
+        Ok(config)
+    }
+}
+
+impl ServeArgs {
+    fn config(&self) -> anyhow::Result<Config> {
+        let mut config = self.data.config()?;
+        config.listen = self.listen.unwrap_or(config.listen);
+        config.rtmp = self.rtmp.unwrap_or(config.rtmp);
+        Ok(config)
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("GROUNDSWELL_LOG")
+                .unwrap_or_else(|_| "groundswell=info,warn".into()),
+        )
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("groundswell: the runtime could not be started: {error}");
+            return ExitCode::from(1);
+        }
+    };
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(args) => serve::run(args.config()?).await,
+            Command::Demo(args) => demo::run(args).await,
+            Command::Staff(args) => staff::run(args).await,
+            Command::Export(args) => export::run(args).await,
+            Command::Verify(args) => verify::run(args.config()?).await,
+        }
+    });
+    // A worker that still computes must not keep a finished program alive.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("groundswell: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A running server's door for the command line: HTTP on a Unix socket in the data folder, open to its owner only.
+//!
+//! The log has one writer, so a command on a folder that is served asks the server instead of opening the folder.
+
+use super::verify;
+use crate::domain::staff::Role;
+use crate::engine::Engine;
+use crate::web::form::Form;
+use crate::web::ledger_file::{self, Selection};
+use crate::web::serve as http;
+use anyhow::{Context, bail};
+use axum::body::{Body, Bytes};
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use chrono::NaiveDate;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde::{Deserialize, Serialize};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+
+const SOCKET: &str = "control.sock";
+
+/// A staff account to make.
+#[derive(Serialize, Deserialize)]
+pub struct NewStaff {
+    /// Their name.
+    pub name: String,
+    /// Their e-mail address.
+    pub email: String,
+    /// What they may do.
+    pub role: Role,
+    /// Already hashed: the password itself never leaves the shell.
+    pub password_hash: String,
+}
+
+/// Serves the socket until shut down.
+pub async fn serve(data: PathBuf, engine: Engine, shutdown: CancellationToken) {
+    let path = data.join(SOCKET);
+    // The log's lock is held, so a socket that stands here is left over from a crash.
+    let _ = std::fs::remove_file(&path);
+    let listener = match UnixListener::bind(&path) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::warn!(%error, "the control socket can't be opened: commands on this folder need the server stopped");
+            return;
+        }
+    };
+    if let Err(error) = std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)) {
+        tracing::warn!(%error, "the control socket can't be closed to others, so it stays shut");
+        return;
+    }
+    let router = Router::new()
+        .route("/staff", post(add_staff))
+        .route("/donations.csv", get(csv))
+        .route("/verify", get(check))
+        .with_state(engine);
+    http::run(listener, router, shutdown).await;
+    let _ = std::fs::remove_file(&path);
+}
+
+async fn add_staff(State(engine): State<Engine>, Json(staff): Json<NewStaff>) -> Response {
+    match super::staff::add(&engine, staff).await {
+        Ok(()) => StatusCode::CREATED.into_response(),
+        Err(error) => (StatusCode::CONFLICT, format!("{error:#}")).into_response(),
+    }
+}
+
+async fn csv(State(engine): State<Engine>, RawQuery(query): RawQuery) -> Response {
+    let query = Form::parse(query.unwrap_or_default().as_bytes());
+    let day = |name: &str| NaiveDate::parse_from_str(&query.get(name), "%Y-%m-%d").ok();
+    let rally = Some(query.get("rally")).filter(|slug| !slug.is_empty());
+    let chunks = ledger_file::csv(engine, Selection { rally, from: day("from"), to: day("to") });
+    Body::from_stream(ReceiverStream::new(chunks)).into_response()
+}
+
+async fn check(State(engine): State<Engine>) -> Response {
+    let checked = tokio::task::spawn_blocking(move || verify::check(engine.reader(), |_| ())).await;
+    match checked {
+        Ok(Ok(head)) => format!("{} {head}", head.seq).into_response(),
+        Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+/// Asks the server of a data folder; `None` where none runs.
+///
+/// # Errors
+/// What the server said, or that its answer broke off.
+pub async fn ask(
+    data: &Path,
+    method: &str,
+    path: &str,
+    body: Vec<u8>,
+    mut take: impl FnMut(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<Option<()>> {
+    let Ok(stream) = UnixStream::connect(data.join(SOCKET)).await else { return Ok(None) };
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = hyper::Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "control")
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from(body)))?;
+    let mut response = sender.send_request(request).await.context("the running server did not answer")?;
+    if !response.status().is_success() {
+        let text = response.into_body().collect().await?.to_bytes();
+        bail!("{}", String::from_utf8_lossy(&text));
+    }
+    while let Some(frame) = response.body_mut().frame().await {
+        if let Some(bytes) = frame.context("the server's answer broke off")?.data_ref() {
+            take(bytes)?;
+        }
+    }
+    Ok(Some(()))
+}

@@ -1,0 +1,186 @@
+//! `groundswell serve`: opens the log, takes up what was left open, listens, and stops cleanly.
+
+use super::control;
+use crate::config::{Config, ProcessorKind};
+use crate::domain::ledger;
+use crate::domain::{Command, Refusal};
+use crate::engine::{Engine, Failure, Writer};
+use crate::media::{self, Media, gate};
+use crate::payments::Processor;
+use crate::payments::cashier::Cashier;
+use crate::payments::simulated::Simulated;
+use crate::payments::stripe::{Secret, Settings as StripeSettings, Stripe};
+use crate::web::{self, App};
+use anyhow::{Context, bail};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How often the head of the log is written to the server's own log, as a witness outside the data folder.
+const HEAD_EVERY: Duration = Duration::from_secs(600);
+
+/// A server that runs.
+pub struct Running {
+    /// The pages.
+    pub app: App,
+    /// Where HTTP really listens.
+    pub listen: std::net::SocketAddr,
+    /// Where RTMP really listens.
+    pub rtmp: std::net::SocketAddr,
+    tasks: JoinSet<()>,
+    writer: Writer,
+    shutdown: CancellationToken,
+}
+
+/// Runs the server until it is told to stop.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let running = start(config).await?;
+    println!("Groundswell is at {}", running.app.public_url());
+    println!("Encoders send to {}", running.app.rtmp_url());
+    if let Some(link) = running.app.first_link() {
+        println!("Make the first staff account (this link works once):\n  {link}");
+    }
+    running.until_stopped().await
+}
+
+/// Opens the log and the listeners, and starts everything.
+pub async fn start(config: Config) -> anyhow::Result<Running> {
+    let processor = processor(&config)?;
+    let data = config.data.clone();
+    let opened = tokio::task::spawn_blocking(move || open(&data)).await?;
+    let (engine, writer) = opened?;
+    let start = Command::Ledger(ledger::Command::Start { mode: processor.mode() });
+    match engine.execute(start, web::fresh_key("start"), "server").await {
+        Ok(_) => {}
+        Err(Failure::Refused(refusal @ Refusal::Ledger(_))) => bail!("{refusal}"),
+        Err(failure) => return Err(failure.into()),
+    }
+    let http = TcpListener::bind(config.listen).await;
+    let http = http.with_context(|| format!("{} is not free for HTTP: choose another address with --listen", config.listen))?;
+    let rtmp = TcpListener::bind(config.rtmp).await;
+    let rtmp = rtmp.with_context(|| format!("{} is not free for RTMP: choose another address with --rtmp", config.rtmp))?;
+    let (listen_at, rtmp_at) = (http.local_addr()?, rtmp.local_addr()?);
+    // Port 0 lets the system choose: what is shown is what was chosen.
+    let config = Config { listen: listen_at, rtmp: rtmp_at, ..config };
+
+    let shutdown = CancellationToken::new();
+    let media = Media::new(media::Settings::default());
+    let cashier = Cashier::new(engine.clone(), processor);
+    let settings = web::Settings {
+        public_url: config.public_url(),
+        rtmp_url: config.rtmp_url(),
+        site_name: config.site_name.clone(),
+    };
+    let app = App::new(engine.clone(), cashier.clone(), media.clone(), settings, shutdown.clone());
+
+    let mut tasks = JoinSet::new();
+    let house = gate::House::new(engine.clone());
+    let (of_media, stop) = (media.clone(), shutdown.clone());
+    tasks.spawn(async move { media::ingest::rtmp::run(rtmp, of_media, house, stop).await });
+    tasks.spawn(gate::follow(engine.clone(), media, shutdown.clone()));
+    let stop = shutdown.clone();
+    tasks.spawn(async move { cashier.run(stop).await });
+    if let Some(live) = app.live().cloned() {
+        let stop = shutdown.clone();
+        tasks.spawn(async move { live.run(stop).await });
+    }
+    tasks.spawn(tell_head(engine.clone(), shutdown.clone()));
+    tasks.spawn(control::serve(config.data.clone(), engine, shutdown.clone()));
+    tasks.spawn(web::serve::run(http, web::router(app.clone()), shutdown.clone()));
+    tracing::info!(listen = %listen_at, rtmp = %rtmp_at, mode = %app.cashier().mode(), "serving");
+    Ok(Running { app, listen: listen_at, rtmp: rtmp_at, tasks, writer, shutdown })
+}
+
+/// Opens the log and vault of a data folder, making it where there is none.
+pub fn open(data: &Path) -> anyhow::Result<(Engine, Writer)> {
+    std::fs::create_dir_all(data).with_context(|| format!("the data folder {} can't be made", data.display()))?;
+    Ok(Engine::open(data)?)
+}
+
+fn processor(config: &Config) -> anyhow::Result<Arc<dyn Processor>> {
+    match config.processor {
+        ProcessorKind::Simulated => Ok(Arc::new(Simulated::new())),
+        ProcessorKind::Stripe => {
+            let stripe = &config.stripe;
+            let mut settings = StripeSettings::new(
+                Secret::new(stripe.secret_key.0.clone()),
+                stripe.publishable_key.clone(),
+                Secret::new(stripe.webhook_secret.0.clone()),
+            );
+            if let Some(base) = &stripe.api_base {
+                settings.api_base = base.clone();
+            }
+            if let Some(url) = &stripe.script_url {
+                settings.script_url = url.clone();
+            }
+            Ok(Arc::new(Stripe::new(settings).context("Stripe's settings")?))
+        }
+    }
+}
+
+async fn tell_head(engine: Engine, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(HEAD_EVERY) => {
+                let head = *engine.head().borrow();
+                tracing::info!(seq = head.seq, %head, "the log stands");
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Serves until a signal or a fault, then lets everybody finish.
+    pub async fn until_stopped(self) -> anyhow::Result<()> {
+        self.until_stopped_after(CancellationToken::new()).await
+    }
+
+    /// As [`Running::until_stopped`], cancelling `first` before the server stops.
+    pub async fn until_stopped_after(mut self, first: CancellationToken) -> anyhow::Result<()> {
+        let fault = tokio::select! {
+            () = signalled() => None,
+            ended = self.writer.ended() => Some(ended),
+        };
+        first.cancel();
+        if let Some(Err(fault)) = fault {
+            // What the disk holds is uncertain now: nobody is served from it.
+            self.shutdown.cancel();
+            return Err(fault.into());
+        }
+        tracing::info!("stopping");
+        self.stop().await
+    }
+
+    /// Ends streams, lets requests finish, and waits until the log is closed.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.shutdown.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        let head = *self.app.engine().head().borrow();
+        drop(self.app);
+        // The writer ends with the last handle; a request that outlived its time may hold one.
+        if let Ok(ended) = tokio::time::timeout(Duration::from_secs(5), self.writer.ended()).await {
+            ended?;
+        }
+        tracing::info!(seq = head.seq, %head, "stopped; everything acknowledged is on disk");
+        Ok(())
+    }
+}
+
+async fn signalled() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM can't be listened for");
+            let _ = tokio::signal::ctrl_c().await;
+            return;
+        }
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
