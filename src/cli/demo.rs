@@ -110,7 +110,7 @@ async fn prepare(engine: &Engine) -> anyhow::Result<Vec<SourceId>> {
         description: "Pull up a chair. One evening, three speakers, and a hundred thousand neighbours at one table.\n\n\
                       This is a demonstration: the speakers are drawn, the people are simulated, and no money moves."
             .into(),
-        goal_minor: Some(2_000_000),
+        goal_minor: Some(5_000_000),
         currency: Currency::USD,
         suggested_minor: vec![1_500, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000],
         paid_for_by: "Paid for by Vega for Ohio. Contributions are not tax-deductible.".into(),

@@ -266,9 +266,9 @@ pub fn refusals(world: &Projections, id: RallyId, rally: &Rally, now: DateTime<U
     Refusals { refusals: lines.collect() }
 }
 
-/// The suggested amounts; the middle one is chosen at first, or the one asked for.
+/// The suggested amounts; one of the smaller is chosen at first, or the one asked for.
 pub fn amounts(details: &Details, chosen: Option<Money>) -> Vec<Amount> {
-    let at = details.suggested_minor.len() / 2;
+    let at = details.suggested_minor.len() / 3;
     let default = details.suggested_minor.get(at).copied();
     let chosen = chosen.map(|money| money.minor).or(default);
     let amount = |minor: &i64| {
@@ -336,6 +336,7 @@ pub fn frame(app: &App, id: RallyId, audience: Audience) -> Bytes {
         ]),
         Audience::Studio => parts.extend([
             ("air", render(air(rally, now).render())),
+            ("stage", render(stage(&world, rally).render())),
             ("kpis", render(kpis(app, &world, id, rally).render())),
             ("sources", render(sources(app, &world, rally, now).render())),
             ("refusals", render(refusals(&world, id, rally, now).render())),

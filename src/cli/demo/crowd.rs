@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 const PEOPLE_MAX: u64 = 240;
 /// People and gifts that are there when the addresses are printed, so that the first look is not at an empty room.
 const PEOPLE_FIRST: u64 = 60;
-const GIFTS_FIRST: u64 = 45;
+const GIFTS_FIRST: u64 = 160;
 /// Gifts at the most: a demo left running overnight must not fill the disk.
 const GIFTS_MAX: u64 = 20_000;
 
@@ -156,7 +156,7 @@ pub async fn run(server: SocketAddr, slug: &'static str, stop: CancellationToken
                 tracing::debug!(%error, "a simulated gift did not go through");
             }
         }
-        let pause = if first_look || people < PEOPLE_FIRST { 30 } else { 300 + dice.roll(900) };
+        let pause = if first_look || people < PEOPLE_FIRST { 10 } else { 300 + dice.roll(900) };
         let pause = tokio::time::sleep(Duration::from_millis(pause));
         tokio::pin!(pause);
         loop {

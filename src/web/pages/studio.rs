@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::web::view::{Air, Feed, Field, Kpis, Layout, Phase, Refusals, Sources};
+use crate::web::view::{Air, Feed, Field, Kpis, Layout, Phase, Refusals, Sources, Stage};
 use super::home::when_in_words;
 use crate::clock;
 use crate::domain::broadcast;
@@ -43,6 +43,8 @@ pub struct Studio {
     pub air: Air,
     /// Live part.
     pub kpis: Kpis,
+    /// Live part: what stands over the program's picture.
+    pub stage: Stage,
     /// Live part.
     pub sources: Sources,
     /// Live part.
@@ -119,6 +121,7 @@ fn page(
             phase: present::phase(&rally),
             air: present::air(&rally, now),
             kpis: present::kpis(app, &world, id, &rally),
+            stage: present::stage(&world, &rally),
             sources: present::sources(app, &world, &rally, now),
             feed: present::feed(app, &world, id, now),
             refusals: present::refusals(&world, id, &rally, now),
