@@ -8,7 +8,7 @@ use crate::domain::codec::{self, CodecError};
 use crate::domain::{Command, Recorded, Refusal, State, decide};
 use crate::log::group::Group;
 use crate::log::sled::{Reader, SledLog};
-use crate::log::{self, Head, Log as _};
+use crate::log::{self, Head, Log as _, MAX_LINE_BYTES};
 use crate::projections::Projections;
 use crate::vault::{self, Vault};
 use chrono::{DateTime, Utc};
@@ -51,6 +51,9 @@ pub enum Failure {
     /// The writer has stopped; it is unknown whether the command was recorded.
     #[error("the server is stopping: try again in a moment")]
     Stopped,
+    /// What follows from the command does not fit a line of the log.
+    #[error("that is more than can be recorded at once: shorten it and try again")]
+    TooLong,
     /// The command's key is empty or longer than [`KEY_CHARS_MAX`].
     #[error("a command's key has 1 to {KEY_CHARS_MAX} characters")]
     Key,
@@ -76,7 +79,7 @@ struct Job {
     command: Command,
     key: String,
     by: String,
-    answer: oneshot::Sender<Result<Receipt, Refusal>>,
+    answer: oneshot::Sender<Result<Receipt, Failure>>,
 }
 
 /// A handle on the writer and on what it made visible. Cheap to clone.
@@ -166,7 +169,7 @@ impl Engine {
             mpsc::error::TrySendError::Full(_) => Failure::Overloaded,
             mpsc::error::TrySendError::Closed(_) => Failure::Stopped,
         })?;
-        Ok(async { Ok(outcome.await.map_err(|_| Failure::Stopped)??) })
+        Ok(async { outcome.await.map_err(|_| Failure::Stopped)? })
     }
 
     /// Everything visible, as of one instant. Hold it briefly: the writer waits for it.
@@ -251,14 +254,23 @@ impl WriterLoop {
             let decided = match decide(&self.state, command) {
                 Ok(decided) => decided,
                 Err(refusal) => {
-                    answers.push((answer, Err(refusal)));
+                    answers.push((answer, Err(refusal.into())));
                     continue;
                 }
             };
+            let mut encoded = Vec::with_capacity(decided.len());
+            for (seq, event) in (next_seq..).zip(decided) {
+                let recorded = Recorded { seq, at: self.last_at, key: key.clone(), by: by.clone(), event };
+                let line = codec::encode(&recorded).map_err(|source| Fault::Codec { seq, source })?;
+                encoded.push((recorded, line));
+            }
+            // Refused here, so that one sender's text never stops the log for everybody.
+            if encoded.iter().any(|(_, line)| line.len() > MAX_LINE_BYTES) {
+                answers.push((answer, Err(Failure::TooLong)));
+                continue;
+            }
             let mut receipt = Receipt { first_seq: next_seq, count: 0, repeated: false };
-            for event in decided {
-                let recorded = Recorded { seq: next_seq, at: self.last_at, key: key.clone(), by: by.clone(), event };
-                let line = codec::encode(&recorded).map_err(|source| Fault::Codec { seq: next_seq, source })?;
+            for (recorded, line) in encoded {
                 self.state.evolve(&recorded.event, recorded.at);
                 remember(&mut self.keys, &recorded);
                 lines.push(line);

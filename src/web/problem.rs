@@ -150,6 +150,7 @@ impl From<Failure> for Problem {
         match failure {
             Failure::Refused(refusal) => refusal.into(),
             Failure::Overloaded | Failure::Stopped => Self::Busy { seconds: 3 },
+            Failure::TooLong => Self::TooLarge,
             Failure::Key => Self::Internal,
         }
     }

@@ -85,11 +85,7 @@ pub fn page(
         if let Some(card) = row.and_then(|row| row.card.clone()) {
             receipt.push(line("Card", card));
         }
-        receipt.push(line("To", details.paid_for_by.trim_start_matches("Paid for by ").into()));
         receipt.push(line("Receipt number", id.to_string()));
-        if app.simulated() {
-            receipt.push(line("Simulated", "No money moved; this is not a receipt.".into()));
-        }
         let page = Thanks {
             layout: app.layout("Thank you", Some(details)),
             rally_title: details.title.clone(),
