@@ -84,18 +84,23 @@ impl ServeArgs {
     }
 }
 
+/// Logs to standard error: lines for people, or JSON for a collector with `GROUNDSWELL_LOG_FORMAT=json`. What is logged
+/// is chosen by `GROUNDSWELL_LOG`, in the syntax of tracing's `EnvFilter`.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("GROUNDSWELL_LOG");
+    let filter = filter.unwrap_or_else(|_| "groundswell=info,warn".into());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::env::var("GROUNDSWELL_LOG_FORMAT").is_ok_and(|format| format == "json") {
+        log.json().init();
+    } else {
+        log.with_target(false).with_ansi(std::io::stderr().is_terminal()).init();
+    }
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("GROUNDSWELL_LOG")
-                .unwrap_or_else(|_| "groundswell=info,warn".into()),
-        )
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    start_log();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

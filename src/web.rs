@@ -295,6 +295,7 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(|_| Problem::Internal.into_response()))
         .layer(middleware::from_fn_with_state(app.clone(), problem::render))
         .layer(middleware::from_fn_with_state(app.clone(), security_headers))
+        .layer(middleware::from_fn(log_request))
         .layer(CompressionLayer::new().compress_when(compress))
         .with_state(app)
 }
@@ -319,6 +320,18 @@ fn is_same_site(headers: &HeaderMap) -> bool {
         (Some(_), None) => false,
         (None, _) => true,
     }
+}
+
+/// One line a request, for whoever looks for a fault (`GROUNDSWELL_LOG=groundswell=debug`). It names the route, not the
+/// address: addresses hold donations' keys and what people typed.
+async fn log_request(request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let route = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned());
+    let started = std::time::Instant::now();
+    let response = next.run(request).await;
+    let (status, ms) = (response.status().as_u16(), started.elapsed().as_millis());
+    tracing::debug!(%method, route = route.as_deref().unwrap_or("none"), status, ms, "request");
+    response
 }
 
 async fn security_headers(

@@ -1,11 +1,16 @@
 //! Donations: pledge, payment attempts, settlement, refunds. Each event is a delta that is recorded once, however
 //! often and in whatever order a processor reports it.
 
+mod event;
+
+pub use event::{
+    Card, Declined, Event, FeeRecorded, PaymentNamed, PaymentRequested, Pledged, RefundFailed, RefundRequested,
+    RefundUnmatched, Refunded, Settled,
+};
+
 use super::State;
 use super::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId};
 use super::money::Money;
-use super::sealed::Sealed;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use thiserror::Error;
 
@@ -174,197 +179,6 @@ pub enum Command {
     RecordRefunded { payment: PaymentId, processor_refund: ProcessorRefundId, refund: Option<RefundId>, amount: Money },
     /// The processor would not give it back.
     RecordRefundFailed { donation: DonationId, refund: RefundId, reason: String },
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)]
-pub enum Event {
-    Pledged(Pledged),
-    PaymentRequested(PaymentRequested),
-    ActionRequired(PaymentNamed),
-    Processing(PaymentNamed),
-    Settled(Settled),
-    FeeRecorded(FeeRecorded),
-    Declined(Declined),
-    RefundRequested(RefundRequested),
-    Refunded(Refunded),
-    RefundUnmatched(RefundUnmatched),
-    RefundFailed(RefundFailed),
-}
-
-impl Event {
-    /// The donation it is about; `None` for a refund that matches none yet.
-    pub fn donation(&self) -> Option<DonationId> {
-        match self {
-            Event::Pledged(data) => Some(data.donation),
-            Event::PaymentRequested(data) => Some(data.donation),
-            Event::ActionRequired(data) | Event::Processing(data) => Some(data.donation),
-            Event::Settled(data) => Some(data.donation),
-            Event::FeeRecorded(data) => Some(data.donation),
-            Event::Declined(data) => Some(data.donation),
-            Event::RefundRequested(data) => Some(data.donation),
-            Event::Refunded(data) => Some(data.donation),
-            Event::RefundFailed(data) => Some(data.donation),
-            Event::RefundUnmatched(_) => None,
-        }
-    }
-}
-
-/// A donor filled in the form.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pledged {
-    /// Which donation.
-    pub donation: DonationId,
-    /// Where it was given.
-    pub rally: RallyId,
-    /// Who gives.
-    pub donor: PersonId,
-    /// What they mean to give.
-    pub amount: Money,
-    /// A sealed [`super::profile::Contact`].
-    pub contact: Sealed,
-    /// A sealed [`super::profile::Shown`].
-    pub shown: Sealed,
-    /// Ids of [`ATTESTATIONS`].
-    pub attestations: Vec<String>,
-    /// From the link that led here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refcode: Option<String>,
-}
-
-/// A call to the processor is about to be made, with the key `{donation}:{attempt}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PaymentRequested {
-    /// Which donation.
-    pub donation: DonationId,
-    /// 1 for the first.
-    pub attempt: u32,
-    /// The processor's token of the card; not the card.
-    pub method: String,
-}
-
-/// Something about one payment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PaymentNamed {
-    /// Which donation.
-    pub donation: DonationId,
-    /// The processor's id.
-    pub payment: PaymentId,
-}
-
-/// The card that paid, as a receipt names it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Card {
-    /// "visa".
-    pub brand: String,
-    /// The last four digits.
-    pub last4: String,
-}
-
-/// The money is there.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settled {
-    /// Which donation.
-    pub donation: DonationId,
-    /// Where it was given.
-    pub rally: RallyId,
-    /// Who gave.
-    pub donor: PersonId,
-    /// The processor's id.
-    pub payment: PaymentId,
-    /// What was received, before fees.
-    pub amount: Money,
-    /// The processor's fee, if it said so already.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fee: Option<Money>,
-    /// The card.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub card: Option<Card>,
-}
-
-/// The processor's fee became known later.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FeeRecorded {
-    /// Which donation.
-    pub donation: DonationId,
-    /// Where it was given.
-    pub rally: RallyId,
-    /// The processor's id.
-    pub payment: PaymentId,
-    /// The fee.
-    pub fee: Money,
-}
-
-/// The card was refused.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Declined {
-    /// Which donation.
-    pub donation: DonationId,
-    /// The processor's id, if it made one.
-    pub payment: Option<PaymentId>,
-    /// The processor's code.
-    pub code: String,
-    /// In plain words, for the donor.
-    pub reason: String,
-}
-
-/// A refund is about to be asked of the processor, with the refund's id as the key.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RefundRequested {
-    /// Which donation.
-    pub donation: DonationId,
-    /// Which refund.
-    pub refund: RefundId,
-    /// Of which payment.
-    pub payment: PaymentId,
-    /// How much.
-    pub amount: Money,
-}
-
-/// Money was given back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Refunded {
-    /// Which donation.
-    pub donation: DonationId,
-    /// Where it was given.
-    pub rally: RallyId,
-    /// Who gets it.
-    pub donor: PersonId,
-    /// Of which payment.
-    pub payment: PaymentId,
-    /// The processor's id.
-    pub processor_refund: ProcessorRefundId,
-    /// Ours, if it was asked for here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refund: Option<RefundId>,
-    /// How much.
-    pub amount: Money,
-}
-
-/// A refund was reported for a payment that is not known as settled: it counts once the payment is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RefundUnmatched {
-    /// Of which payment.
-    pub payment: PaymentId,
-    /// The processor's id.
-    pub processor_refund: ProcessorRefundId,
-    /// Ours, if it was asked for here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refund: Option<RefundId>,
-    /// How much.
-    pub amount: Money,
-}
-
-/// The processor would not give it back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RefundFailed {
-    /// Which donation.
-    pub donation: DonationId,
-    /// Which refund.
-    pub refund: RefundId,
-    /// In words for the finance team.
-    pub reason: String,
 }
 
 /// Why not.
