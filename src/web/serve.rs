@@ -72,6 +72,7 @@ pub async fn run(mut listener: impl Listener, router: Router, shutdown: Cancella
         .keep_alive_interval(ASK_EVERY)
         .keep_alive_timeout(ASK_MAX);
     let graceful = GracefulShutdown::new();
+    let cut = CancellationToken::new();
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let accepted = tokio::select! {
@@ -89,9 +90,13 @@ pub async fn run(mut listener: impl Listener, router: Router, shutdown: Cancella
         let service = TowerToHyperService::new(router.clone());
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(Prompt::new(stream, HEAD_MAX)), service).into_owned();
         let connection = graceful.watch(connection);
+        let cut = cut.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke");
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection broke");
+                },
+                () = cut.cancelled() => {}
             }
             drop(place);
         });
@@ -99,5 +104,7 @@ pub async fn run(mut listener: impl Listener, router: Router, shutdown: Cancella
     drop(listener);
     if tokio::time::timeout(FINISH_MAX, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
+        // What they hold keeps the log's writer alive.
+        cut.cancel();
     }
 }

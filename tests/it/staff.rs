@@ -41,7 +41,18 @@ async fn each_role_opens_its_own_doors_only() {
     }
     assert_eq!(finance.post(server, "/host/r/call/open", &[]).await.status, 403);
     assert_eq!(host.post(server, &refund, &[("amount", "25")]).await.status, 403);
-    assert_eq!(finance.post(server, &refund, &[("amount", "10")]).await.status, 303);
+    let question = finance.post(server, &refund, &[("amount", "10")]).await;
+    assert!(question.status == 200 && question.text().contains("undone"), "{}", question.text());
+    assert_eq!(crate::server::state(server).await["raised_minor"], 2500, "asked first");
+    let (id, sent) = ("0192f3c4-9999-7c8d-9e0f-aabbccddeeff", "10");
+    for amount in ["-1", "0", "25.01", "x", "1e1"] {
+        let answer = finance.post(server, &refund, &[("refund", id), ("amount", amount)]).await;
+        assert!([400, 409].contains(&answer.status), "{amount}: {}", answer.status);
+    }
+    // The button pressed twice is one refund.
+    for _ in 0..2 {
+        assert_eq!(finance.post(server, &refund, &[("refund", id), ("amount", sent)]).await.status, 303);
+    }
     assert_eq!(crate::server::state(server).await["raised_minor"], 1500);
     house.server.is_well().await;
 }
@@ -114,8 +125,10 @@ async fn signing_in_leads_only_to_our_own_pages() {
         ("https://evil.example", "/host"),
         ("\\\\evil.example", "/host"),
         ("javascript:alert(1)", "/host"),
-        ("/\t/evil.example", "/host"),
-        ("/\n/evil.example", "/host"),
+        ("/\u{1}/evil.example", "/host"),
+        ("\u{202e}//evil.example", "/host"),
+        // A browser reads a space inside an address as part of our own path.
+        ("/\t/evil.example", "/ /evil.example"),
         ("/%0d%0aset-cookie:a=b", "/%0d%0aset-cookie:a=b"),
     ] {
         let form = [("email", "ana@example.org"), ("password", PASSWORD), ("next", next)];
