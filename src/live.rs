@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
+use tokio_stream::wrappers::WatchStream;
 use tokio_util::sync::CancellationToken;
 
 /// The shortest time between two frames: four a second look immediate, and a burst of donations is one frame.
@@ -61,16 +62,19 @@ impl Live {
         Self { engine, render, channels: Arc::default() }
     }
 
-    /// The frames of one rally, beginning with the current one.
-    pub fn subscribe(&self, rally: RallyId, audience: Audience) -> watch::Receiver<Frame> {
+    /// The frames of one rally, beginning with the current one: never with one that is older than the page it is for.
+    pub fn subscribe(&self, rally: RallyId, audience: Audience) -> WatchStream<Frame> {
         let mut channels = self.channels.lock();
         if let Some(sender) = channels.get(&(rally, audience)) {
-            return sender.subscribe();
+            let frames = sender.subscribe();
+            let is_old = frames.borrow().seq < self.engine.world().changed(rally);
+            // The next tick brings the frame that a tick before now would not.
+            return if is_old { WatchStream::from_changes(frames) } else { WatchStream::new(frames) };
         }
         let sender = watch::Sender::new(self.frame(rally, audience));
         let frames = sender.subscribe();
         channels.insert((rally, audience), sender);
-        frames
+        WatchStream::new(frames)
     }
 
     /// The current frame, for those who poll.

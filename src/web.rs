@@ -8,6 +8,7 @@ pub mod ledger_file;
 pub mod pages;
 pub mod present;
 pub mod problem;
+pub mod prompt;
 pub mod serve;
 pub mod session;
 pub mod view;

@@ -239,6 +239,17 @@ mod tests {
     }
 
     #[test]
+    fn a_stranger_is_noted_without_a_rally_and_changes_nothing_else() {
+        let before = ready();
+        let (refuse, refused) = (
+            Command::RefuseStranger { reason: "Wrong stream key.".into() },
+            StrangerRefused { reason: "Wrong stream key.".into() },
+        );
+        let after = before.when(refuse).then([Event::StrangerRefused(refused)]);
+        assert_eq!(after.state, ready().state);
+    }
+
+    #[test]
     fn a_feed_turned_away_leaves_no_connection() {
         let refuse = Command::RefuseSource { source: SOURCE, reason: "H.265".into() };
         let after = ready().when(refuse).then([Event::SourceRefused(reason("H.265"))]);

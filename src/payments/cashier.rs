@@ -13,6 +13,7 @@ use crate::domain::money::Money;
 use crate::domain::{Command, Refusal};
 use crate::engine::{Engine, Failure};
 use crate::vault;
+use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -173,7 +174,7 @@ impl Cashier {
         loop {
             self.interpret_waiting().await;
             if resolve_at <= tokio::time::Instant::now() {
-                self.resolve().await;
+                self.resolve(clock::now()).await;
                 resolve_at = tokio::time::Instant::now() + RESOLVE_EVERY;
             }
             tokio::select! {
@@ -184,9 +185,9 @@ impl Cashier {
         }
     }
 
-    /// Takes up attempts and refunds whose outcome was never recorded.
-    pub async fn resolve(&self) {
-        let now = clock::now().timestamp();
+    /// Takes up attempts and refunds whose outcome was never recorded, where they are stale at `now`.
+    pub async fn resolve(&self, now: DateTime<Utc>) {
+        let now = now.timestamp();
         let (attempts, refunds) = {
             let world = self.engine.world();
             let (mut attempts, mut refunds) = (vec![], vec![]);

@@ -1,6 +1,7 @@
 //! The listener: accepts connections up to a limit, bounds how long a stranger may take to say what they want, and lets
 //! everybody finish when the server stops.
 
+use super::prompt::Prompt;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -22,6 +23,10 @@ const HEAD_MAX: Duration = Duration::from_secs(15);
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Requests of one HTTP/2 connection at once: a page needs a dozen.
 const STREAMS_MAX: u32 = 64;
+/// How often an HTTP/2 connection is asked whether somebody is still there, and how long the answer may take: between the
+/// two, one that says nothing is given up about as late as one of HTTP/1.
+const ASK_EVERY: Duration = Duration::from_secs(15);
+const ASK_MAX: Duration = Duration::from_secs(10);
 /// How long open requests may take to finish when the server stops; streams end at once.
 const FINISH_MAX: Duration = Duration::from_secs(10);
 /// After a failed accept (out of file descriptors) the listener waits this long instead of spinning.
@@ -60,8 +65,14 @@ pub async fn run(mut listener: impl Listener, router: Router, shutdown: Cancella
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_MAX).max_buf_size(HEAD_BYTES_MAX);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .keep_alive_interval(ASK_EVERY)
+        .keep_alive_timeout(ASK_MAX);
     let graceful = GracefulShutdown::new();
+    let cut = CancellationToken::new();
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let accepted = tokio::select! {
@@ -77,11 +88,15 @@ pub async fn run(mut listener: impl Listener, router: Router, shutdown: Cancella
             }
         };
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(Prompt::new(stream, HEAD_MAX)), service).into_owned();
         let connection = graceful.watch(connection);
+        let cut = cut.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke");
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection broke");
+                },
+                () = cut.cancelled() => {}
             }
             drop(place);
         });
@@ -89,5 +104,7 @@ pub async fn run(mut listener: impl Listener, router: Router, shutdown: Cancella
     drop(listener);
     if tokio::time::timeout(FINISH_MAX, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
+        // What they hold keeps the log's writer alive.
+        cut.cancel();
     }
 }

@@ -1,3 +1,27 @@
 //! Tests over real folders, processes and sockets.
 
+// A panic is how a test fails.
+#![allow(
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::float_arithmetic,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm
+)]
+
+mod bad_input;
+mod cashier;
+mod crash;
+mod folder;
+mod live;
+#[path = "../support/localstripe.rs"]
+mod localstripe;
 mod log;
+mod media;
+#[path = "../support/server.rs"]
+mod server;
+mod staff;
+mod stripe;
+mod webhooks;

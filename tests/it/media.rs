@@ -4,12 +4,11 @@ use bytes::Bytes;
 use groundswell::media::ingest::rtmp;
 use groundswell::media::publish::{self, PublishError};
 use groundswell::media::{Gate, Media, Notice, ProgramId, Settings, SourceId};
-use std::process::Stdio;
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -36,6 +35,26 @@ impl Gate for Doors {
     }
 }
 
+/// A running ffmpeg; it is killed with this value.
+struct Encoder(Option<Child>);
+
+impl Encoder {
+    /// Waits for its end, leaving this thread to the listener it talks to.
+    async fn ended(mut self) -> Output {
+        let child = self.0.take().unwrap();
+        tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap()
+    }
+}
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 struct Stage {
     media: Media,
     doors: Arc<Doors>,
@@ -57,15 +76,15 @@ impl Stage {
         format!("rtmp://127.0.0.1:{}/live/{key}", self.port)
     }
 
-    fn ffmpeg(&self, key: &str, size: &str, codecs: &[&str]) -> Child {
+    fn ffmpeg(&self, key: &str, size: &str, codecs: &[&str]) -> Encoder {
         let source = format!("testsrc2=size={size}:rate=25");
         let mut command = Command::new("ffmpeg");
         command.args(["-loglevel", "error", "-re", "-f", "lavfi", "-i", &source, "-f", "lavfi", "-i", "sine=r=48000"]);
         command.args(["-pix_fmt", "yuv420p", "-g", "25", "-t", "60"]).args(codecs).args(["-f", "flv", &self.url(key)]);
-        command.stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap()
+        Encoder(Some(command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()))
     }
 
-    fn live(&self, key: &str, size: &str) -> Child {
+    fn live(&self, key: &str, size: &str) -> Encoder {
         self.ffmpeg(key, size, &["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac"])
     }
 
@@ -118,20 +137,19 @@ impl Stage {
             let path =
                 std::env::temp_dir().join(format!("groundswell-{}-{}-{index}.mp4", std::process::id(), self.port));
             std::fs::write(&path, file).unwrap();
-            let ask = async |entries: &str, streams: &str| {
+            let ask = |entries: &str, streams: &str| {
                 let output = Command::new("ffprobe")
                     .args(["-v", "error", "-select_streams", streams, "-show_entries", entries, "-of", "csv=p=0"])
                     .arg(&path)
                     .output()
-                    .await
                     .unwrap();
                 assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
                 String::from_utf8(output.stdout).unwrap()
             };
-            let streams = [ask("stream=codec_name,width,height", "v").await, ask("stream=codec_name", "a").await];
+            let streams = [ask("stream=codec_name,width,height", "v"), ask("stream=codec_name", "a")];
             let mut times = Vec::new();
             for track in ["v", "a"] {
-                let dts = ask("packet=dts_time", track).await;
+                let dts = ask("packet=dts_time", track);
                 let one: Vec<f64> = dts.lines().map(|line| line.trim_matches(',').parse().unwrap()).collect();
                 assert!(one.is_sorted_by(|a, b| a < b), "{track}: {one:?}");
                 times.extend(one);
@@ -154,7 +172,7 @@ async fn a_speaker_plays_drops_returns_and_another_takes_over() {
     let stage = Stage::open().await;
     assert!(stage.media.playlist(PROGRAM).is_none());
     stage.media.cut(PROGRAM, Some(A));
-    let mut first = stage.live("key-a", "640x360");
+    let first = stage.live("key-a", "640x360");
     stage.until("three segments", |stage| stage.segments() >= 3).await;
     assert!(stage.notices().contains(&Notice::Connected {
         source: A,
@@ -169,16 +187,16 @@ async fn a_speaker_plays_drops_returns_and_another_takes_over() {
 
     // A second encoder on the same key is told, and the first plays on.
     let clip = Bytes::from(std::fs::read("fixtures/media/clip.flv").unwrap());
-    let mut second = stage.live("key-a", "320x180");
+    let second = stage.live("key-a", "320x180");
     stage.until("the second is refused", |stage| stage.refused("already live from another encoder")).await;
-    let _ = second.wait().await;
+    second.ended().await;
     let before = stage.segments();
     stage.until("the first plays on", |stage| stage.segments() > before).await;
     assert!(!stage.playlist().contains("#EXT-X-DISCONTINUITY\n"));
 
     // Gone and back.
     let sequence = stage.value("#EXT-X-MEDIA-SEQUENCE:");
-    first.kill().await.unwrap();
+    drop(first);
     stage.until("gone", |stage| stage.media.health(A).is_none()).await;
     let last = stage.playlist().lines().last().unwrap().to_owned();
     let _first = stage.live("key-a", "640x360");
@@ -226,11 +244,11 @@ async fn refusals_are_said_on_the_wire_and_to_the_host() {
     assert!(stage.refused("this stream key is not known"));
 
     let mp3 = ["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "libmp3lame", "-ar", "44100"];
-    let output = stage.ffmpeg("key-a", "320x180", &mp3).wait_with_output().await.unwrap();
+    let output = stage.ffmpeg("key-a", "320x180", &mp3).ended().await;
     assert!(stage.refused("Audio Encoder: AAC"), "{:?}", stage.notices());
     assert!(!output.status.success());
 
-    let old = stage.ffmpeg("key-a", "320x180", &["-c:v", "flv", "-c:a", "aac"]).wait_with_output().await.unwrap();
+    let old = stage.ffmpeg("key-a", "320x180", &["-c:v", "flv", "-c:a", "aac"]).ended().await;
     assert!(stage.refused("H.263 video"), "{:?}", stage.notices());
     assert!(!old.status.success());
     assert!(stage.media.health(A).is_none());

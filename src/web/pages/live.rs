@@ -16,7 +16,6 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
 use std::convert::Infallible;
-use tokio_stream::wrappers::WatchStream;
 
 /// A page that lost its line waits between these before it asks again, in ms, so that a room does not return as one.
 const RETRY_MS_MIN: u32 = 1_000;
@@ -60,7 +59,7 @@ fn stream_of<Held: Send + 'static>(
     let _ = getrandom::fill(&mut spread);
     let retry = RETRY_MS_MIN.saturating_add(u32::from(u16::from_le_bytes(spread)) % RETRY_MS_SPREAD);
     let first = stream::iter([Bytes::from(format!("retry: {retry}\n\n"))]);
-    let frames = WatchStream::new(live.subscribe(rally, audience)).map(move |frame: Frame| {
+    let frames = live.subscribe(rally, audience).map(move |frame: Frame| {
         // The stream owns the visitor's presence and its place among the connections: both end with it.
         let _owned = (&held, &place);
         frame.event
