@@ -127,7 +127,7 @@ test("an encoder comes up as ready, and a cut puts it on air, without a reload",
   await until("the first speaker is ready", async () => (await state.textContent()) === "ready");
   await page.locator(".src").first().locator("button:has-text('Put on program')").click();
   await until("the first speaker is on air", async () => (await state.textContent()) === "ON AIR");
-  await until("what comes in is told", async () => /540p/.test(await page.locator(".src .src-detail").first().textContent()));
+  await until("what comes in is told", async () => /AAC.*Mbit\/s/.test(await page.locator(".src .src-detail").first().textContent()));
   host.clean();
 });
 
