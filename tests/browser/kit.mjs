@@ -163,7 +163,9 @@ export class Encoder {
   kill() { return stop(this.child, "SIGKILL"); }
   /** Waits until it gives up by itself; its exit status. */
   async fails(within = 20_000) {
-    const how = await Promise.race([this.child.ended, sleep(within).then(() => "still sending")]);
+    let late;
+    const how = await Promise.race([this.child.ended, new Promise((done) => { late = setTimeout(done, within, "still sending"); })]);
+    clearTimeout(late);
     if (how === "still sending") await this.kill();
     return how;
   }
