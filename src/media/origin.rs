@@ -28,6 +28,12 @@ const LISTED_SEGMENTS_MIN: usize = 4;
 const SEQUENCE_EPOCH_MS: i64 = 1_704_067_200_000;
 const SEQUENCE_STEP_MS: i64 = 500;
 
+/// Discontinuities are counted from the time of the start too, in steps that tell one start of the server from the next. But
+/// the count stays small: hls.js keeps a list with a place for every number up to it and walks through it at each segment,
+/// and with a number in the millions that takes a browser's whole time.
+const DISCONTINUITY_STEP_MS: i64 = 2_000;
+const DISCONTINUITY_STARTS: u64 = 16_384;
+
 /// A segment's address is never used twice.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
@@ -61,13 +67,14 @@ impl Origin {
     /// An empty window; `now_ms` is the wall clock in ms since 1970 UTC, from which numbers start.
     pub fn new(now_ms: i64) -> Self {
         let next = u64::try_from((now_ms - SEQUENCE_EPOCH_MS) / SEQUENCE_STEP_MS).unwrap_or(0);
+        let discontinuity_sequence = u64::try_from(now_ms / DISCONTINUITY_STEP_MS).unwrap_or(0) % DISCONTINUITY_STARTS;
         let window = Window {
             next,
             segments: VecDeque::new(),
             unlisted: 0,
             bytes: 0,
             inits: VecDeque::new(),
-            discontinuity_sequence: next,
+            discontinuity_sequence,
             ended: false,
             playlist: None,
         };
@@ -208,6 +215,7 @@ mod tests {
         let origin = Origin::new(NOW_MS);
         assert_eq!(origin.playlist(), None);
         let first = u64::try_from((NOW_MS - SEQUENCE_EPOCH_MS) / SEQUENCE_STEP_MS).unwrap();
+        let discontinuities = u64::try_from(NOW_MS / DISCONTINUITY_STEP_MS).unwrap() % DISCONTINUITY_STARTS;
         for number in 0..200 {
             origin.push(vec![segment(number)]);
             let text = String::from_utf8(origin.playlist().unwrap().to_vec()).unwrap();
@@ -216,7 +224,7 @@ mod tests {
             let oldest = number + 1 - listed;
             assert!(text.contains(&format!("#EXT-X-MEDIA-SEQUENCE:{}\n", first + oldest)));
             let gone = u64::try_from((1..oldest).filter(|gone| gone % 10 == 0).count()).unwrap();
-            assert!(text.contains(&format!("#EXT-X-DISCONTINUITY-SEQUENCE:{}\n", first + gone)), "{text}");
+            assert!(text.contains(&format!("#EXT-X-DISCONTINUITY-SEQUENCE:{}\n", discontinuities + gone)), "{text}");
             for line in text.lines().filter(|line| !line.starts_with('#')) {
                 assert!(origin.object(line).is_some(), "{line}");
             }

@@ -30,8 +30,6 @@ for (const form of document.querySelectorAll("form[data-donate]")) {
   addEventListener("pageshow", () => { delete form.dataset.sent; draw(); });
   draw();
 }
-const wrong = document.querySelector("[data-focus]");
-if (wrong) wrong.focus();
 // A payment that waits for the bank: the page asks again, a little less often each time.
 const wait = document.querySelector("[data-reload]");
 if (wait) {

@@ -73,15 +73,24 @@ function play() {
       hls.attachMedia(video);
       hls.loadSource(url);
     };
+    // Before the first segment the playlist is empty. Until there is something to play, what is on screen stays.
+    const look = async () => {
+      let there = false;
+      try {
+        there = (await fetch(url, { cache: "no-store" })).status === 200;
+      } catch { /* the server is away: asked again */ }
+      timer = 0;
+      if (there) open();
+      else again();
+    };
     again = () => {
-      // Before the first segment there is no playlist: 404 means "not yet".
       if (timer) return;
       misses += 1;
       say("Waiting for the picture…");
       const wait = Math.min(8000, 1000 + misses * 500) * (0.75 + Math.random() / 2);
-      timer = setTimeout(() => { timer = 0; open(); }, wait);
+      timer = setTimeout(look, wait);
     };
-    open();
+    look();
   } else if (video.canPlayType("application/vnd.apple.mpegurl")) {
     let timer = 0;
     again = () => {

@@ -329,8 +329,8 @@ fn read_contact(form: &Form, errors: &mut Errors) -> Contact {
     let region = line("region", "Enter your state or region.");
     let employed = !form.has("not_employed");
     let (employer, occupation) = if employed {
-        let missing = "Enter it, or tick the box if you are not employed or retired.";
-        (line("employer", missing), line("occupation", missing))
+        let employer = line("employer", "Enter your employer, or tick the box if you are not employed or retired.");
+        (employer, line("occupation", "Enter your occupation, or tick the box if you are not employed or retired."))
     } else {
         (NOT_EMPLOYED.into(), NOT_EMPLOYED.into())
     };

@@ -7,6 +7,7 @@ use crate::web::problem::Problem;
 use crate::web::session::Staff;
 use axum::Router;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -28,7 +29,10 @@ async fn file(
     }
     let program = ProgramId(id.0);
     if file == "index.m3u8" {
-        let playlist = app.media().playlist(program).ok_or(Problem::NotFound)?;
+        // Before the first segment there is nothing to play yet, which is no error: players ask again.
+        let Some(playlist) = app.media().playlist(program) else {
+            return Ok((StatusCode::NO_CONTENT, [(CACHE_CONTROL, media::PLAYLIST_CACHE_CONTROL)]).into_response());
+        };
         let headers = [
             (CONTENT_TYPE, media::PLAYLIST_CONTENT_TYPE),
             (CACHE_CONTROL, media::PLAYLIST_CACHE_CONTROL),

@@ -1,0 +1,219 @@
+// Every page, in light and dark, on a phone and on a desk: axe finds nothing serious, nothing scrolls sideways, nothing is
+// loaded from elsewhere. What they look like is put into test-results/ for people to look at.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import {
+  DONOR, Encoder, LocalStripe, Person, REFUSED_FORM, Server, closeBrowser, cut, owner, picture, pledge, rally, root, send, until,
+} from "./kit.mjs";
+
+const AXE = readFileSync(path.join(root, "node_modules/axe-core/axe.min.js"), "utf8");
+const LOOKS = [
+  { name: "phone-light", viewport: { width: 390, height: 844 }, colorScheme: "light" },
+  { name: "phone-dark", viewport: { width: 390, height: 844 }, colorScheme: "dark" },
+  { name: "desk-light", viewport: { width: 1440, height: 900 }, colorScheme: "light" },
+  { name: "desk-dark", viewport: { width: 1440, height: 900 }, colorScheme: "dark" },
+];
+
+let server;
+let host;
+let encoder;
+const assets = new Map();
+
+/** Looks at a page that is open, in all four looks. */
+async function look(page, name, { overlay = false, without = [] } = {}) {
+  const found = [];
+  for (const { name: how, viewport, colorScheme } of LOOKS) {
+    await page.setViewportSize(viewport);
+    await page.emulateMedia({ colorScheme });
+    await page.evaluate(() => document.fonts.ready);
+    // Axe goes in through the debugger, which the page's policy does not stop.
+    if (!(await page.evaluate(() => Boolean(window.axe)))) await page.evaluate(AXE);
+    const violations = await page.evaluate(async (exclude) => {
+      const result = await window.axe.run({ include: [["html"]], exclude }, { resultTypes: ["violations"] });
+      return result.violations.filter(({ impact }) => ["serious", "critical"].includes(impact))
+        .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`).join(" | ")}`);
+    }, without.map((selector) => [selector]));
+    found.push(...violations.map((text) => `${name} ${how}: ${text}`));
+    const wide = await page.evaluate(() => {
+      const width = document.documentElement.clientWidth;
+      if (document.documentElement.scrollWidth <= width) return "";
+      const out = [...document.querySelectorAll("body *")].find((node) => node.getBoundingClientRect().right > width + 1);
+      return `${document.documentElement.scrollWidth} > ${width}: ${out?.outerHTML.slice(0, 160)}`;
+    });
+    if (wide) found.push(`${name} ${how}: scrolls sideways, ${wide}`);
+    if (overlay) {
+      const behind = await page.evaluate(() => [document.documentElement, document.body].map((node) => getComputedStyle(node).backgroundColor));
+      if (behind.some((color) => color !== "rgba(0, 0, 0, 0)")) found.push(`${name} ${how}: not transparent, ${behind}`);
+    }
+    await picture(page, `${name}-${how}`);
+  }
+  assert.deepEqual(found, []);
+}
+
+async function come(options = {}) {
+  const person = await Person.come(server, options);
+  person.context.on("response", (response) => {
+    if (response.url().includes("/static/")) assets.set(response.url(), response.headers()["cache-control"]);
+  });
+  return person;
+}
+
+/** One page, looked at by somebody new. */
+async function visit(address, name, options = {}) {
+  const person = await come(options);
+  await look(await person.open(address), name, options);
+  await person.leave();
+}
+
+async function staff(address, name) {
+  const page = await host.open(address);
+  await look(page, name);
+  await page.close();
+  host.clean();
+}
+
+before(async () => { server = await Server.start(); });
+after(async () => {
+  await encoder?.kill();
+  await host?.context.close();
+  await closeBrowser();
+  await server?.close();
+});
+
+test("an empty house: home, first account, host list, finance", async () => {
+  await visit("/", "home-empty");
+  const first = await come();
+  const page = await first.open(server.firstLink);
+  await look(page, "first-account");
+  await page.fill("#name", "Hana");
+  await first.expecting(REFUSED_FORM, () => page.click("button.primary"));
+  assert.equal(await page.evaluate(() => document.activeElement.classList.contains("summary")), true, "the summary of errors has the focus");
+  await look(page, "first-account-errors");
+  await first.leave();
+  host = await owner(server);
+  await staff("/host", "host-empty");
+  await staff("/host/new", "rally-form");
+  await staff("/finance", "finance-empty");
+});
+
+test("before: the poster, the form with errors, the studio", async () => {
+  await rally(host, { open: false, slug: "before", title: "Answer the Call" });
+  await visit("/r/before", "rally-before");
+  await staff("/host/r/before", "studio-before");
+  await staff("/host/r/before/edit", "rally-edit");
+  const page = await host.open("/host/new");
+  await host.expecting(REFUSED_FORM, () => page.click("button.primary"));
+  await look(page, "rally-form-errors");
+  await page.close();
+});
+
+test("giving: the form, its errors, the card, the bank's question, thanks", async () => {
+  const made = await rally(host);
+  const donor = await come();
+  const page = await donor.open(`${made.href}/donate`);
+  await look(page, "donate");
+  await donor.expecting(REFUSED_FORM, () => page.click("[data-donate-button]"));
+  await look(page, "donate-errors");
+  await pledge(page, { amount: "50", first_name: "Joan", message: "For my grandmother, who walked." });
+  await page.waitForURL(/\/donate\/[0-9a-f-]+$/);
+  await look(page, "card");
+  await page.locator("text=A card that is declined").click();
+  await donor.expecting(REFUSED_FORM, () => page.click("form.card-form button"));
+  await look(page, "card-declined");
+  await page.locator("text=A card that asks the bank first").click();
+  await page.click("form.card-form button");
+  await page.locator("text=is this you?").waitFor();
+  await look(page, "card-bank");
+  await page.click("form.card-form button");
+  await page.locator("h1:has-text('Thank you')").waitFor();
+  await look(page, "thanks");
+  await donor.leave();
+});
+
+test("live: the stage, the studio, how to go live, overlays, home", async () => {
+  const href = "/r/the-long-table";
+  const studio = "/host/r/the-long-table";
+  const html = await (await host.context.request.get(server.url + studio)).text();
+  const ids = [...new Set([...html.matchAll(/speakers\/([0-9a-f-]{36})"/g)].map((found) => found[1]))];
+  const going = await (await host.context.request.get(`${server.url}${studio}/speakers/${ids[0]}`)).text();
+  const key = /id="stream_key"[^>]* value="([^"]+)"/.exec(going)[1];
+  // More donors, so that the feed is full: names of every kind.
+  for (const [first_name, last_name, other, message] of [
+    ["Aoife", "Ní Bhriain", "15", ""], ["עומר", "כהן", "250", "בהצלחה!"], ["Maximiliana-Alexandrina", "von und zu Hohenlohe-Langenburg", "3300", "All of it. ".repeat(12)],
+    ["李", "小龙", "25", "加油 🎉🎉🎉"], ["J", "P", "100", ""], ["Ana", "Ruiz", "50", "¡Sí se puede!"], ["Tom", "Baker", "25", ""], ["Ama", "Owusu", "15", ""],
+  ]) {
+    const form = new URLSearchParams({ ...DONOR, first_name, last_name, email: `${first_name.length}${other}@example.org`, amount: "other", amount_other: other, message, show_as: "full", country: "US" });
+    for (const [, id] of (await (await fetch(`${server.url}${href}/donate`)).text()).matchAll(/name="attest" value="([^"]+)"/g)) form.append("attest", id);
+    const made = await fetch(`${server.url}${href}/donate`, { method: "POST", body: form, redirect: "manual" });
+    assert.equal(made.status, 303);
+    const paid = await fetch(new URL(`${made.headers.get("location")}/pay`, server.url), { method: "POST", body: new URLSearchParams({ method: "simulated_ok" }), redirect: "manual" });
+    assert.equal(paid.status, 303);
+  }
+  await visit(href, "rally-live-slate");
+  encoder = Encoder.clip(server.rtmp, key);
+  await cut(host, { studio, ids }, 0);
+  const viewer = await come();
+  const page = await viewer.open(href);
+  await page.locator(".video.on").waitFor({ timeout: 30_000 });
+  await look(page, "rally-live");
+  await page.fill("#name", "Ruth");
+  await page.fill("#email", "ruth@example.org");
+  await page.click("form.join button");
+  await page.locator("p.joined").waitFor();
+  await page.locator(".video.on").waitFor({ timeout: 30_000 });
+  await look(page, "rally-live-joined");
+  await viewer.leave();
+  await staff(studio, "studio-live");
+  await staff(`${studio}/speakers/${ids[0]}`, "golive");
+  for (const kind of ["total", "goal", "feed"]) await visit(`${href}/overlay/${kind}`, `overlay-${kind}`, { overlay: true });
+  await visit("/", "home-live");
+  await staff("/host", "host-list");
+});
+
+test("after: the thanks of the rally, finance, a question, signing in, what is not there", async () => {
+  await send(host, "/host/r/the-long-table", "/host/r/the-long-table/end", {});
+  await visit("/r/the-long-table", "rally-ended");
+  await staff("/host/r/the-long-table", "studio-ended");
+  await staff("/finance", "finance");
+  const page = await host.open("/finance");
+  await page.locator("button:has-text('Refund')").first().click();
+  await page.locator("h1:has-text('Refund')").waitFor();
+  await look(page, "confirm");
+  await page.click("button.primary");
+  await page.waitForURL("**/finance?done=refunded");
+  await look(page, "finance-refunded");
+  await page.close();
+  await visit("/host/sign-in", "sign-in");
+  // The page that says so has the status that says so, which Chromium prints.
+  await visit("/nothing/here", "not-found", { allow: [/status of 404/] });
+});
+
+test("the card step with a processor's script", async () => {
+  const stripe = await LocalStripe.start();
+  const other = await Server.start({
+    GROUNDSWELL_PROCESSOR: "stripe", GROUNDSWELL_STRIPE_SECRET_KEY: "sk_test_12345", GROUNDSWELL_STRIPE_PUBLISHABLE_KEY: "pk_test_12345",
+    GROUNDSWELL_STRIPE_WEBHOOK_SECRET: "whsec_test_look", GROUNDSWELL_STRIPE_API_BASE: stripe.base, GROUNDSWELL_STRIPE_SCRIPT_URL: stripe.script,
+  });
+  const staffer = await owner(other);
+  const made = await rally(staffer);
+  const donor = await Person.come(other, { hosts: [new URL(stripe.base).host] });
+  const page = await donor.open(`${made.href}/donate`);
+  await pledge(page, {});
+  await page.locator("#card-element input[placeholder=number]").waitFor();
+  // The fields inside are the stand-in's own, which have no labels; Stripe's are in a frame of Stripe's.
+  await look(page, "card-stripe", { without: ["#card-element"] });
+  await donor.leave();
+  await staffer.context.close();
+  await other.close();
+  await stripe.close();
+});
+
+test("assets are kept by browsers for ever", async () => {
+  assert.ok(assets.size >= 6, `${assets.size} assets were loaded`);
+  for (const [url, kept] of assets) assert.equal(kept, "public, max-age=31536000, immutable", url);
+  const missing = await fetch(`${server.url}/static/site-00000000.css`);
+  assert.equal(missing.status, 404);
+  assert.doesNotMatch(missing.headers.get("cache-control") ?? "", /immutable/);
+});
