@@ -257,7 +257,9 @@ fn resident_bytes() -> u64 {
 
 fn folder_bytes(path: &Path) -> u64 {
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    entries.map(|entry| if entry.path().is_dir() { folder_bytes(&entry.path()) } else { entry.metadata().map_or(0, |m| m.len()) }).sum()
+    let bytes =
+        |path: &Path| if path.is_dir() { folder_bytes(path) } else { path.metadata().map_or(0, |file| file.len()) };
+    entries.map(|entry| bytes(&entry.path())).sum()
 }
 
 fn median(rates: &[f64]) -> f64 {
