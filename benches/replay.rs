@@ -1,0 +1,313 @@
+//! Replay: how fast a log becomes state again, beside what it costs to read and check its frames alone, and to decode its
+//! JSON alone. Trust the ratios, not the figures: the machine is shared.
+//!
+//! `GROUNDSWELL_BENCH_EVENTS` takes the place of a million events, for a quick look.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
+#![allow(clippy::float_arithmetic, reason = "figures for people to read")]
+
+use chrono::{DateTime, TimeDelta, Utc};
+use groundswell::domain::attendance::{Event as Attendance, Joined, Present};
+use groundswell::domain::donation::{
+    ATTESTATIONS, Card, Declined, Event as Donation, FeeRecorded, PaymentRequested, Pledged, Refunded, Settled,
+};
+use groundswell::domain::id::{DonationId, NoticeId, PaymentId, PersonId, ProcessorRefundId, RallyId};
+use groundswell::domain::inbox::{Event as Inbox, Interpreted, Received};
+use groundswell::domain::ledger::{Event as Ledger, Mode, Opened, Started};
+use groundswell::domain::money::{Currency, Money};
+use groundswell::domain::rally::{Announced, Details, Event as Rally, RallyNamed};
+use groundswell::domain::sealed::Sealed;
+use groundswell::domain::{Event, Recorded, codec};
+use groundswell::engine::Engine;
+use groundswell::log::Log as _;
+use groundswell::log::sled::SledLog;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Alternating repeats, of which the median counts.
+const ROUNDS: usize = 3;
+/// Events in one append, as group commit packs them in a busy minute.
+const BATCH: usize = 250;
+/// Bytes of each kind of personal data before it is sealed, as the forms give them.
+const ATTENDEE_BYTES: usize = 95;
+const CONTACT_BYTES: usize = 260;
+const SHOWN_BYTES: usize = 60;
+/// A webhook about a payment after zstd.
+const WEBHOOK_BYTES: usize = 1_100;
+/// What a seal adds: a nonce and a tag.
+const SEAL_BYTES: usize = 40;
+
+/// xorshift64*: the same log at every run, and bytes that do not compress, as ciphertext does not.
+struct Draw(u64);
+
+impl Draw {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn id(&mut self) -> Uuid {
+        Uuid::from_u64_pair(self.next(), self.next())
+    }
+
+    fn sealed(&mut self, plain_bytes: usize) -> Sealed {
+        let mut bytes = Vec::with_capacity(plain_bytes + SEAL_BYTES + 8);
+        while bytes.len() < plain_bytes + SEAL_BYTES {
+            bytes.extend_from_slice(&self.next().to_le_bytes());
+        }
+        bytes.truncate(plain_bytes + SEAL_BYTES);
+        Sealed::new(bytes)
+    }
+}
+
+/// An evening as it comes: for each donor a few who only watch, who come and go, cards that are refused, webhooks, fees.
+struct Evening {
+    draw: Draw,
+    rally: RallyId,
+    seq: u64,
+    at: DateTime<Utc>,
+    lines: Vec<Vec<u8>>,
+}
+
+impl Evening {
+    fn put(&mut self, key: String, by: String, event: Event) {
+        self.seq += 1;
+        self.at += TimeDelta::microseconds(700);
+        let recorded = Recorded { seq: self.seq, at: self.at, key, by, event };
+        self.lines.push(codec::encode(&recorded).unwrap());
+    }
+
+    fn opening(&mut self) {
+        let rally = self.rally;
+        let details = Details {
+            slug: "bench".into(),
+            title: "A long evening".into(),
+            starts_at: self.at,
+            timezone: "America/New_York".into(),
+            description: "One evening, many neighbours.".into(),
+            goal_minor: Some(150_000_000),
+            currency: Currency::USD,
+            suggested_minor: vec![1_500, 2_500, 5_000, 10_000, 25_000],
+            paid_for_by: "Paid for by the bench".into(),
+            accent: "#d6301f".into(),
+        };
+        let start = |event| Event::Ledger(event);
+        self.put("start:1".into(), "server".into(), start(Ledger::Opened(Opened { mode: Mode::Test })));
+        self.put("start:1".into(), "server".into(), start(Ledger::Started(Started {})));
+        self.put("rally:1".into(), "shell".into(), Event::Rally(Rally::Created(Announced { rally, details })));
+        self.put("open:1".into(), "shell".into(), Event::Rally(Rally::DoorsOpened(RallyNamed { rally })));
+    }
+
+    fn person(&mut self) -> PersonId {
+        let (rally, person) = (self.rally, PersonId(self.draw.id()));
+        let by = format!("attendee:{person}");
+        let joined = Joined { rally, person, profile: self.draw.sealed(ATTENDEE_BYTES) };
+        self.put(format!("join:{rally}:{person}"), by.clone(), Event::Attendance(Attendance::Joined(joined)));
+        for _ in 0..=self.draw.below(2) {
+            let present = || Present { rally, person };
+            let key = format!("presence:{}", self.draw.id());
+            self.put(key, by.clone(), Event::Attendance(Attendance::Entered(present())));
+            let key = format!("presence:{}", self.draw.id());
+            self.put(key, by.clone(), Event::Attendance(Attendance::Left(present())));
+        }
+        person
+    }
+
+    fn gift(&mut self, donor: PersonId) {
+        let (rally, donation) = (self.rally, DonationId(self.draw.id()));
+        let minor = [1_500, 2_500, 5_000, 10_000, 25_000][self.draw.below(5) as usize];
+        let amount = Money::new(minor, Currency::USD);
+        let fee = Money::new(minor * 29 / 1000 + 30, Currency::USD);
+        let by = || format!("donor:{donor}");
+        let pledged = Pledged {
+            donation,
+            rally,
+            donor,
+            amount,
+            contact: self.draw.sealed(CONTACT_BYTES),
+            shown: self.draw.sealed(SHOWN_BYTES),
+            attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
+            refcode: (self.draw.below(3) == 0).then(|| "text-tuesday".into()),
+        };
+        self.put(format!("pledge:{donation}"), by(), Event::Donation(Donation::Pledged(pledged)));
+        let mut attempt = 1;
+        let request = |attempt, token: u64| {
+            let method = format!("pm_1Q{token:022x}");
+            Event::Donation(Donation::PaymentRequested(PaymentRequested { donation, attempt, method }))
+        };
+        let token = self.draw.next();
+        self.put(format!("pay:{donation}:{attempt}"), by(), request(attempt, token));
+        if self.draw.below(12) == 0 {
+            let payment = Some(PaymentId(format!("pi_3Q{:022x}", self.draw.next())));
+            let (code, reason) = ("insufficient_funds".into(), "The card has too little money for this.".into());
+            let declined = Declined { donation, payment, code, reason };
+            let key = format!("declined:{donation}:{attempt}");
+            self.put(key, "processor".into(), Event::Donation(Donation::Declined(declined)));
+            attempt += 1;
+            let token = self.draw.next();
+            self.put(format!("pay:{donation}:{attempt}"), by(), request(attempt, token));
+        }
+        let payment = PaymentId(format!("pi_3Q{:022x}", self.draw.next()));
+        let fee_later = self.draw.below(10) == 0;
+        let settled = Settled {
+            donation,
+            rally,
+            donor,
+            payment: payment.clone(),
+            amount,
+            fee: (!fee_later).then_some(fee),
+            card: Some(Card { brand: "visa".into(), last4: "4242".into() }),
+        };
+        let key = format!("settled:{payment}:{}", !fee_later);
+        self.put(key, "processor".into(), Event::Donation(Donation::Settled(settled)));
+        if fee_later {
+            let recorded = FeeRecorded { donation, rally, payment: payment.clone(), fee };
+            let key = format!("settled:{payment}:true");
+            self.put(key, "processor".into(), Event::Donation(Donation::FeeRecorded(recorded)));
+        }
+        self.webhook();
+        if self.draw.below(100) == 0 {
+            let processor_refund = ProcessorRefundId(format!("re_3Q{:022x}", self.draw.next()));
+            let key = format!("refunded:{processor_refund}");
+            let refunded = Refunded { donation, rally, donor, payment, processor_refund, refund: None, amount };
+            self.put(key, "processor".into(), Event::Donation(Donation::Refunded(refunded)));
+        }
+    }
+
+    fn webhook(&mut self) {
+        let notice = NoticeId(format!("evt_3Q{:022x}", self.draw.next()));
+        let received = Received {
+            notice: notice.clone(),
+            what: "payment_intent.succeeded".into(),
+            sealed_for: PersonId(self.draw.id()),
+            body: self.draw.sealed(WEBHOOK_BYTES),
+        };
+        self.put(format!("webhook:{notice}"), "processor".into(), Event::Inbox(Inbox::Received(received)));
+        let interpreted = Interpreted { notice: notice.clone(), outcome: "known already".into() };
+        self.put(format!("interpreted:{notice}"), "server".into(), Event::Inbox(Inbox::Interpreted(interpreted)));
+    }
+}
+
+/// Writes the log and gives its events' JSON back, for the codec's own limit.
+fn build(data: &Path, wanted: u64) -> Vec<Vec<u8>> {
+    std::fs::create_dir_all(data).unwrap();
+    let mut log = SledLog::open(&data.join("log")).unwrap();
+    let at = DateTime::from_timestamp(1_853_458_200, 0).unwrap();
+    let draw = Draw(0x9e37_79b9_7f4a_7c15);
+    let mut evening = Evening { draw, rally: RallyId(Uuid::from_u128(0xa1)), seq: 0, at, lines: Vec::new() };
+    evening.opening();
+    let mut all = Vec::new();
+    while evening.seq < wanted {
+        for _ in 0..2 {
+            evening.person();
+        }
+        let donor = evening.person();
+        evening.gift(donor);
+        if evening.lines.len() >= BATCH {
+            log.append(&evening.lines).unwrap();
+            all.append(&mut evening.lines);
+        }
+    }
+    log.append(&evening.lines).unwrap();
+    all.append(&mut evening.lines);
+    all
+}
+
+fn frames_only(data: &Path) -> (u64, Duration) {
+    let start = Instant::now();
+    let log = SledLog::open(&data.join("log")).unwrap();
+    let mut events = 0;
+    for frame in log.reader().frames_from(1) {
+        events += frame.unwrap().lines().count() as u64;
+    }
+    (events, start.elapsed())
+}
+
+fn decode_only(lines: &[Vec<u8>]) -> (u64, Duration) {
+    let start = Instant::now();
+    let last = lines.iter().map(|line| codec::decode(line).unwrap().seq).max().unwrap_or(0);
+    (last, start.elapsed())
+}
+
+/// The whole of what a restart waits for: log and vault opened, every event folded.
+fn open(data: &Path) -> (u64, Duration, u64) {
+    let before = resident_bytes();
+    let start = Instant::now();
+    let (engine, mut writer) = Engine::open(data).unwrap();
+    let took = start.elapsed();
+    let grown = resident_bytes().saturating_sub(before);
+    let seq = engine.world().seq;
+    drop(engine);
+    // The next round needs the folder's lock.
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(writer.ended()).unwrap();
+    (seq, took, grown)
+}
+
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0");
+    line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+fn folder_bytes(path: &Path) -> u64 {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let bytes =
+        |path: &Path| if path.is_dir() { folder_bytes(path) } else { path.metadata().map_or(0, |file| file.len()) };
+    entries.map(|entry| bytes(&entry.path())).sum()
+}
+
+fn median(rates: &[f64]) -> f64 {
+    let mut rates = rates.to_vec();
+    rates.sort_unstable_by(f64::total_cmp);
+    rates[rates.len() / 2]
+}
+
+fn main() {
+    let wanted = std::env::var("GROUNDSWELL_BENCH_EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+    std::fs::create_dir_all(&root).unwrap();
+    let dir = tempfile::tempdir_in(root).unwrap();
+    let data = dir.path();
+    let start = Instant::now();
+    let lines = build(data, wanted);
+    let events = lines.len() as u64;
+    let json: u64 = lines.iter().map(|line| line.len() as u64).sum();
+    println!(
+        "{events} events written in {:.1} s: {} bytes of JSON an event, {} on disk",
+        start.elapsed().as_secs_f64(),
+        json / events,
+        folder_bytes(data) / events
+    );
+    let mut rates = [const { Vec::new() }; 3];
+    for round in 0..ROUNDS {
+        let (seq, took, grown) = open(data);
+        assert_eq!(seq, events);
+        if round == 0 {
+            println!("memory grew by {} MiB at the first open: {} bytes an event", grown >> 20, grown / events);
+        }
+        let (read, took_frames) = frames_only(data);
+        let (decoded, took_decode) = decode_only(&lines);
+        assert_eq!((read, decoded), (events, events));
+        let per_second = |took: Duration| events as f64 / took.as_secs_f64();
+        for (column, took) in [took, took_frames, took_decode].into_iter().enumerate() {
+            rates[column].push(per_second(took));
+        }
+        println!(
+            "  round {}: replay {:>8.0} ev/s   frames only {:>8.0}   decoding only {:>8.0}",
+            round + 1,
+            rates[0][round],
+            rates[1][round],
+            rates[2][round]
+        );
+    }
+    let [replay, frames, decode] = rates.map(|rates| median(&rates));
+    println!("median: replay {replay:.0} events/s to state, open included");
+    println!("ratio replay / frames read and checked only (one thread):  {:.2}", replay / frames);
+    println!("ratio replay / JSON decoded from memory only (one thread): {:.2}", replay / decode);
+}
