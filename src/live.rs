@@ -104,7 +104,10 @@ impl Live {
             if due {
                 refresh_at = Instant::now() + REFRESH;
             }
-            self.tick(due);
+            if !self.tick(due) {
+                // Nothing was sent, so the next change need not wait.
+                continue;
+            }
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(TICK) => {}
@@ -112,8 +115,10 @@ impl Live {
         }
     }
 
-    /// Sends a frame to each channel whose rally changed, or to all; forgets channels nobody watches.
-    fn tick(&self, all: bool) {
+    /// Sends a frame to each channel whose rally changed, or to all, and says whether any was; forgets channels nobody
+    /// watches.
+    fn tick(&self, all: bool) -> bool {
+        let mut sent = false;
         let watched: Vec<(Channel, u64)> = {
             let mut channels = self.channels.lock();
             channels.retain(|_, sender| sender.receiver_count() > 0);
@@ -124,9 +129,11 @@ impl Live {
                 let frame = self.frame(rally, audience);
                 if let Some(sender) = self.channels.lock().get(&(rally, audience)) {
                     sender.send_replace(frame);
+                    sent = true;
                 }
             }
         }
+        sent
     }
 
     fn frame(&self, rally: RallyId, audience: Audience) -> Frame {

@@ -98,7 +98,7 @@ pub enum Fault {
     },
     /// A stored frame is not what was written.
     #[error(
-        "the frame that begins with event {first_seq} is damaged: {damage}. Keep a copy of the folder, then `groundswell restore` from a backup"
+        "the frame that begins with event {first_seq} is damaged: {damage}. Keep a copy of the folder, then put the data folder back from a backup"
     )]
     Damaged {
         /// The key under which the frame is stored: its first event's sequence number.
@@ -108,7 +108,7 @@ pub enum Fault {
     },
     /// A frame does not continue the one before it.
     #[error(
-        "the frame that begins with event {first_seq} does not follow the frame before it ({cause}): frames were removed, swapped or replaced. Keep a copy of the folder, then `groundswell restore` from a backup"
+        "the frame that begins with event {first_seq} does not follow the frame before it ({cause}): frames were removed, swapped or replaced. Keep a copy of the folder, then put the data folder back from a backup"
     )]
     Broken {
         /// The first sequence number the frame claims.
@@ -118,7 +118,7 @@ pub enum Fault {
     },
     /// The log ends before an event that was acknowledged.
     #[error(
-        "the log ends at event {found}, but event {acknowledged} was acknowledged: its tail is missing or replaced. Keep a copy of the folder, then `groundswell restore` from a backup"
+        "the log ends at event {found}, but event {acknowledged} was acknowledged: its tail is missing or replaced. Keep a copy of the folder, then put the data folder back from a backup"
     )]
     Truncated {
         /// The last event that can be found.

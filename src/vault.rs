@@ -46,7 +46,7 @@ pub enum Fault {
         source: std::io::Error,
     },
     /// A slot of the key file is not what was written.
-    #[error("slot {slot} of {} is damaged: keep a copy of the file, then `groundswell restore` from a backup", path.display())]
+    #[error("slot {slot} of {} is damaged: keep a copy of the file, then put the data folder back from a backup", path.display())]
     DamagedSlot {
         /// The key file.
         path: PathBuf,

@@ -17,13 +17,18 @@ use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// How often unfinished business is looked for; what a lost answer costs a donor at most.
 const RESOLVE_EVERY: Duration = Duration::from_secs(10);
 /// An attempt younger than this is still with the request that made it.
 const ATTEMPT_IS_STALE_AFTER_S: i64 = 45;
+/// Processors forget idempotency keys after a day: an attempt or refund older than this is not asked for again, since that
+/// could take the money twice. A person has to look at the processor's own pages.
+const ATTEMPT_IS_LOST_AFTER_S: i64 = 23 * 3600;
+/// Payments whose fee waits to be learned; the look-ups go one after another.
+const FEES_WAITING_MAX: usize = 10_000;
 /// Unfinished business taken up in one round: a round stays short, and the rest has the next.
 const RESOLVE_MAX: usize = 200;
 /// How far a stored webhook may unpack: the largest that is accepted.
@@ -72,12 +77,17 @@ pub struct Cashier {
     engine: Engine,
     processor: Arc<dyn Processor>,
     webhook_came: Arc<Notify>,
+    fees: Arc<(mpsc::Sender<WithoutFee>, Mutex<mpsc::Receiver<WithoutFee>>)>,
 }
+
+/// A settled payment whose fee the processor has not said yet.
+type WithoutFee = (DonationId, String);
 
 impl Cashier {
     /// Takes money through `processor`, into the engine's ledger.
     pub fn new(engine: Engine, processor: Arc<dyn Processor>) -> Self {
-        Self { engine, processor, webhook_came: Arc::default() }
+        let (to_learn, waiting) = mpsc::channel(FEES_WAITING_MAX);
+        Self { engine, processor, webhook_came: Arc::default(), fees: Arc::new((to_learn, Mutex::new(waiting))) }
     }
 
     /// The processor.
@@ -168,20 +178,33 @@ impl Cashier {
         Ok(())
     }
 
-    /// Interprets webhooks as they come and resolves what was left open, until shut down.
+    /// Interprets webhooks as they come, learns fees and resolves what was left open, until shut down. Each goes its own
+    /// way: a processor that does not answer one of them must not keep the total from rising.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let mut resolve_at = tokio::time::Instant::now();
-        loop {
-            self.interpret_waiting().await;
-            if resolve_at <= tokio::time::Instant::now() {
+        let interpret = async {
+            loop {
+                self.interpret_waiting().await;
+                tokio::select! {
+                    () = self.webhook_came.notified() => {}
+                    () = tokio::time::sleep(RESOLVE_EVERY) => {}
+                }
+            }
+        };
+        let resolve = async {
+            loop {
                 self.resolve(clock::now()).await;
-                resolve_at = tokio::time::Instant::now() + RESOLVE_EVERY;
+                tokio::time::sleep(RESOLVE_EVERY).await;
             }
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = self.webhook_came.notified() => {}
-                () = tokio::time::sleep_until(resolve_at) => {}
+        };
+        let learn = async {
+            let mut to_learn = self.fees.1.lock().await;
+            while let Some((donation, payment)) = to_learn.recv().await {
+                self.learn_fee(donation, &payment).await;
             }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            ((), (), ()) = async { tokio::join!(interpret, resolve, learn) } => {}
         }
     }
 
@@ -193,7 +216,8 @@ impl Cashier {
             let (mut attempts, mut refunds) = (vec![], vec![]);
             for id in world.ledger.unfinished().take(RESOLVE_MAX) {
                 let Some(donation) = world.state.donations.get(id.donation) else { continue };
-                let stale = now.saturating_sub(id.since.timestamp()) >= ATTEMPT_IS_STALE_AFTER_S;
+                let age = now.saturating_sub(id.since.timestamp());
+                let stale = (ATTEMPT_IS_STALE_AFTER_S..ATTEMPT_IS_LOST_AFTER_S).contains(&age);
                 if stale && donation.in_flight.is_some() {
                     attempts.push(id.donation);
                 }
@@ -305,7 +329,7 @@ impl Cashier {
         Ok(standing)
     }
 
-    /// Takes the meaning of stored webhooks into the ledger, oldest first.
+    /// Takes the meaning of stored webhooks into the ledger, in any order: it comes out the same.
     async fn interpret_waiting(&self) {
         let waiting: Vec<Received> = self.engine.world().state.inbox.waiting().take(RESOLVE_MAX).cloned().collect();
         for received in waiting {
@@ -350,7 +374,8 @@ impl Cashier {
                 Ok(_) => {
                     outcomes.push("recorded".to_owned());
                     if let Some((donation, payment)) = without_fee {
-                        self.learn_fee(donation, &payment).await;
+                        // Where too many wait, the fee stays unknown and finance sees that it is.
+                        let _ = self.fees.0.try_send((donation, payment));
                     }
                 }
                 Err(Failure::Refused(refusal)) => outcomes.push(format!("refused: {refusal}")),

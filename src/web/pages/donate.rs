@@ -268,9 +268,9 @@ async fn pledge(State(app): State<App>, Path(slug): Path<String>, body: Bytes) -
     let message = form.get("message");
     errors.limit("message", &message, MESSAGE_CHARS_MAX);
     let given = form.all("attest");
-    for (id, _) in ATTESTATIONS {
+    for (id, wording) in ATTESTATIONS {
         if !given.iter().any(|given| given == id) {
-            errors.add(attest_field(id), "Confirm this to give.");
+            errors.add(attest_field(id), format!("Please confirm: “{wording}”"));
         }
     }
     if !errors.is_empty() {
@@ -316,32 +316,37 @@ fn attest_field(id: &str) -> &'static str {
     }
 }
 
+/// A required line of the form.
+fn line(form: &Form, errors: &mut Errors, field: &'static str, missing: &str) -> String {
+    let value = form.get(field);
+    errors.require(field, &value, LINE_CHARS_MAX, missing);
+    value
+}
+
+/// Reads who gives, in the order of the form, so that the summary of what is wrong reads from its top to its end.
 fn read_contact(form: &Form, errors: &mut Errors) -> Contact {
-    let mut line = |field: &'static str, missing: &str| {
-        let value = form.get(field);
-        errors.require(field, &value, LINE_CHARS_MAX, missing);
-        value
-    };
-    let first_name = line("first_name", "Enter your first name.");
-    let last_name = line("last_name", "Enter your last name.");
-    let address = line("address", "Enter your street address.");
-    let city = line("city", "Enter your city.");
-    let region = line("region", "Enter your state or region.");
-    let employed = !form.has("not_employed");
-    let (employer, occupation) = if employed {
-        let employer = line("employer", "Enter your employer, or tick the box if you are not employed or retired.");
-        (employer, line("occupation", "Enter your occupation, or tick the box if you are not employed or retired."))
-    } else {
-        (NOT_EMPLOYED.into(), NOT_EMPLOYED.into())
-    };
-    let postal = form.get("postal");
-    errors.require("postal", &postal, POSTAL_CHARS_MAX, "Enter your postal code.");
+    let first_name = line(form, errors, "first_name", "Enter your first name.");
+    let last_name = line(form, errors, "last_name", "Enter your last name.");
     let email = form.get("email");
     errors.email("email", &email);
+    let address = line(form, errors, "address", "Enter your street address.");
+    let city = line(form, errors, "city", "Enter your city.");
+    let region = line(form, errors, "region", "Enter your state or region.");
+    let postal = form.get("postal");
+    errors.require("postal", &postal, POSTAL_CHARS_MAX, "Enter your postal code.");
     let country = form.get("country");
     if !COUNTRIES.iter().any(|(code, _)| *code == country) {
         errors.add("country", "Choose your country.");
     }
+    let (employer, occupation) = if form.has("not_employed") {
+        (NOT_EMPLOYED.into(), NOT_EMPLOYED.into())
+    } else {
+        let or_tick = "or tick the box if you are not employed or retired.";
+        (
+            line(form, errors, "employer", &format!("Enter your employer, {or_tick}")),
+            line(form, errors, "occupation", &format!("Enter your occupation, {or_tick}")),
+        )
+    };
     Contact { first_name, last_name, email, line: address, city, region, postal, country, employer, occupation }
 }
 

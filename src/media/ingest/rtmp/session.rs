@@ -76,8 +76,8 @@ impl Session {
 
     /// Takes what the socket gave.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<(), WireError> {
-        self.received = self.received.wrapping_add(u32::try_from(bytes.len()).unwrap_or(0));
         if self.phase == Phase::Open {
+            self.count(bytes);
             self.reader.feed(bytes);
         } else {
             self.hello.extend_from_slice(bytes);
@@ -92,6 +92,12 @@ impl Session {
             chunk::write(&mut self.out, 2, chunk::ACKNOWLEDGEMENT, 0, &count);
         }
         Ok(())
+    }
+
+    /// Counts for the acknowledgements, without the handshake: a client that leaves it out takes a count that runs ahead of
+    /// its own for a broken one and hangs up, while one that includes it only sees us a little behind.
+    fn count(&mut self, bytes: &[u8]) {
+        self.received = self.received.wrapping_add(u32::try_from(bytes.len()).unwrap_or(0));
     }
 
     fn shake(&mut self) -> Result<(), WireError> {
@@ -111,10 +117,12 @@ impl Session {
         }
         // C2 should echo S1; some encoders send something else, and nothing depends on it.
         if self.phase == Phase::Echo
-            && let Some(rest) = self.hello.get(HANDSHAKE_BYTES..)
+            && self.hello.len() >= HANDSHAKE_BYTES
         {
+            let hello = std::mem::take(&mut self.hello);
+            let rest = hello.get(HANDSHAKE_BYTES..).unwrap_or_default();
+            self.count(rest);
             self.reader.feed(rest);
-            self.hello = Vec::new();
             self.phase = Phase::Open;
         }
         Ok(())
