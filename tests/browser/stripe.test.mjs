@@ -6,7 +6,6 @@ import { LocalStripe, Person, Server, closeBrowser, owner, pledge, rally, story,
 
 const test = story();
 const WEBHOOK_SECRET = "whsec_test_groundswell";
-// A card that is refused is answered by the stand-in with a status that Chromium prints.
 let stripe;
 let server;
 let host;
