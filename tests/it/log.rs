@@ -54,7 +54,8 @@ fn log_of(frames: u64) -> (tempfile::TempDir, Head) {
 /// Changes the stored frames behind the log's back.
 fn tamper(dir: &Path, change: impl FnOnce(&sled::Tree)) {
     let config = sled::Config::new().path(dir.join("sled")).segment_size(8 << 20).flush_every_ms(None);
-    let db = config.open().unwrap();
+    let busy = |_: &u32| std::thread::sleep(Duration::from_millis(10));
+    let db = (0..500_u32).inspect(busy).find_map(|_| config.open().ok()).unwrap();
     let tree = db.open_tree("frames").unwrap();
     change(&tree);
     db.flush().unwrap();
