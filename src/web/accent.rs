@@ -50,9 +50,11 @@ fn css(Rgb(red, green, blue): Rgb) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
-/// White where it can be read, near-black elsewhere: one of the two always can.
+/// White where it can be read, then our near-black; on the greys between, black: white or black always can.
 fn on(ground: Rgb) -> String {
-    if contrast(ground, Rgb(255, 255, 255)) >= TEXT_CONTRAST { "#ffffff".into() } else { "#0e0d12".into() }
+    let texts = [Rgb(255, 255, 255), Rgb(0x0e, 0x0d, 0x12)];
+    let readable = texts.into_iter().find(|text| contrast(ground, *text) >= TEXT_CONTRAST);
+    css(readable.unwrap_or(Rgb(0, 0, 0)))
 }
 
 fn contrast(one: Rgb, other: Rgb) -> f64 {

@@ -73,19 +73,20 @@ fn finds_a_body_that_is_not_what_the_header_promises() {
 /// The file stands for every frame of version 1 ever written; a later version adds a file and keeps this one.
 #[test]
 fn reads_the_golden_frame_of_version_1() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/log/frame-v1.bin");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (path, hash) = (root.join("fixtures/log/frame-v1.bin"), root.join("fixtures/log/frame-v1.hash"));
     if std::env::var_os("UPDATE_FIXTURES").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let (bytes, head) = packed();
         std::fs::write(&path, bytes).unwrap();
-        std::fs::write(path.with_extension("hash"), format!("{head}\n")).unwrap();
+        std::fs::write(&hash, format!("{head}\n")).unwrap();
     }
     let (header, frame) = read(&std::fs::read(&path).unwrap()).unwrap();
     check_lines(&frame, 42);
     assert_eq!((header.first_seq, header.count, header.previous), (42, 3, [7; 32]));
     assert_eq!(
         header.head().to_string(),
-        std::fs::read_to_string(path.with_extension("hash")).unwrap().trim(),
+        std::fs::read_to_string(&hash).unwrap().trim(),
         "the head hash of the golden frame changed"
     );
 }
