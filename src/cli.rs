@@ -34,7 +34,9 @@ enum Command {
     /// Manage staff accounts.
     Staff(staff::StaffArgs),
     /// Write the donations to a file.
-    #[command(after_help = "Example:\n  groundswell export csv --rally answer-the-call --from 2028-07-25 --out donations.csv")]
+    #[command(
+        after_help = "Example:\n  groundswell export csv --rally answer-the-call --from 2028-07-25 --out donations.csv"
+    )]
     Export(export::ExportArgs),
     /// Check every frame of the log and print its head hash last.
     #[command(after_help = "Example:\n  groundswell verify --data /var/lib/groundswell")]

@@ -138,7 +138,8 @@ impl Config {
                 set(&mut table, key, value)?;
             }
         }
-        let mut config: Self = table.try_into().map_err(|error: toml::de::Error| ConfigError::Malformed(error.message().into()))?;
+        let mut config: Self =
+            table.try_into().map_err(|error: toml::de::Error| ConfigError::Malformed(error.message().into()))?;
         let stripe = &mut config.stripe;
         stripe.secret_key = secret(&env, "GROUNDSWELL_STRIPE_SECRET_KEY", stripe.secret_key_file.as_deref())?;
         stripe.webhook_secret =
@@ -147,7 +148,12 @@ impl Config {
             let missing = |text: &str, what, variable, key| {
                 if text.is_empty() { Err(ConfigError::Missing(what, variable, key)) } else { Ok(()) }
             };
-            missing(&stripe.secret_key.0, "Stripe's secret key", "GROUNDSWELL_STRIPE_SECRET_KEY", "stripe.secret_key_file")?;
+            missing(
+                &stripe.secret_key.0,
+                "Stripe's secret key",
+                "GROUNDSWELL_STRIPE_SECRET_KEY",
+                "stripe.secret_key_file",
+            )?;
             missing(
                 &stripe.webhook_secret.0,
                 "Stripe's webhook secret",
@@ -214,8 +220,8 @@ fn secret(env: &impl Fn(&str) -> Option<String>, variable: &str, file: Option<&P
         return Ok(Secret(value.trim().into()));
     }
     let Some(path) = file else { return Ok(Secret::default()) };
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::SecretUnreadable { path: path.into(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::SecretUnreadable { path: path.into(), source })?;
     Ok(Secret(text.trim().into()))
 }
 
@@ -233,7 +239,8 @@ mod tests {
 
     #[test]
     fn the_environment_wins_over_the_file_and_the_file_over_defaults() {
-        let config = read("listen = \"127.0.0.1:9000\"\nsite_name = \"Rivera\"", &[("GROUNDSWELL_LISTEN", "127.0.0.1:9001")]);
+        let config =
+            read("listen = \"127.0.0.1:9000\"\nsite_name = \"Rivera\"", &[("GROUNDSWELL_LISTEN", "127.0.0.1:9001")]);
         let config = config.unwrap();
         assert_eq!(config.listen.port(), 9001);
         assert_eq!(config.site_name, "Rivera");

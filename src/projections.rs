@@ -40,10 +40,8 @@ impl Projections {
         self.ledger.apply(recorded, &self.state);
         self.signals.apply(recorded);
         self.seq = recorded.seq;
-        let touches_all = matches!(
-            recorded.event,
-            Event::Ledger(_) | Event::Broadcast(broadcast::Event::StrangerRefused(_))
-        );
+        let touches_all =
+            matches!(recorded.event, Event::Ledger(_) | Event::Broadcast(broadcast::Event::StrangerRefused(_)));
         if touches_all {
             self.changed.values_mut().for_each(|seq| *seq = recorded.seq);
         }

@@ -97,7 +97,13 @@ struct Inner {
 
 impl App {
     /// Puts the pages together.
-    pub fn new(engine: Engine, cashier: Cashier, media: Media, settings: Settings, shutdown: CancellationToken) -> Self {
+    pub fn new(
+        engine: Engine,
+        cashier: Cashier,
+        media: Media,
+        settings: Settings,
+        shutdown: CancellationToken,
+    ) -> Self {
         let first = engine.world().state.staff.is_empty();
         let first_token = first.then(|| uuid::Uuid::new_v4().simple().to_string());
         let app = Self(Arc::new(Inner {
@@ -230,7 +236,12 @@ impl App {
     }
 
     /// Opens personal data; `None` where the person was erased.
-    pub fn open_sealed<Data: DeserializeOwned>(&self, person: PersonId, context: &str, sealed: &Sealed) -> Option<Data> {
+    pub fn open_sealed<Data: DeserializeOwned>(
+        &self,
+        person: PersonId,
+        context: &str,
+        sealed: &Sealed,
+    ) -> Option<Data> {
         match self.engine().vault().unseal(person, context, sealed) {
             Ok(bytes) => serde_json::from_slice(&bytes?).ok(),
             Err(fault) => {

@@ -5,6 +5,7 @@ mod crowd;
 
 use super::serve::{self, Running};
 use super::{ServeArgs, control::NewStaff, staff};
+use crate::clock;
 use crate::config::ProcessorKind;
 use crate::domain::id::{RallyId, SourceId};
 use crate::domain::money::Currency;
@@ -14,7 +15,6 @@ use crate::domain::{Command, broadcast};
 use crate::engine::Engine;
 use crate::media::{gate, publish};
 use crate::web::fresh_key;
-use crate::clock;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -107,9 +107,10 @@ async fn prepare(engine: &Engine) -> anyhow::Result<Vec<SourceId>> {
         title: "The Long Table: One Night for Ohio".into(),
         starts_at: clock::now(),
         timezone: "America/New_York".into(),
-        description: "Pull up a chair. One evening, three speakers, and a hundred thousand neighbours at one table.\n\n\
+        description:
+            "Pull up a chair. One evening, three speakers, and a hundred thousand neighbours at one table.\n\n\
                       This is a demonstration: the speakers are drawn, the people are simulated, and no money moves."
-            .into(),
+                .into(),
         goal_minor: Some(5_000_000),
         currency: Currency::USD,
         suggested_minor: vec![1_500, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000],
@@ -117,7 +118,11 @@ async fn prepare(engine: &Engine) -> anyhow::Result<Vec<SourceId>> {
         accent: "#d6301f".into(),
     };
     let tell = async |command: Command| {
-        engine.execute(command, fresh_key("demo"), "server").await.map(|_| ()).context("the demo's rally could not be made")
+        engine
+            .execute(command, fresh_key("demo"), "server")
+            .await
+            .map(|_| ())
+            .context("the demo's rally could not be made")
     };
     tell(Command::Rally(Rally::Create { rally, details })).await?;
     let mut sources = vec![];

@@ -59,9 +59,11 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         Err(failure) => return Err(failure.into()),
     }
     let http = TcpListener::bind(config.listen).await;
-    let http = http.with_context(|| format!("{} is not free for HTTP: choose another address with --listen", config.listen))?;
+    let http =
+        http.with_context(|| format!("{} is not free for HTTP: choose another address with --listen", config.listen))?;
     let rtmp = TcpListener::bind(config.rtmp).await;
-    let rtmp = rtmp.with_context(|| format!("{} is not free for RTMP: choose another address with --rtmp", config.rtmp))?;
+    let rtmp =
+        rtmp.with_context(|| format!("{} is not free for RTMP: choose another address with --rtmp", config.rtmp))?;
     let (listen_at, rtmp_at) = (http.local_addr()?, rtmp.local_addr()?);
     // Port 0 lets the system choose: what is shown is what was chosen.
     let config = Config { listen: listen_at, rtmp: rtmp_at, ..config };

@@ -21,7 +21,9 @@ pub struct StaffArgs {
 #[derive(Subcommand)]
 enum StaffCommand {
     /// Make an account; the password is read from standard input, or made up and printed.
-    #[command(after_help = "Example:\n  echo 'a long pass phrase' | groundswell staff add --email ana@example.org --name 'Ana Ruiz' --role host")]
+    #[command(
+        after_help = "Example:\n  echo 'a long pass phrase' | groundswell staff add --email ana@example.org --name 'Ana Ruiz' --role host"
+    )]
     Add(AddArgs),
 }
 
@@ -48,7 +50,8 @@ pub async fn run(args: StaffArgs) -> anyhow::Result<()> {
     if password.chars().count() < PASSWORD_CHARS_MIN || password.len() > PASSWORD_BYTES_MAX {
         bail!("a password has at least {PASSWORD_CHARS_MIN} characters; a few words are fine");
     }
-    let password_hash = hash_blocking(&password).map_err(|error| anyhow!("the password could not be hashed: {error}"))?;
+    let password_hash =
+        hash_blocking(&password).map_err(|error| anyhow!("the password could not be hashed: {error}"))?;
     let staff = NewStaff { name: args.name, email: args.email.clone(), role: args.role, password_hash };
     let body = serde_json::to_vec(&staff)?;
     if control::ask(&config.data, "POST", "/staff", body, |_| Ok(())).await?.is_none() {

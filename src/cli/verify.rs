@@ -24,7 +24,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
         None => {
             let dir = config.data.join("log");
-            anyhow::ensure!(dir.is_dir(), "there is no log in {}: name the data folder with --data", config.data.display());
+            anyhow::ensure!(
+                dir.is_dir(),
+                "there is no log in {}: name the data folder with --data",
+                config.data.display()
+            );
             let head = tokio::task::spawn_blocking(move || -> anyhow::Result<Head> {
                 let log = SledLog::open(&dir)?;
                 check(&log.reader(), |seq| eprintln!("{seq} events checked"))

@@ -260,7 +260,9 @@ impl Cashier {
             Err(fault @ (Fault::Throttled { .. } | Fault::Rejected { .. })) => {
                 tracing::error!(%donation, %fault, "the processor took no payment");
                 let reason = match &fault {
-                    Fault::Throttled { .. } => "Very many people are giving right now. Nothing was charged; try again in a moment.",
+                    Fault::Throttled { .. } => {
+                        "Very many people are giving right now. Nothing was charged; try again in a moment."
+                    }
                     Fault::Rejected { .. } | Fault::Unknown { .. } => {
                         "The payment company did not accept this. Nothing was charged; try again, or use another card."
                     }
@@ -289,7 +291,8 @@ impl Cashier {
             RefundOutcome::Settled { processor_refund, amount } => {
                 let processor_refund = ProcessorRefundId(processor_refund);
                 let key = format!("refunded:{processor_refund}");
-                let command = donation::Command::RecordRefunded { payment, processor_refund, refund: Some(refund), amount };
+                let command =
+                    donation::Command::RecordRefunded { payment, processor_refund, refund: Some(refund), amount };
                 self.tell(command, key, "processor").await
             }
             RefundOutcome::Pending { .. } => Ok(()),
@@ -337,7 +340,8 @@ impl Cashier {
             match self.interpret(&received).await {
                 Ok(outcome) => {
                     let command = inbox::Command::MarkInterpreted { notice: notice.clone(), outcome };
-                    let told = self.engine.execute(Command::Inbox(command), format!("interpreted:{notice}"), "server").await;
+                    let told =
+                        self.engine.execute(Command::Inbox(command), format!("interpreted:{notice}"), "server").await;
                     if let Err(failure) = told {
                         tracing::warn!(%notice, %failure, "a webhook stays to be interpreted");
                     }

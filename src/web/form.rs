@@ -99,7 +99,8 @@ impl Errors {
 
     /// For the summary above the form, in the order they were found.
     pub fn summary(&self) -> Vec<FormError> {
-        let line = |field: &&'static str| FormError { field: (*field).into(), message: self.of(field).unwrap_or_default() };
+        let line =
+            |field: &&'static str| FormError { field: (*field).into(), message: self.of(field).unwrap_or_default() };
         self.order.iter().map(line).collect()
     }
 

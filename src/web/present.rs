@@ -44,7 +44,8 @@ pub fn phase(rally: &Rally) -> Phase {
 pub fn total(world: &Projections, id: RallyId, rally: &Rally) -> Total {
     let Details { currency, goal_minor, .. } = &rally.details;
     let raised = world.totals.sums(id).raised_minor().max(0);
-    let percent = goal_minor.map_or(0, |goal| u32::try_from(raised.saturating_mul(100) / goal.max(1)).unwrap_or(u32::MAX));
+    let percent =
+        goal_minor.map_or(0, |goal| u32::try_from(raised.saturating_mul(100) / goal.max(1)).unwrap_or(u32::MAX));
     let donors = world.totals.of(id).map_or(0, |totals| totals.donors());
     let heading = match rally.phase {
         rally::Phase::Before => "Raised so far",
@@ -185,7 +186,11 @@ pub fn kpis(app: &App, world: &Projections, id: RallyId, rally: &Rally) -> Kpis 
     Kpis {
         figures: vec![
             figure("Raised", total.raised, goal),
-            figure("Here now", group_thousands(people.here), format!("peak {}, {} joined", group_thousands(people.peak), group_thousands(people.joined))),
+            figure(
+                "Here now",
+                group_thousands(people.here),
+                format!("peak {}, {} joined", group_thousands(people.peak), group_thousands(people.joined)),
+            ),
             figure("Donors", total.donors, share),
             figure("Picture", picture, note),
         ],
@@ -259,10 +264,15 @@ pub fn refusals(world: &Projections, id: RallyId, rally: &Rally, now: DateTime<U
     });
     let recent = |at: DateTime<Utc>| now.signed_duration_since(at).num_minutes() < 60;
     let strangers = world.signals.strangers().filter(|(at, _)| recent(*at));
-    let mut all: Vec<_> = own.chain(strangers.map(|(at, reason)| (*at, "unknown stream key".to_owned(), reason))).collect();
+    let mut all: Vec<_> =
+        own.chain(strangers.map(|(at, reason)| (*at, "unknown stream key".to_owned(), reason))).collect();
     all.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
     all.truncate(REFUSALS_MAX);
-    let lines = all.into_iter().map(|(at, who, reason)| RefusalLine { when: time_seconds(at, zone), who, reason: reason.clone() });
+    let lines = all.into_iter().map(|(at, who, reason)| RefusalLine {
+        when: time_seconds(at, zone),
+        who,
+        reason: reason.clone(),
+    });
     Refusals { refusals: lines.collect() }
 }
 

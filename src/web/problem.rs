@@ -106,7 +106,9 @@ impl Problem {
             Self::SignIn { .. } => "This page is for staff.".into(),
             Self::Forbidden(why) => (*why).into(),
             Self::CrossSite => "It was sent from another site. Open our page and send it from there.".into(),
-            Self::StaleForm => "You have signed in again since the page was opened. Go back, reload it, and send it once more.".into(),
+            Self::StaleForm => {
+                "You have signed in again since the page was opened. Go back, reload it, and send it once more.".into()
+            }
             Self::Refused(why) | Self::Malformed(why) => sentence(why),
             Self::TooLarge => "It holds more than this page takes. Shorten it and send it again.".into(),
             Self::Busy { .. } => "Nothing was lost. Wait a moment and try again.".into(),

@@ -88,7 +88,8 @@ pub async fn run(mut listener: impl Listener, router: Router, shutdown: Cancella
             }
         };
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(Prompt::new(stream, HEAD_MAX)), service).into_owned();
+        let connection =
+            builder.serve_connection_with_upgrades(TokioIo::new(Prompt::new(stream, HEAD_MAX)), service).into_owned();
         let connection = graceful.watch(connection);
         let cut = cut.clone();
         tokio::spawn(async move {

@@ -44,7 +44,11 @@ impl Staff {
     /// # Errors
     /// [`Problem::Forbidden`].
     pub fn hosts(self) -> Result<Self, Problem> {
-        if self.role.hosts() { Ok(self) } else { Err(Problem::Forbidden("Running rallies is for hosts. Ask an owner to give you that role.")) }
+        if self.role.hosts() {
+            Ok(self)
+        } else {
+            Err(Problem::Forbidden("Running rallies is for hosts. Ask an owner to give you that role."))
+        }
     }
 
     /// Lets those through who may see money.
@@ -52,7 +56,11 @@ impl Staff {
     /// # Errors
     /// [`Problem::Forbidden`].
     pub fn sees_money(self) -> Result<Self, Problem> {
-        if self.role.sees_money() { Ok(self) } else { Err(Problem::Forbidden("Donors and exports are for the finance team. Ask an owner to give you that role.")) }
+        if self.role.sees_money() {
+            Ok(self)
+        } else {
+            Err(Problem::Forbidden("Donors and exports are for the finance team. Ask an owner to give you that role."))
+        }
     }
 
     /// As the log names them.

@@ -160,8 +160,8 @@ async fn nobodys_data_and_no_secret_is_in_the_log_or_in_what_is_printed() {
     let (_, link) = studio.split_once("/host/r/call/speakers/").unwrap();
     let source: String = link.chars().take(36).collect();
     let golive = server.get_as(&house.owner.cookie, &format!("/host/r/call/speakers/{source}")).await.text();
-    let keys = golive.split(|c: char| !c.is_ascii_alphanumeric());
-    let key = keys.filter(|word| word.len() == 26).next().expect("the page shows a stream key").to_owned();
+    let mut keys = golive.split(|c: char| !c.is_ascii_alphanumeric());
+    let key = keys.find(|word| word.len() == 26).expect("the page shows a stream key").to_owned();
     let printed = server.printed();
     let data = house.data();
     house.server.stop();

@@ -5,8 +5,8 @@ use crate::domain::donation;
 use crate::domain::id::{DonationId, RallyId};
 use crate::domain::profile::Contact;
 use crate::domain::rally::Rally;
-use crate::payments::cashier::{Cashier, Standing, Trouble};
 use crate::payments::card_form::{CardForm, CardFormView, Sources};
+use crate::payments::cashier::{Cashier, Standing, Trouble};
 use crate::web::form::Form;
 use crate::web::problem::Problem;
 use crate::web::view::Layout;
@@ -139,7 +139,10 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
         rally_href,
         donation_href: gift.href.clone(),
         amount: gift.gift.amount.to_short(),
-        name: contact.as_ref().map(|contact| format!("{} {}", contact.first_name, contact.last_name)).unwrap_or_default(),
+        name: contact
+            .as_ref()
+            .map(|contact| format!("{} {}", contact.first_name, contact.last_name))
+            .unwrap_or_default(),
         email: contact.map(|contact| contact.email).unwrap_or_default(),
         state,
         card,
@@ -171,7 +174,8 @@ async fn pay(
     let gift = find(&app, &slug, &id)?;
     let by_script = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     let paid = if by_script {
-        serde_json::from_slice(&body).map_err(|_| Problem::Malformed("the card step sent something unreadable: reload the page".into()))?
+        serde_json::from_slice(&body)
+            .map_err(|_| Problem::Malformed("the card step sent something unreadable: reload the page".into()))?
     } else {
         let form = Form::parse(&body);
         Paid { method: form.get("method"), confirmed: form.get("confirmed") == "true" }
@@ -184,7 +188,9 @@ async fn pay(
     if !by_script {
         return match standing {
             Standing::Open { declined: Some(_) } => page(&app, &gift, standing, StatusCode::PAYMENT_REQUIRED),
-            Standing::Open { .. } | Standing::Action { .. } | Standing::Processing | Standing::Settled => Ok(see_other(&gift.href)),
+            Standing::Open { .. } | Standing::Action { .. } | Standing::Processing | Standing::Settled => {
+                Ok(see_other(&gift.href))
+            }
         };
     }
     let answer = match standing {

@@ -2,8 +2,7 @@
 
 use askama::Template;
 
-use crate::web::view::{Amount, Choice, Field, FormError, Layout};
-use crate::domain::donation::{self, ATTESTATIONS, AMOUNT_MINOR_MAX, REFCODE_CHARS_MAX};
+use crate::domain::donation::{self, AMOUNT_MINOR_MAX, ATTESTATIONS, REFCODE_CHARS_MAX};
 use crate::domain::id::DonationId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::profile::{Contact, Shown};
@@ -13,6 +12,7 @@ use crate::engine::Failure;
 use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::capability;
+use crate::web::view::{Amount, Choice, Field, FormError, Layout};
 use crate::web::{App, CONTACT, SHOWN, present, see_other};
 use axum::Router;
 use axum::body::Bytes;
@@ -186,7 +186,11 @@ fn page(app: &App, details: &Details, form: &Form, errors: &Errors, status: Stat
     }
     let country = Some(form.get("country")).filter(|code| !code.is_empty()).unwrap_or_else(|| "US".into());
     let show_as = Some(form.get("show_as")).filter(|choice| !choice.is_empty()).unwrap_or_else(|| "first".into());
-    let choice = |value: &str, label: &str, chosen: &str| Choice { value: value.into(), label: label.into(), selected: value == chosen };
+    let choice = |value: &str, label: &str, chosen: &str| Choice {
+        value: value.into(),
+        label: label.into(),
+        selected: value == chosen,
+    };
     let field = |name: &'static str| errors.field(name, form.get(name));
     let given = form.all("attest");
     let attestation = |(id, wording): &(&'static str, &str)| Attestation {

@@ -2,7 +2,6 @@
 
 use askama::Template;
 
-use crate::web::view::{Choice, Field, Layout};
 use super::confirm::Confirm;
 use super::home::when_in_words;
 use crate::clock;
@@ -18,6 +17,7 @@ use crate::web::ledger_file::{self, Selection};
 use crate::web::problem::Problem;
 use crate::web::session::{Staff, csrf_matches};
 use crate::web::view::StaffRoom;
+use crate::web::view::{Choice, Field, Layout};
 use crate::web::{App, CONTACT, notice, present, see_other};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -237,7 +237,8 @@ impl Selected {
         let mut all: Vec<_> = world.state.rallies.iter().collect();
         all.sort_by_key(|(_, rally)| std::cmp::Reverse(rally.details.starts_at));
         // Times are told where the newest rally of the selection is.
-        let chosen = all.iter().find(|(_, rally)| selection.rally.as_ref().is_none_or(|slug| *slug == rally.details.slug));
+        let chosen =
+            all.iter().find(|(_, rally)| selection.rally.as_ref().is_none_or(|slug| *slug == rally.details.slug));
         let zone = chosen.map_or(Tz::UTC, |(id, _)| timezone(&world.state, *id));
         let mut selected = Self { by_currency: BTreeMap::new(), by_day: BTreeMap::new(), rallies: vec![], zone };
         for (id, rally) in all {
@@ -341,7 +342,11 @@ fn rows(app: &App, world: &Projections, selection: &Selection) -> (Vec<FinanceRo
     let mut chosen = world.ledger.rows.iter().rev().filter(takes);
     let shown: Vec<FinanceRow> = chosen.by_ref().take(ROWS_MAX).map(|row| row_line(app, world, row)).collect();
     let more = chosen.count();
-    let note = if more == 0 { String::new() } else { format!("The latest {ROWS_MAX}; the CSV has {} more.", present::count(more)) };
+    let note = if more == 0 {
+        String::new()
+    } else {
+        format!("The latest {ROWS_MAX}; the CSV has {} more.", present::count(more))
+    };
     (shown, note)
 }
 
@@ -364,7 +369,9 @@ fn row_line(app: &App, world: &Projections, row: &Row) -> FinanceRow {
     FinanceRow {
         when: format!("{} {}", row.at.with_timezone(&zone).format("%b %-d,"), present::time_seconds(row.at, zone)),
         when_iso: present::iso(row.at),
-        donor: contact.as_ref().map_or("(erased)".into(), |contact| format!("{} {}", contact.first_name, contact.last_name)),
+        donor: contact
+            .as_ref()
+            .map_or("(erased)".into(), |contact| format!("{} {}", contact.first_name, contact.last_name)),
         place: contact.map(|contact| format!("{} {}", contact.city, contact.region)).unwrap_or_default(),
         rally: world.state.rallies.get(row.rally).map(|rally| rally.details.title.clone()).unwrap_or_default(),
         gross: row.amount.to_exact(),
@@ -373,7 +380,8 @@ fn row_line(app: &App, world: &Projections, row: &Row) -> FinanceRow {
         is_refund,
         state: state.into(),
         reference: row.processor_refund.clone().unwrap_or_else(|| row.payment.0.clone()),
-        refund_action: (!is_refund && !waiting && left > 0).then(|| format!("/finance/donations/{}/refund", row.donation)),
+        refund_action: (!is_refund && !waiting && left > 0)
+            .then(|| format!("/finance/donations/{}/refund", row.donation)),
     }
 }
 
@@ -391,7 +399,12 @@ async fn csv(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) ->
 }
 
 /// Asks first, then gives back what is left of a donation.
-async fn refund(State(app): State<App>, staff: Staff, Path(id): Path<String>, body: Bytes) -> Result<Response, Problem> {
+async fn refund(
+    State(app): State<App>,
+    staff: Staff,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
     let staff = staff.sees_money()?;
     let form = Form::parse(&body);
     if !csrf_matches(&staff, &form.get("csrf")) {
@@ -401,7 +414,8 @@ async fn refund(State(app): State<App>, staff: Staff, Path(id): Path<String>, bo
     let gift = app.engine().world().state.donations.get(id).cloned().ok_or(Problem::NotFound)?;
     let left = Money::new(gift.settled_minor().saturating_sub(gift.refunded_minor()), gift.amount.currency);
     if let Ok(refund) = form.get("refund").parse::<RefundId>() {
-        let amount = Money::parse(&form.get("amount"), left.currency).map_err(|error| Problem::Malformed(error.to_string()))?;
+        let amount =
+            Money::parse(&form.get("amount"), left.currency).map_err(|error| Problem::Malformed(error.to_string()))?;
         app.cashier().refund(id, refund, amount, &staff.actor()).await?;
         return Ok(see_other("/finance?done=refunded"));
     }
@@ -409,20 +423,20 @@ async fn refund(State(app): State<App>, staff: Staff, Path(id): Path<String>, bo
         let world = app.engine().world();
         let pledge = world.ledger.pledge(id);
         let contact: Option<Contact> = pledge.and_then(|pledge| app.open_sealed(gift.donor, CONTACT, &pledge.contact));
-        let name = contact.map_or("this donor".into(), |contact| format!("{} {}", contact.first_name, contact.last_name));
-        let when = pledge.map(|pledge| when_in_words(pledge.at, timezone(&world.state, gift.rally))).unwrap_or_default();
+        let name =
+            contact.map_or("this donor".into(), |contact| format!("{} {}", contact.first_name, contact.last_name));
+        let when =
+            pledge.map(|pledge| when_in_words(pledge.at, timezone(&world.state, gift.rally))).unwrap_or_default();
         let page = Confirm {
             layout: app.staff_layout("Refund", &staff, StaffRoom::Finance, None),
             question: format!("Refund {} to {name}?", left.to_exact()),
             consequences: vec![
                 format!("Given {when}. The money goes back to the card it came from."),
-                "The total goes down, and the refund stands in the file as a row of its own. This can’t be undone.".into(),
+                "The total goes down, and the refund stands in the file as a row of its own. This can’t be undone."
+                    .into(),
             ],
             action: format!("/finance/donations/{id}/refund"),
-            fields: vec![
-                ("refund".into(), Uuid::now_v7().to_string()),
-                ("amount".into(), left.to_decimal()),
-            ],
+            fields: vec![("refund".into(), Uuid::now_v7().to_string()), ("amount".into(), left.to_decimal())],
             button: format!("Refund {}", left.to_exact()),
             cancel_href: "/finance".into(),
         };

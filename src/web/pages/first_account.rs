@@ -2,7 +2,6 @@
 
 use askama::Template;
 
-use crate::web::view::{Field, FormError, Layout};
 use super::sign_in::{self, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 use crate::domain::profile::Account;
 use crate::domain::staff::Role;
@@ -10,6 +9,7 @@ use crate::domain::{Command, staff};
 use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::staff_cookie;
+use crate::web::view::{Field, FormError, Layout};
 use crate::web::{ACCOUNT, App, see_other};
 use axum::Router;
 use axum::body::Bytes;
@@ -53,7 +53,11 @@ async fn show(State(app): State<App>, Path(token): Path<String>) -> Result<Html<
 fn check(app: &App, token: &str) -> Result<(), Problem> {
     let expected = app.first_link().and_then(|link| link.rsplit_once('/').map(|(_, token)| token.to_owned()));
     let fits = expected.is_some_and(|expected| expected.as_bytes().ct_eq(token.as_bytes()).into());
-    if fits { Ok(()) } else { Err(Problem::Refused("this link was used already, or belongs to an earlier start of the server. Sign in, or look for a newer link in the server's output".into())) }
+    if fits {
+        Ok(())
+    } else {
+        Err(Problem::Refused("this link was used already, or belongs to an earlier start of the server. Sign in, or look for a newer link in the server's output".into()))
+    }
 }
 
 fn page(app: &App, token: &str, form: &Form, errors: &Errors) -> Result<Html<String>, Problem> {

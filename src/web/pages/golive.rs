@@ -2,7 +2,6 @@
 
 use askama::Template;
 
-use crate::web::view::{Layout, SourceState};
 use super::home::when_in_words;
 use crate::clock;
 use crate::domain::id::SourceId;
@@ -12,6 +11,7 @@ use crate::web::form::Form;
 use crate::web::problem::Problem;
 use crate::web::session::{Staff, csrf_matches};
 use crate::web::view::StaffRoom;
+use crate::web::view::{Layout, SourceState};
 use crate::web::{App, fresh_key, notice, present, see_other};
 use axum::Router;
 use axum::body::Bytes;
@@ -76,7 +76,8 @@ async fn show(
     let (source, speaker) = speaker(&app, &slug, &source)?;
     let (id, rally) = app.rally(&slug)?;
     let details = &rally.details;
-    let mut layout = app.staff_layout(&format!("How {} goes live", speaker.name), &staff, StaffRoom::Host, Some(details));
+    let mut layout =
+        app.staff_layout(&format!("How {} goes live", speaker.name), &staff, StaffRoom::Host, Some(details));
     layout.notice = notice(&Form::parse(query.unwrap_or_default().as_bytes()));
     let html = {
         let world = app.engine().world();

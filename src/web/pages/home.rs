@@ -2,15 +2,15 @@
 
 use askama::Template;
 
-use crate::web::view::Layout;
 use crate::clock;
+use crate::domain::id::RallyId;
 use crate::domain::money::{Money, group_thousands};
 use crate::domain::rally::{Phase, Rally};
 use crate::projections::Projections;
 use crate::projections::totals::timezone;
-use crate::domain::id::RallyId;
 use crate::web::accent::Accent;
 use crate::web::problem::Problem;
+use crate::web::view::Layout;
 use crate::web::{App, present};
 use axum::Router;
 use axum::extract::State;

@@ -2,7 +2,6 @@
 
 use askama::Template;
 
-use crate::web::view::{Layout, Phase};
 use super::home::when_in_words;
 use crate::domain::money::Money;
 use crate::domain::rally;
@@ -11,6 +10,7 @@ use crate::web::form::Form;
 use crate::web::problem::Problem;
 use crate::web::session::Staff;
 use crate::web::view::StaffRoom;
+use crate::web::view::{Layout, Phase};
 use crate::web::{App, notice, present};
 use axum::Router;
 use axum::extract::{RawQuery, State};
@@ -72,7 +72,9 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
         let line = |id, rally: &rally::Rally| {
             let slug = &rally.details.slug;
             let donors = world.totals.of(id).map_or(0, |totals| totals.donors());
-            let plural = |number: usize, one: &str| format!("{} {one}{}", present::count(number), if number == 1 { "" } else { "s" });
+            let plural = |number: usize, one: &str| {
+                format!("{} {one}{}", present::count(number), if number == 1 { "" } else { "s" })
+            };
             HostRally {
                 studio_href: format!("/host/r/{slug}"),
                 rally_href: format!("/r/{slug}"),

@@ -37,7 +37,8 @@ async fn events(
 ) -> Result<Response, Problem> {
     let (rally, _) = app.rally(&slug)?;
     let joined = |person| app.engine().world().state.attendance.has_joined(rally, person);
-    let page = visitor.filter(|visitor| joined(visitor.person)).map(|visitor| app.presence().enter(rally, visitor.person));
+    let page =
+        visitor.filter(|visitor| joined(visitor.person)).map(|visitor| app.presence().enter(rally, visitor.person));
     stream_of(&app, rally, Audience::Public, page)
 }
 
@@ -78,11 +79,8 @@ async fn json(State(app): State<App>, Path(slug): Path<String>) -> Result<Respon
     let (rally, _) = app.rally(&slug)?;
     let frame = app.live().ok_or(Problem::Internal)?.current(rally, Audience::Public);
     // One second in a shared cache: a crowd behind bad proxies costs one request a second.
-    let headers = [
-        (CONTENT_TYPE, "application/json"),
-        (CACHE_CONTROL, "public, max-age=1"),
-        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-    ];
+    let headers =
+        [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=1"), (ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
     Ok((headers, frame.body).into_response())
 }
 

@@ -2,9 +2,9 @@
 
 use askama::Template;
 
-use crate::web::view::{Feed, Layout, Total};
 use crate::clock;
 use crate::web::problem::Problem;
+use crate::web::view::{Feed, Layout, Total};
 use crate::web::{App, present};
 use axum::Router;
 use axum::extract::{Path, State};

@@ -2,7 +2,6 @@
 
 use askama::Template;
 
-use crate::web::view::{Amount, Feed, Field, FormError, Layout, Lineup, Phase, Room, Speaker, Stage, Ticker, Total};
 use crate::clock;
 use crate::domain::Command;
 use crate::domain::attendance;
@@ -12,7 +11,8 @@ use crate::projections::totals::timezone;
 use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::{MaybeVisitor, Visitor, visitor_cookie};
-use crate::web::{App, ATTENDEE, present, see_other};
+use crate::web::view::{Amount, Feed, Field, FormError, Layout, Lineup, Phase, Room, Speaker, Stage, Ticker, Total};
+use crate::web::{ATTENDEE, App, present, see_other};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -127,7 +127,11 @@ fn page(app: &App, slug: &str, visitor: Option<Visitor>, join: Join, status: Sta
             date: present::date(details.starts_at, zone),
             time: present::time(details.starts_at, zone),
             starts_iso: present::iso(details.starts_at),
-            speakers: rally.speakers.iter().map(|speaker| Speaker { name: speaker.name.clone(), role: speaker.role.clone() }).collect(),
+            speakers: rally
+                .speakers
+                .iter()
+                .map(|speaker| Speaker { name: speaker.name.clone(), role: speaker.role.clone() })
+                .collect(),
             amounts,
             quick: Amount { value: present::typed(quick), label: quick.to_short(), selected: false },
             join: Join { joined_as: known.map(|visitor| visitor.name), ..join },
@@ -166,7 +170,11 @@ async fn join(State(app): State<App>, Path(slug): Path<String>, body: Bytes) -> 
         return refused(errors);
     }
     let person = app.engine().vault().person_id(&email);
-    let attendee = Attendee { name: name.clone(), email: email.clone(), postal: Some(postal.clone()).filter(|text| !text.is_empty()) };
+    let attendee = Attendee {
+        name: name.clone(),
+        email: email.clone(),
+        postal: Some(postal.clone()).filter(|text| !text.is_empty()),
+    };
     let profile = app.seal(person, ATTENDEE, &attendee)?;
     let command = Command::Attendance(attendance::Command::Join { rally: id, person, profile });
     app.engine().execute(command, format!("join:{id}:{person}"), &format!("attendee:{person}")).await?;

@@ -2,7 +2,6 @@
 
 use askama::Template;
 
-use crate::web::view::{Choice, Field, FormError, Layout};
 use crate::domain::id::RallyId;
 use crate::domain::money::{Currency, Money, MoneyError};
 use crate::domain::rally::{self, Command, Details, Refusal};
@@ -12,6 +11,7 @@ use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::{Staff, csrf_matches};
 use crate::web::view::StaffRoom;
+use crate::web::view::{Choice, Field, FormError, Layout};
 use crate::web::{App, fresh_key, present, see_other};
 use axum::Router;
 use axum::body::Bytes;
@@ -131,9 +131,13 @@ fn page(
 ) -> Result<Html<String>, Problem> {
     let studio = current.map(|rally| format!("/host/r/{}", rally.details.slug));
     let title = if current.is_some() { "Edit rally" } else { "New rally" };
-    let choice = |value: &str, label: String, chosen: &str| Choice { value: value.into(), label, selected: value == chosen };
+    let choice =
+        |value: &str, label: String, chosen: &str| Choice { value: value.into(), label, selected: value == chosen };
     let zone = form.get("timezone");
-    let others = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()).filter(|name| name.contains('/') && !name.starts_with("Etc/"));
+    let others = chrono_tz::TZ_VARIANTS
+        .iter()
+        .map(|zone| zone.name())
+        .filter(|name| name.contains('/') && !name.starts_with("Etc/"));
     let zones = LIKELY_ZONES.iter().copied().chain(others.filter(|name| !LIKELY_ZONES.contains(name)));
     let currency = form.get("currency");
     let field = |name: &'static str| errors.field(name, form.get(name));
@@ -168,13 +172,23 @@ async fn create(State(app): State<App>, staff: Staff, body: Bytes) -> Result<Res
     save(&app, &staff, None, &form).await
 }
 
-async fn revise(State(app): State<App>, staff: Staff, Path(slug): Path<String>, body: Bytes) -> Result<Response, Problem> {
+async fn revise(
+    State(app): State<App>,
+    staff: Staff,
+    Path(slug): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
     let staff = staff.hosts()?;
     let (id, rally) = app.rally(&slug)?;
     save(&app, &staff, Some((id, &rally)), &Form::parse(&body)).await
 }
 
-async fn save(app: &App, staff: &Staff, current: Option<(RallyId, &rally::Rally)>, form: &Form) -> Result<Response, Problem> {
+async fn save(
+    app: &App,
+    staff: &Staff,
+    current: Option<(RallyId, &rally::Rally)>,
+    form: &Form,
+) -> Result<Response, Problem> {
     if !csrf_matches(staff, &form.get("csrf")) {
         return Err(Problem::StaleForm);
     }
@@ -279,7 +293,8 @@ fn read_start(form: &Form, errors: &mut Errors) -> Option<DateTime<Utc>> {
         errors.add("date", "Enter the day, like 2028-07-25.");
     }
     let typed_time = form.get("time");
-    let time = NaiveTime::parse_from_str(&typed_time, "%H:%M").or_else(|_| NaiveTime::parse_from_str(&typed_time, "%H:%M:%S"));
+    let time =
+        NaiveTime::parse_from_str(&typed_time, "%H:%M").or_else(|_| NaiveTime::parse_from_str(&typed_time, "%H:%M:%S"));
     if time.is_err() {
         errors.add("time", "Enter the time, like 19:30.");
     }

@@ -2,13 +2,13 @@
 
 use askama::Template;
 
-use crate::web::view::{Field, Layout};
 use crate::clock;
-use crate::domain::{Command, staff};
 use crate::domain::id::PersonId;
+use crate::domain::{Command, staff};
 use crate::web::form::Form;
 use crate::web::problem::{Problem, internal};
 use crate::web::session::{Staff, csrf_matches, no_staff_cookie, staff_cookie};
+use crate::web::view::{Field, Layout};
 use crate::web::{App, fresh_key, see_other};
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
@@ -74,7 +74,10 @@ async fn sign_in(State(app): State<App>, body: Bytes) -> Result<Response, Proble
         Ok((status, page(&app, next.clone(), email.clone(), Some(error.into()))?).into_response())
     };
     if too_many_failures(&app, staff) {
-        return again(StatusCode::TOO_MANY_REQUESTS, "Too many wrong passwords for this account. Wait a quarter of an hour, then try again.");
+        return again(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many wrong passwords for this account. Wait a quarter of an hour, then try again.",
+        );
     }
     let member = app.engine().world().state.staff.get(&staff).cloned();
     let account = member.and_then(|member| app.open_account(staff, &member.account));
@@ -82,11 +85,15 @@ async fn sign_in(State(app): State<App>, body: Bytes) -> Result<Response, Proble
     let hash = account.map(|account| account.password_hash);
     if !verify(&app, form.raw("password").to_owned(), hash).await? {
         note_failure(&app, staff);
-        return again(StatusCode::UNPROCESSABLE_ENTITY, "E-mail and password do not fit together. Check both and try again.");
+        return again(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "E-mail and password do not fit together. Check both and try again.",
+        );
     }
     app.sign_in_failures().remove(&staff);
     // Only to an address of our own: a link to the sign-in page must not lead on to somebody else's.
-    let next = if next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') { next } else { "/host".into() };
+    let next =
+        if next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') { next } else { "/host".into() };
     Ok(([(SET_COOKIE, staff_cookie(&app, staff))], see_other(&next)).into_response())
 }
 

@@ -2,7 +2,6 @@
 
 use askama::Template;
 
-use crate::web::view::{Air, Feed, Field, Kpis, Layout, Phase, Refusals, Sources, Stage};
 use super::home::when_in_words;
 use crate::clock;
 use crate::domain::broadcast;
@@ -14,6 +13,7 @@ use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::{Staff, csrf_matches};
 use crate::web::view::StaffRoom;
+use crate::web::view::{Air, Feed, Field, Kpis, Layout, Phase, Refusals, Sources, Stage};
 use crate::web::{App, fresh_key, notice, present, see_other};
 use axum::Router;
 use axum::body::Bytes;
@@ -109,7 +109,8 @@ fn page(
         let details = &rally.details;
         let rally_href = format!("/r/{}", details.slug);
         let share_url = format!("{}{rally_href}", app.public_url());
-        let overlay = |kind: &str, label: &str| OverlayLink { label: label.into(), url: format!("{share_url}/overlay/{kind}") };
+        let overlay =
+            |kind: &str, label: &str| OverlayLink { label: label.into(), url: format!("{share_url}/overlay/{kind}") };
         let mut layout = app.staff_layout(&format!("Studio: {}", details.title), staff, StaffRoom::Host, Some(details));
         layout.notice = notice(query);
         let studio = Studio {
@@ -137,7 +138,12 @@ fn page(
 }
 
 /// Checks the form of a host and finds the rally it is about.
-fn host_form(app: &App, staff: Staff, slug: &str, body: &[u8]) -> Result<(Staff, Form, crate::domain::id::RallyId), Problem> {
+fn host_form(
+    app: &App,
+    staff: Staff,
+    slug: &str,
+    body: &[u8],
+) -> Result<(Staff, Form, crate::domain::id::RallyId), Problem> {
     let staff = staff.hosts()?;
     let form = Form::parse(body);
     if !csrf_matches(&staff, &form.get("csrf")) {
@@ -147,7 +153,12 @@ fn host_form(app: &App, staff: Staff, slug: &str, body: &[u8]) -> Result<(Staff,
     Ok((staff, form, rally))
 }
 
-async fn open(State(app): State<App>, staff: Staff, Path(slug): Path<String>, body: Bytes) -> Result<Response, Problem> {
+async fn open(
+    State(app): State<App>,
+    staff: Staff,
+    Path(slug): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
     let (staff, _, rally) = host_form(&app, staff, &slug, &body)?;
     let command = crate::domain::Command::Rally(rally::Command::OpenDoors { rally });
     app.engine().execute(command, fresh_key("open"), &staff.actor()).await?;
@@ -173,7 +184,12 @@ async fn cut(State(app): State<App>, staff: Staff, Path(slug): Path<String>, bod
     Ok(see_other(&format!("/host/r/{slug}")))
 }
 
-async fn add_speaker(State(app): State<App>, staff: Staff, Path(slug): Path<String>, body: Bytes) -> Result<Response, Problem> {
+async fn add_speaker(
+    State(app): State<App>,
+    staff: Staff,
+    Path(slug): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
     let (staff, form, rally) = host_form(&app, staff, &slug, &body)?;
     let source = SourceId(Uuid::now_v7());
     let command = rally::Command::AddSpeaker { rally, source, name: form.get("name"), role: form.get("role") };

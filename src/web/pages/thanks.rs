@@ -2,7 +2,6 @@
 
 use askama::Template;
 
-use crate::web::view::{Layout, Total};
 use super::home::when_in_words;
 use crate::clock;
 use crate::domain::donation;
@@ -12,6 +11,7 @@ use crate::domain::profile::Contact;
 use crate::domain::rally::{Phase, Rally};
 use crate::projections::totals::timezone;
 use crate::web::problem::Problem;
+use crate::web::view::{Layout, Total};
 use crate::web::{App, CONTACT, present};
 use axum::response::{Html, IntoResponse, Response};
 
@@ -70,7 +70,8 @@ pub fn page(
         // The handler's copy may be older than the settlement that brought it here.
         let gift = world.state.donations.get(id).unwrap_or(gift);
         let row = world.ledger.rows.iter().rev().find(|row| row.donation == id && row.processor_refund.is_none());
-        let contact = world.ledger.pledge(id).and_then(|pledge| app.open_sealed::<Contact>(gift.donor, CONTACT, &pledge.contact));
+        let contact =
+            world.ledger.pledge(id).and_then(|pledge| app.open_sealed::<Contact>(gift.donor, CONTACT, &pledge.contact));
         let paid = Money::new(gift.settled_minor(), details.currency);
         let zone = timezone(&world.state, rally_id);
         let line = |label: &str, value: String| ReceiptLine { label: label.into(), value };

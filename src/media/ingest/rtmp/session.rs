@@ -116,9 +116,7 @@ impl Session {
             self.phase = Phase::Echo;
         }
         // C2 should echo S1; some encoders send something else, and nothing depends on it.
-        if self.phase == Phase::Echo
-            && self.hello.len() >= HANDSHAKE_BYTES
-        {
+        if self.phase == Phase::Echo && self.hello.len() >= HANDSHAKE_BYTES {
             let hello = std::mem::take(&mut self.hello);
             let rest = hello.get(HANDSHAKE_BYTES..).unwrap_or_default();
             self.count(rest);
