@@ -169,7 +169,7 @@ fn a_flipped_bit_in_a_stored_frame_is_found() {
         flip(5, byte);
         let fault = verify(dir.path()).unwrap_err();
         assert!(matches!(fault, Fault::Damaged { first_seq: 5, .. }), "byte {byte}: {fault}");
-        assert!(fault.to_string().contains("event 5") && fault.to_string().contains("restore"), "{fault}");
+        assert!(fault.to_string().contains("event 5") && fault.to_string().contains("backup"), "{fault}");
         flip(5, byte);
     }
     verify(dir.path()).unwrap();
