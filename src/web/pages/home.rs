@@ -115,9 +115,14 @@ fn card(world: &Projections, id: RallyId, rally: &Rally) -> RallyCard {
 
 /// `Thursday, July 25, 7:30 pm EDT`, with the year where it is not this one.
 pub fn when_in_words(at: chrono::DateTime<chrono::Utc>, zone: chrono_tz::Tz) -> String {
+    format!("{}, {}", day_in_words(at, zone), present::time(at, zone))
+}
+
+/// `Thursday, July 25`, with the year where it is not this one.
+pub fn day_in_words(at: chrono::DateTime<chrono::Utc>, zone: chrono_tz::Tz) -> String {
     use chrono::Datelike;
     let year = at.with_timezone(&zone).year();
     let this_year = clock::now().with_timezone(&zone).year();
-    let year = if year == this_year { String::new() } else { format!(" {year}") };
-    format!("{}{year}, {}", present::date(at, zone), present::time(at, zone))
+    let year = if year == this_year { String::new() } else { format!(", {year}") };
+    format!("{}{year}", present::date(at, zone))
 }

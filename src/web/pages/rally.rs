@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::home::day_in_words;
 use crate::clock;
 use crate::domain::Command;
 use crate::domain::attendance;
@@ -124,7 +125,7 @@ fn page(app: &App, slug: &str, visitor: Option<Visitor>, join: Join, status: Sta
             href,
             title: details.title.clone(),
             description: paragraphs.map(str::to_owned).collect(),
-            date: present::date(details.starts_at, zone),
+            date: day_in_words(details.starts_at, zone),
             time: present::time(details.starts_at, zone),
             starts_iso: present::iso(details.starts_at),
             speakers: rally
