@@ -99,13 +99,6 @@ fn main() {
         last.median / bare_last.median,
         last.p99 / bare_last.p99
     );
-    let without = |taken: f64| (taken - TICK.as_secs_f64()).max(0.0);
-    println!(
-        "ratio less one tick: median {:.1}, p99 {:.1}; a tick is {:.0} % of the median",
-        without(last.median) / bare_last.median,
-        without(last.p99) / bare_last.p99,
-        100.0 * TICK.as_secs_f64() / last.median
-    );
     behind_a_silent_api(dir.path(), server);
 }
 
@@ -123,12 +116,15 @@ fn behind_a_silent_api(data: &Path, server: Server) {
         let (body, signature) = webhook(donation, 1_000_000 + n);
         post(server.address, "/webhooks/stripe", "application/json", &[("stripe-signature", &signature)], &body);
     }
+    // One frame may show both gifts.
+    let mut newest = None;
     for (n, which) in ["first", "second"].into_iter().enumerate() {
         let wanted = before + AMOUNT_MINOR * (n as i64 + 1);
-        let mut came = None;
-        while came.is_none() && start.elapsed() < SILENT_WAIT_MAX {
-            came = seen.recv_timeout(Duration::from_millis(100)).ok().filter(|(minor, _)| *minor >= wanted);
+        let shows = |frame: &(i64, Instant)| frame.0 >= wanted;
+        while !newest.as_ref().is_some_and(shows) && start.elapsed() < SILENT_WAIT_MAX {
+            newest = seen.recv_timeout(Duration::from_millis(100)).ok().or(newest);
         }
+        let came = newest.filter(shows);
         match came {
             Some((_, at)) => println!(
                 "API that never answers, {which} webhook: {:.0} ms",
