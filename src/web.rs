@@ -13,7 +13,6 @@ pub mod serve;
 pub mod session;
 pub mod view;
 
-use crate::clock;
 use crate::domain::id::{PersonId, RallyId};
 use crate::domain::profile::Account;
 use crate::domain::rally::{Details, Rally, Speaker};
@@ -395,9 +394,4 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         _ => return None,
     };
     Some(view::Notice { text: text.into(), bad: false })
-}
-
-/// Now, for handlers.
-pub fn now() -> chrono::DateTime<chrono::Utc> {
-    clock::now()
 }
