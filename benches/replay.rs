@@ -62,7 +62,7 @@ impl Draw {
             bytes.extend_from_slice(&self.next().to_le_bytes());
         }
         bytes.truncate(plain_bytes + SEAL_BYTES);
-        Sealed::new(bytes)
+        Sealed::new(&bytes)
     }
 }
 
@@ -79,8 +79,8 @@ impl Evening {
     fn put(&mut self, key: String, by: String, event: Event) {
         self.seq += 1;
         self.at += TimeDelta::microseconds(700);
-        let recorded = Recorded { seq: self.seq, at: self.at, key, by, event };
-        self.lines.push(codec::encode(&recorded).unwrap());
+        let recorded = Recorded { seq: self.seq, at: self.at, event };
+        self.lines.push(codec::encode(&recorded, &key, &by).unwrap());
     }
 
     fn opening(&mut self) {
@@ -231,7 +231,7 @@ fn frames_only(data: &Path) -> (u64, Duration) {
 
 fn decode_only(lines: &[Vec<u8>]) -> (u64, Duration) {
     let start = Instant::now();
-    let last = lines.iter().map(|line| codec::decode(line).unwrap().seq).max().unwrap_or(0);
+    let last = lines.iter().map(|line| codec::decode(line).unwrap().recorded.seq).max().unwrap_or(0);
     (last, start.elapsed())
 }
 

@@ -73,10 +73,6 @@ pub struct Recorded {
     pub seq: u64,
     /// When it was decided, in microseconds UTC.
     pub at: DateTime<Utc>,
-    /// The key of the command it came from: a repeated command finds it by this.
-    pub key: String,
-    /// Who asked: `staff:ID`, `donor:ID`, `processor`, `server`, ...
-    pub by: String,
     /// What happened.
     pub event: Event,
 }

@@ -16,3 +16,6 @@ pub mod payments;
 pub mod projections;
 pub mod vault;
 pub mod web;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

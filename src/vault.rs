@@ -167,7 +167,7 @@ impl Vault {
         let text = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| Fault::TooLong { person })?;
         let mut bytes = nonce.to_vec();
         bytes.extend_from_slice(&text);
-        Ok(Sealed::new(bytes))
+        Ok(Sealed::new(&bytes))
     }
 
     fn key_for_sealing(&self, person: PersonId) -> Result<Key, Fault> {

@@ -1,7 +1,7 @@
 //! Events as lines of JSON: `{"seq","at","kind","v","key","by","data"}`. A line once written is read for ever.
 //!
-//! The envelope names kind and version before the data, and the data is parsed straight into its type: serde's own
-//! tagged enums buffer it first and cost twice as much.
+//! The envelope names kind and version before the data, so that the data is parsed straight into its type in the same pass:
+//! serde's own tagged enums buffer it first and cost twice as much.
 
 use super::attendance::Event as Attendance;
 use super::broadcast::Event as Broadcast;
@@ -12,9 +12,10 @@ use super::rally::Event as Rally;
 use super::staff::Event as Staff;
 use super::{Event, Recorded};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
+use std::fmt;
 use thiserror::Error;
 
 /// Why a line is not an event.
@@ -33,18 +34,27 @@ pub enum CodecError {
     },
 }
 
-#[derive(Serialize, Deserialize)]
+/// One line as it is written; the order of its fields is part of the format, see [`decode`].
+#[derive(Serialize)]
 struct Envelope<'a, Data> {
     seq: u64,
     at: DateTime<Utc>,
-    #[serde(borrow)]
-    kind: Cow<'a, str>,
+    kind: &'static str,
     v: u32,
-    #[serde(borrow)]
-    key: Cow<'a, str>,
-    #[serde(borrow)]
-    by: Cow<'a, str>,
-    data: Data,
+    key: &'a str,
+    by: &'a str,
+    data: &'a Data,
+}
+
+/// One line as it is read: an event, and what the folds have no need of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line<'a> {
+    /// The key of the command it came from: a repeated command finds it by this.
+    pub key: Cow<'a, str>,
+    /// Who asked: `staff:ID`, `donor:ID`, `processor`, `server`, ...
+    pub by: Cow<'a, str>,
+    /// What happened, and when.
+    pub recorded: Recorded,
 }
 
 macro_rules! kinds {
@@ -57,22 +67,32 @@ macro_rules! kinds {
             match event { $(Event::$topic($topic::$variant(_)) => $kind),* }
         }
 
-        /// Writes one event as one line, without the line feed.
+        /// Writes one event as one line, without the line feed. `key` is its command's, `by` says who asked.
         ///
         /// # Errors
         /// `Malformed`, which cannot happen for the types of the domain.
-        pub fn encode(recorded: &Recorded) -> Result<Vec<u8>, CodecError> {
-            match &recorded.event {
+        pub fn encode(recorded: &Recorded, key: &str, by: &str) -> Result<Vec<u8>, CodecError> {
+            let Recorded { seq, at, event } = recorded;
+            match event {
                 $(Event::$topic($topic::$variant(data)) => {
-                    Ok(serde_json::to_vec(&envelope(recorded, $kind, $version, data))?)
+                    let envelope = Envelope { seq: *seq, at: *at, kind: $kind, v: $version, key, by, data };
+                    Ok(serde_json::to_vec(&envelope)?)
                 }),*
             }
         }
 
-        fn event_from(kind: &str, version: u32, data: &RawValue) -> Result<Event, CodecError> {
-            match (kind, version) {
-                $(($kind, $version) => Ok(Event::$topic($topic::$variant(serde_json::from_str(data.get())?))),)*
-                _ => Err(CodecError::Unknown { kind: kind.into(), version }),
+        impl<'de> DeserializeSeed<'de> for Data<'_> {
+            /// `None` for a kind or version that is not in the list.
+            type Value = Option<Event>;
+
+            fn deserialize<D: Deserializer<'de>>(self, data: D) -> Result<Self::Value, D::Error> {
+                Ok(match (self.kind, self.version) {
+                    $(($kind, $version) => Some(Event::$topic($topic::$variant(Deserialize::deserialize(data)?))),)*
+                    _ => {
+                        IgnoredAny::deserialize(data)?;
+                        None
+                    }
+                })
             }
         }
     };
@@ -113,21 +133,82 @@ kinds! {
     "inbox.interpreted" 1 Inbox Interpreted,
 }
 
-fn envelope<'a, Data>(recorded: &'a Recorded, kind: &'a str, v: u32, data: Data) -> Envelope<'a, Data> {
-    let Recorded { seq, at, key, by, .. } = recorded;
-    let (kind, key, by) = (Cow::Borrowed(kind), Cow::Borrowed(key.as_str()), Cow::Borrowed(by.as_str()));
-    Envelope { seq: *seq, at: *at, kind, v, key, by, data }
+/// How to read an event's data.
+struct Data<'a> {
+    kind: &'a str,
+    version: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Field {
+    Seq,
+    At,
+    Kind,
+    V,
+    Key,
+    By,
+    Data,
+    #[serde(other)]
+    Other,
+}
+
+/// Text that stays where it is in the line unless it holds an escape.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Result<Line<'de>, CodecError>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let (mut seq, mut at, mut version, mut event) = (None, None, None, None);
+        let [mut kind, mut key, mut by] = [const { None::<Text<'de>> }; 3];
+        while let Some(field) = fields.next_key()? {
+            match field {
+                Field::Seq => seq = Some(fields.next_value()?),
+                Field::At => at = Some(fields.next_value()?),
+                Field::Kind => kind = Some(fields.next_value()?),
+                Field::V => version = Some(fields.next_value()?),
+                Field::Key => key = Some(fields.next_value()?),
+                Field::By => by = Some(fields.next_value()?),
+                Field::Data => {
+                    let (Some(Text(kind)), Some(version)) = (&kind, version) else {
+                        return Err(A::Error::custom("`data` stands before `kind` and `v`"));
+                    };
+                    event = Some(fields.next_value_seed(Data { kind, version })?);
+                }
+                Field::Other => {
+                    fields.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        let missing = A::Error::missing_field;
+        let (seq, at) = (seq.ok_or_else(|| missing("seq"))?, at.ok_or_else(|| missing("at"))?);
+        let (Text(kind), version) = (kind.ok_or_else(|| missing("kind"))?, version.ok_or_else(|| missing("v"))?);
+        let (Text(key), Text(by)) = (key.ok_or_else(|| missing("key"))?, by.ok_or_else(|| missing("by"))?);
+        Ok(match event.ok_or_else(|| missing("data"))? {
+            Some(event) => Ok(Line { key, by, recorded: Recorded { seq, at, event } }),
+            None => Err(CodecError::Unknown { kind: kind.into_owned(), version }),
+        })
+    }
 }
 
 /// Reads one line, of any version ever written.
 ///
 /// # Errors
 /// `Malformed`, or `Unknown` for a kind or version of a newer program.
-pub fn decode(line: &[u8]) -> Result<Recorded, CodecError> {
-    let envelope: Envelope<'_, &RawValue> = serde_json::from_slice(line)?;
-    let event = event_from(&envelope.kind, envelope.v, envelope.data)?;
-    let (key, by) = (envelope.key.into_owned(), envelope.by.into_owned());
-    Ok(Recorded { seq: envelope.seq, at: envelope.at, key, by, event })
+pub fn decode(line: &[u8]) -> Result<Line<'_>, CodecError> {
+    let mut json = serde_json::Deserializer::from_slice(line);
+    let read = json.deserialize_map(Fields)?;
+    json.end()?;
+    read
 }
 
 #[cfg(test)]
@@ -142,11 +223,11 @@ mod tests {
         let golden = include_str!("../../fixtures/events/v1.jsonl");
         let mut seen = BTreeSet::new();
         for line in golden.lines() {
-            let recorded = decode(line.as_bytes()).unwrap_or_else(|error| panic!("{error}: {line}"));
-            let kind = kind_of(&recorded.event);
+            let read = decode(line.as_bytes()).unwrap_or_else(|error| panic!("{error}: {line}"));
+            let kind = kind_of(&read.recorded.event);
             seen.insert(kind);
             assert_eq!(
-                String::from_utf8(encode(&recorded).unwrap()).unwrap(),
+                String::from_utf8(encode(&read.recorded, &read.key, &read.by).unwrap()).unwrap(),
                 line,
                 "{kind} reads and writes the same"
             );
@@ -161,5 +242,17 @@ mod tests {
             br#"{"seq":1,"at":"2026-01-01T00:00:00Z","kind":"donation.doubled","v":1,"key":"k","by":"x","data":{}}"#;
         let error = decode(line).unwrap_err().to_string();
         assert!(error.contains("donation.doubled"), "{error}");
+    }
+
+    #[test]
+    fn data_before_its_kind_or_anything_missing_is_refused() {
+        let line = br#"{"seq":1,"at":"2026-01-01T00:00:00Z","v":1,"data":{},"kind":"ledger.started","key":"k","by":"x"}"#;
+        assert!(decode(line).unwrap_err().to_string().contains("before"));
+        let whole = r#"{"seq":1,"at":"2026-01-01T00:00:00Z","kind":"ledger.started","v":1,"key":"k","by":"x","data":{}}"#;
+        assert!(decode(whole.as_bytes()).is_ok());
+        for part in [r#""seq":1,"#, r#""kind":"ledger.started","#, r#""key":"k","#, r#","data":{}"#] {
+            assert!(decode(whole.replace(part, "").as_bytes()).is_err(), "without {part}");
+        }
+        assert!(decode(format!("{whole}{whole}").as_bytes()).is_err());
     }
 }

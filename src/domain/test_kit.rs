@@ -54,7 +54,7 @@ pub fn processor_refund(name: &str) -> ProcessorRefundId {
 
 /// Bytes that stand for sealed data.
 pub fn sealed(byte: u8) -> Sealed {
-    Sealed::new(vec![byte; 48])
+    Sealed::new(&[byte; 48])
 }
 
 /// What a rally in dollars announces.

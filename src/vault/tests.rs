@@ -25,7 +25,7 @@ fn what_was_sealed_opens_after_a_restart_and_for_nobody_else() {
     let stranger = vault.person_id("eve@example.org");
     assert!(matches!(vault.unseal(stranger, "address", &sealed), Err(Fault::NoKey { .. })));
     for bytes in [vec![], vec![1; 10], sealed.bytes().iter().map(|byte| byte ^ 1).collect()] {
-        assert!(matches!(vault.unseal(ann, "address", &Sealed::new(bytes)), Err(Fault::Tampered { .. })));
+        assert!(matches!(vault.unseal(ann, "address", &Sealed::new(&bytes)), Err(Fault::Tampered { .. })));
     }
 }
 

@@ -57,8 +57,8 @@ fn pledged(donation: DonationId, minor: i64) -> Command {
         rally: RALLY,
         donor: PersonId(id(9)),
         amount: usd(minor),
-        contact: Sealed::new(vec![1]),
-        shown: Sealed::new(vec![1]),
+        contact: Sealed::new(&[1]),
+        shown: Sealed::new(&[1]),
         attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
         refcode: None,
     }))
@@ -285,7 +285,7 @@ fn any_command() -> impl Strategy<Value = (Command, String)> {
         let (donation, payment) = (DonationId(id(a)), PaymentId(format!("pi_{b}")));
         let (refund, processor_refund) = (RefundId(id(c)), ProcessorRefundId(format!("re_{c}")));
         let (rally, person, source) = (RallyId(id(a)), PersonId(id(b)), SourceId(id(c)));
-        let sealed = Sealed::new(vec![7; 30]);
+        let sealed = Sealed::new(&[7; 30]);
         let amount = usd(minor);
         let reason = "no".to_owned();
         let command = match kind {

@@ -1,0 +1,112 @@
+//! Replay: the log becomes state again. Frames are read in order, decoded on every core, and folded in order on one.
+
+use super::Fault;
+use super::keys::{Collector, Keys, Short, short};
+use crate::domain::Recorded;
+use crate::domain::codec;
+use crate::log::frame::Frame;
+use crate::log::sled::Reader;
+use crate::log::{self, Head};
+use crate::projections::Projections;
+use chrono::{DateTime, Utc};
+use std::num::NonZero;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// Frames that wait between two stages, for each decoding thread: enough to keep the cores busy, little enough to hold.
+const AHEAD: usize = 8;
+/// Decoding threads at most: folding is one thread's work, and four feed it.
+const DECODERS_MAX: usize = 4;
+
+/// The state at some event, with all that the writer needs to go on from there.
+pub struct Standing {
+    /// What pages read, and what decisions rest on.
+    pub projections: Projections,
+    /// The keys of every command so far.
+    pub keys: Keys,
+    /// When the last event was decided.
+    pub last_at: DateTime<Utc>,
+    /// The last event and its frame's hash.
+    pub head: Head,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        let (projections, keys) = (Projections::default(), Keys::default());
+        Self { projections, keys, last_at: DateTime::<Utc>::MIN_UTC, head: Head::EMPTY }
+    }
+}
+
+/// Folds what the log holds after `from`, up to its head; `progress` hears the newest event after each frame.
+///
+/// # Errors
+/// [`Fault`] where the log is damaged or newer than this program.
+pub fn go_on(reader: &Reader, from: Standing, mut progress: impl FnMut(u64)) -> Result<Standing, Fault> {
+    let Standing { mut projections, keys, mut last_at, .. } = from;
+    let mut collector = Collector::from(keys);
+    let head = reader.head();
+    each_batch(reader, projections.seq.saturating_add(1), |batch| {
+        for (key, recorded) in &batch {
+            collector.remember(*key, recorded.seq);
+            last_at = recorded.at;
+            projections.apply(recorded);
+        }
+        progress(projections.seq);
+    })?;
+    Ok(Standing { projections, keys: collector.finish(), last_at, head })
+}
+
+type Batch = Vec<(Short, Recorded)>;
+
+/// Calls `take` with the events of each frame from event `from_seq` on, in order.
+fn each_batch(reader: &Reader, from_seq: u64, mut take: impl FnMut(Batch)) -> Result<(), Fault> {
+    let decoders = std::thread::available_parallelism().map_or(1, NonZero::get).min(DECODERS_MAX);
+    std::thread::scope(|scope| {
+        let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+        for _ in 0..decoders {
+            let (frames_tx, frames) = sync_channel(AHEAD);
+            let (batches_tx, batches) = sync_channel(AHEAD);
+            inputs.push(frames_tx);
+            outputs.push(batches);
+            scope.spawn(move || decode_all(&frames, &batches_tx, from_seq));
+        }
+        scope.spawn(move || deal(reader, from_seq, &inputs));
+        // Frames were dealt out in turn, so they are taken back in turn.
+        for batches in outputs.iter().cycle() {
+            match batches.recv() {
+                Ok(batch) => take(batch?),
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    })
+}
+
+fn deal(reader: &Reader, from_seq: u64, to: &[SyncSender<Result<Frame, log::Fault>>]) {
+    for (frame, to) in reader.frames_from(from_seq).zip(to.iter().cycle()) {
+        let damaged = frame.is_err();
+        if to.send(frame).is_err() || damaged {
+            return;
+        }
+    }
+}
+
+fn decode_all(frames: &Receiver<Result<Frame, log::Fault>>, to: &SyncSender<Result<Batch, Fault>>, from_seq: u64) {
+    for frame in frames {
+        let decoded = frame.map_err(Fault::from).and_then(|frame| {
+            let lines = frame.lines().filter(|(seq, _)| *seq >= from_seq);
+            lines.map(|(seq, line)| decode_at(seq, line)).collect()
+        });
+        let failed = decoded.is_err();
+        if to.send(decoded).is_err() || failed {
+            return;
+        }
+    }
+}
+
+fn decode_at(expected: u64, line: &[u8]) -> Result<(Short, Recorded), Fault> {
+    let line = codec::decode(line).map_err(|source| Fault::Codec { seq: expected, source })?;
+    if line.recorded.seq != expected {
+        return Err(Fault::Misplaced { seq: line.recorded.seq, expected });
+    }
+    Ok((short(&line.key), line.recorded))
+}

@@ -1,0 +1,110 @@
+//! The writer: takes commands in batches, decides them one after the other, and answers nobody before the sync.
+
+use super::keys::{self, Keys, Span};
+use super::{Failure, Fault, Receipt};
+use crate::domain::codec;
+use crate::domain::{Command, Recorded, State, decide};
+use crate::log::{Head, Log, MAX_LINE_BYTES};
+use crate::projections::Projections;
+use crate::vault::Vault;
+use chrono::{DateTime, Utc};
+use parking_lot::RwLock;
+use std::sync::Arc;
+use tokio::sync::{oneshot, watch};
+
+/// A command that waits for its turn.
+pub(super) struct Job {
+    pub(super) command: Command,
+    pub(super) key: String,
+    pub(super) by: String,
+    pub(super) answer: oneshot::Sender<Result<Receipt, Failure>>,
+}
+
+/// Everything that decides; nobody else touches `log`, `state` and `keys`.
+pub(super) struct Writer<L> {
+    pub(super) log: L,
+    pub(super) vault: Arc<Vault>,
+    /// Ahead of the disk while a batch is decided, and so never shown.
+    pub(super) state: State,
+    pub(super) keys: Keys,
+    pub(super) last_at: DateTime<Utc>,
+    /// What everybody sees: synced events only.
+    pub(super) world: Arc<RwLock<Projections>>,
+    pub(super) head: watch::Sender<Head>,
+}
+
+/// What a batch leads to, before it is on disk.
+#[derive(Default)]
+struct Decided {
+    events: Vec<Recorded>,
+    lines: Vec<Vec<u8>>,
+    answers: Vec<(oneshot::Sender<Result<Receipt, Failure>>, Result<Receipt, Failure>)>,
+}
+
+impl<L: Log> Writer<L> {
+    /// Decides a batch at `now`, appends what follows from it, shows it and answers.
+    ///
+    /// # Errors
+    /// [`Fault`]: nobody is answered, and nothing may be written any more.
+    pub(super) fn commit(&mut self, batch: Vec<Job>, now: DateTime<Utc>) -> Result<(), Fault> {
+        // Wall clocks step back; the log's time does not.
+        self.last_at = self.last_at.max(now);
+        let mut decided = Decided::default();
+        for job in batch {
+            self.take(job, &mut decided)?;
+        }
+        if !decided.lines.is_empty() {
+            // A person's key is durable before anything that is sealed with it.
+            self.vault.commit()?;
+            let head = self.log.append(&decided.lines)?;
+            {
+                let mut world = self.world.write();
+                decided.events.iter().for_each(|recorded| world.apply(recorded));
+            }
+            self.head.send_replace(head);
+        }
+        for (answer, outcome) in decided.answers {
+            let _ = answer.send(outcome);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, job: Job, decided: &mut Decided) -> Result<(), Fault> {
+        let Job { command, key, by, answer } = job;
+        let short = keys::short(&key);
+        if let Some(Span { first_seq, count }) = self.keys.get(&short) {
+            decided.answers.push((answer, Ok(Receipt { first_seq, count, repeated: true })));
+            return Ok(());
+        }
+        let events = match decide(&self.state, command) {
+            Ok(events) => events,
+            Err(refusal) => {
+                decided.answers.push((answer, Err(refusal.into())));
+                return Ok(());
+            }
+        };
+        let queued = u64::try_from(decided.lines.len()).unwrap_or(u64::MAX);
+        let first_seq = self.log.head().seq.saturating_add(queued).saturating_add(1);
+        let mut encoded = Vec::with_capacity(events.len());
+        for (seq, event) in (first_seq..).zip(events) {
+            let recorded = Recorded { seq, at: self.last_at, event };
+            let line = codec::encode(&recorded, &key, &by).map_err(|source| Fault::Codec { seq, source })?;
+            encoded.push((recorded, line));
+        }
+        // Refused here, so that one sender's text never stops the log for everybody.
+        if encoded.iter().any(|(_, line)| line.len() > MAX_LINE_BYTES) {
+            decided.answers.push((answer, Err(Failure::TooLong)));
+            return Ok(());
+        }
+        let mut receipt = Receipt { first_seq, count: 0, repeated: false };
+        for (recorded, line) in encoded {
+            self.state.evolve(&recorded.event, recorded.at);
+            self.keys.remember(short, recorded.seq);
+            decided.lines.push(line);
+            decided.events.push(recorded);
+            receipt.count = receipt.count.saturating_add(1);
+        }
+        decided.answers.push((answer, Ok(receipt)));
+        Ok(())
+    }
+}
