@@ -1,15 +1,17 @@
-//! Turns the browser assets that `make assets` built into a table the binary embeds.
+//! Turns the browser assets that `make assets` built into a table the binary embeds, and gives the sources of the folds a
+//! number, by which a snapshot knows the build it belongs to.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=static/dist");
     println!("cargo::rerun-if-changed=static/dist/manifest.json");
-    if let Err(reason) = write_table() {
+    if let Err(reason) = write_table().and_then(|()| number_folds()) {
         // A panic would bury the one line that helps under a backtrace.
         println!("cargo::error={reason}");
         process::exit(1);
@@ -48,4 +50,39 @@ fn write_table() -> Result<(), String> {
     }
     table.push_str("];\n");
     fs::write(Path::new(&out).join("assets.rs"), table).map_err(|error| error.to_string())
+}
+
+/// Everything that a snapshot's bytes depend on: what is folded, how, and the libraries that write it.
+const FOLDS: [&str; 6] =
+    ["src/domain", "src/domain.rs", "src/projections", "src/projections.rs", "src/engine/snapshot.rs", "Cargo.lock"];
+
+fn number_folds() -> Result<(), String> {
+    let root = env::var("CARGO_MANIFEST_DIR").map_err(|error| error.to_string())?;
+    let out = env::var("OUT_DIR").map_err(|error| error.to_string())?;
+    let mut files = Vec::new();
+    for name in FOLDS {
+        println!("cargo::rerun-if-changed={name}");
+        gather(&Path::new(&root).join(name), &mut files)?;
+    }
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    for file in &files {
+        fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?.hash(&mut hasher);
+    }
+    let text = format!(
+        "/// A number of the folds' sources: another number, another build, another form.\nconst FOLDS: u64 = {};\n",
+        hasher.finish()
+    );
+    fs::write(Path::new(&out).join("folds.rs"), text).map_err(|error| error.to_string())
+}
+
+fn gather(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
+    if !path.is_dir() {
+        files.push(path.to_path_buf());
+        return Ok(());
+    }
+    for entry in fs::read_dir(path).map_err(|error| format!("{}: {error}", path.display()))? {
+        gather(&entry.map_err(|error| error.to_string())?.path(), files)?;
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clock, no randomness: time and ids come in as arguments, so that a replay gives the same bytes.
 
+mod as_json;
 pub mod attendance;
 pub mod broadcast;
 pub mod codec;
@@ -18,6 +19,7 @@ pub mod staff;
 mod test_kit;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// What may be asked of the domain.
@@ -78,7 +80,7 @@ pub struct Recorded {
 }
 
 /// All that decisions rest on: a fold over every event.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     /// The ledger's kind of money, once opened.
     pub mode: Option<ledger::Mode>,

@@ -4,7 +4,10 @@
 //! with one sync, then lets everybody see it and answers everybody in the batch.
 
 mod keys;
+pub mod lines;
 mod replay;
+mod snapshot;
+mod snapshots;
 mod writer;
 
 use crate::clock;
@@ -15,6 +18,7 @@ use crate::log::sled::{Reader, SledLog};
 use crate::log::{self, Head};
 use crate::projections::Projections;
 use crate::vault::{self, Vault};
+use lines::Lines;
 use parking_lot::{RwLock, RwLockReadGuard};
 use std::path::Path;
 use std::sync::Arc;
@@ -71,8 +75,10 @@ pub enum Fault {
     Codec { seq: u64, source: CodecError },
     #[error("event {seq} stands where event {expected} should: the log is damaged, restore it from a backup")]
     Misplaced { seq: u64, expected: u64 },
-    #[error("the thread that writes the log could not be started: {0}")]
+    #[error("a thread of the engine could not be started: {0}")]
     Thread(std::io::Error),
+    #[error("the replay was told to stop")]
+    Interrupted,
 }
 
 /// A handle on the writer and on what it made visible. Cheap to clone.
@@ -107,12 +113,15 @@ impl Engine {
         let log = SledLog::open(&data.join("log"))?;
         let vault = Arc::new(Vault::open(&data.join("vault"))?);
         let reader = log.reader();
-        let standing = replay::go_on(&reader, replay::Standing::default(), |_| ())?;
+        let seal = vault.derive("snapshot", &[]);
+        let cache = snapshots::Cache { dir: data.join("snapshots"), seal, reader: reader.clone() };
+        let (standing, snapshot_seq) = cache.standing()?;
         let (jobs, mut queue) = mpsc::channel(QUEUE_MAX);
         let (head_tx, head) = watch::channel(standing.head);
         let (ended, writer) = oneshot::channel();
         let state = standing.projections.state.clone();
         let world = Arc::new(RwLock::new(standing.projections));
+        let snapshots = cache.keep(snapshot_seq, head.clone()).map_err(Fault::Thread)?;
         let mut deciding = writer::Writer {
             log,
             vault: vault.clone(),
@@ -132,6 +141,8 @@ impl Engine {
                 tracing::error!(%fault, "the log can't be written any more");
             }
             drop(deciding);
+            // It holds the folder too.
+            snapshots.stop();
             let _ = ended.send(result);
         });
         spawned.map_err(Fault::Thread)?;
@@ -183,6 +194,11 @@ impl Engine {
     /// Whether the writer takes commands.
     pub fn is_writing(&self) -> bool {
         !self.jobs.is_closed()
+    }
+
+    /// Reads single events back from the log.
+    pub fn lines(&self) -> Lines {
+        Lines::new(self.reader.clone())
     }
 
     /// Reads the log while it is written.

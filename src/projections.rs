@@ -8,16 +8,17 @@ pub mod totals;
 
 use crate::domain::id::RallyId;
 use crate::domain::{Event, Recorded, State, attendance, broadcast, rally};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// Every projection together, so that a page reads one instant.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Projections {
     /// The newest event folded in; 0 for none.
     pub seq: u64,
     /// What decisions rest on, read here by pages.
     pub state: State,
-    /// Money by rally and day.
+    /// Money by rally.
     pub totals: totals::Totals,
     /// People by rally.
     pub room: room::Room,
@@ -34,7 +35,7 @@ impl Projections {
     /// Takes in the next event.
     pub fn apply(&mut self, recorded: &Recorded) {
         self.state.evolve(&recorded.event, recorded.at);
-        self.totals.apply(recorded, &self.state);
+        self.totals.apply(recorded);
         self.room.apply(recorded);
         self.feed.apply(recorded);
         self.ledger.apply(recorded, &self.state);
@@ -48,6 +49,29 @@ impl Projections {
         if let Some(rally) = rally_of(&recorded.event, &self.state) {
             self.changed.insert(rally, recorded.seq);
         }
+    }
+
+    /// The parts that differ from another's, by name.
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let same = [
+            ("seq", self.seq == other.seq),
+            ("kind of money", self.state.mode == other.state.mode),
+            ("staff", self.state.staff == other.state.staff),
+            ("rallies", self.state.rallies == other.state.rallies),
+            ("broadcast", self.state.broadcast == other.state.broadcast),
+            ("attendance", self.state.attendance == other.state.attendance),
+            ("donations", self.state.donations == other.state.donations),
+            ("inbox", self.state.inbox == other.state.inbox),
+            ("totals", self.totals == other.totals),
+            ("room", self.room == other.room),
+            ("feed", self.feed == other.feed),
+            ("ledger", self.ledger == other.ledger),
+            ("signals", self.signals == other.signals),
+            ("changes", self.changed == other.changed),
+        ];
+        // Should a part be forgotten above, the whole still tells.
+        let rest = ("something else", self == other || same.iter().any(|(_, same)| !same));
+        same.into_iter().chain([rest]).filter(|(_, same)| !same).map(|(name, _)| name).collect()
     }
 
     /// The newest event that touched this rally; 0 for none.

@@ -2,13 +2,16 @@
 //! `pages/`.
 
 pub mod accent;
+pub mod as_of;
 pub mod assets;
+pub mod contacts;
 pub mod form;
 pub mod ledger_file;
 pub mod pages;
 pub mod present;
 pub mod problem;
 pub mod prompt;
+pub mod selection;
 pub mod serve;
 pub mod session;
 pub mod view;
@@ -31,6 +34,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use contacts::Contacts;
 use parking_lot::Mutex;
 use problem::Problem;
 use serde::Serialize;
@@ -248,6 +252,11 @@ impl App {
                 None
             }
         }
+    }
+
+    /// Opens what donors said of themselves.
+    pub fn contacts(&self) -> Contacts {
+        Contacts::new(self.engine())
     }
 
     /// Opens a staff account.

@@ -6,7 +6,8 @@ use super::verify;
 use crate::domain::staff::Role;
 use crate::engine::Engine;
 use crate::web::form::Form;
-use crate::web::ledger_file::{self, Selection};
+use crate::web::ledger_file;
+use crate::web::selection::Selection;
 use crate::web::serve as http;
 use anyhow::{Context, bail};
 use axum::body::{Body, Bytes};
@@ -15,7 +16,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use chrono::NaiveDate;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -74,10 +74,11 @@ async fn add_staff(State(engine): State<Engine>, Json(staff): Json<NewStaff>) ->
 }
 
 async fn csv(State(engine): State<Engine>, RawQuery(query): RawQuery) -> Response {
-    let query = Form::parse(query.unwrap_or_default().as_bytes());
-    let day = |name: &str| NaiveDate::parse_from_str(&query.get(name), "%Y-%m-%d").ok();
-    let rally = Some(query.get("rally")).filter(|slug| !slug.is_empty());
-    let chunks = ledger_file::csv(engine, Selection { rally, from: day("from"), to: day("to") });
+    let (selection, fault) = Selection::read(&Form::parse(query.unwrap_or_default().as_bytes()), &engine);
+    if let Some(fault) = fault {
+        return (StatusCode::BAD_REQUEST, fault.to_string()).into_response();
+    }
+    let chunks = ledger_file::csv(engine, selection);
     Body::from_stream(ReceiverStream::new(chunks)).into_response()
 }
 

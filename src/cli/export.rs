@@ -1,8 +1,10 @@
 //! `groundswell export`: the finance files from the shell, whether or not the server runs.
 
 use super::{DataArgs, control, serve};
-use crate::web::ledger_file::{self, Selection};
-use anyhow::Context;
+use crate::web::form::Form;
+use crate::web::ledger_file;
+use crate::web::selection::Selection;
+use anyhow::{Context, bail};
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 use std::fs::File;
@@ -24,6 +26,10 @@ pub struct ExportArgs {
     /// Up to and with this day.
     #[arg(long, value_name = "DAY")]
     to: Option<NaiveDate>,
+    /// As it was then: a time like 2028-07-25T21:14 where the rally is, with an offset if you like, a day, or an event's
+    /// number.
+    #[arg(long, value_name = "T")]
+    as_of: Option<String>,
     /// The file to write; standard output if none.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -44,15 +50,19 @@ pub async fn run(args: ExportArgs) -> anyhow::Result<()> {
         Some(path) => Box::new(File::create(path).with_context(|| format!("{} can't be written", path.display()))?),
         None => Box::new(std::io::stdout()),
     };
-    let day = |day: Option<NaiveDate>| day.map(|day| day.to_string()).unwrap_or_default();
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("rally", args.rally.as_deref().unwrap_or_default());
-    query.append_pair("from", &day(args.from)).append_pair("to", &day(args.to));
-    let path = format!("/donations.csv?{}", query.finish());
+    let selection = Selection { rally: args.rally, from: args.from, to: args.to, as_of: None };
+    let mut query = form_urlencoded::Serializer::new(selection.query());
+    query.append_pair("as_of", args.as_of.as_deref().unwrap_or_default());
+    let query = query.finish();
+    let path = format!("/donations.csv?{query}");
     if control::ask(&config.data, "GET", &path, vec![], |bytes| Ok(out.write_all(bytes)?)).await?.is_none() {
         let data = config.data.clone();
         let (engine, mut writer) = tokio::task::spawn_blocking(move || serve::open(&data)).await??;
-        let mut chunks = ledger_file::csv(engine, Selection { rally: args.rally, from: args.from, to: args.to });
+        let (selection, fault) = Selection::read(&Form::parse(query.as_bytes()), &engine);
+        if let Some(fault) = fault {
+            bail!("--as-of: {fault}");
+        }
+        let mut chunks = ledger_file::csv(engine, selection);
         while let Some(chunk) = chunks.recv().await {
             out.write_all(&chunk?)?;
         }

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use thiserror::Error;
 
 /// The people of each rally.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Attendance {
     joined: HashMap<RallyId, HashSet<PersonId>>,
     here: HashMap<RallyId, HashSet<PersonId>>,

@@ -11,7 +11,7 @@ use thiserror::Error;
 const TEXT_CHARS_MAX: usize = 300;
 
 /// One feed's connection.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Connection {
     /// "RTMP".
     pub protocol: String,
@@ -22,7 +22,7 @@ pub struct Connection {
 }
 
 /// The feeds that are connected now.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Broadcast {
     connected: HashMap<SourceId, Connection>,
 }

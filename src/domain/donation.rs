@@ -11,6 +11,8 @@ pub use event::{
 use super::State;
 use super::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId};
 use super::money::Money;
+use litemap::LiteMap;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use thiserror::Error;
 
@@ -34,7 +36,7 @@ pub const ATTESTATIONS: &[(&str, &str)] = &[
 ];
 
 /// One donation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Donation {
     /// Where it was given.
     pub rally: RallyId,
@@ -45,15 +47,15 @@ pub struct Donation {
     /// Attempts begun so far.
     pub attempts: u32,
     /// The attempt whose outcome is not known.
-    pub in_flight: Option<Attempt>,
+    pub in_flight: Option<Box<Attempt>>,
     /// Why the last attempt failed, while nothing succeeded since.
-    pub decline: Option<Decline>,
-    payments: BTreeMap<PaymentId, Payment>,
-    refund_requests: BTreeMap<RefundId, RefundRequest>,
+    pub decline: Option<Box<Decline>>,
+    payments: LiteMap<PaymentId, Payment>,
+    refund_requests: LiteMap<RefundId, RefundRequest>,
 }
 
 /// An attempt whose outcome is not known.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     /// 1 for the first.
     pub number: u32,
@@ -77,7 +79,7 @@ impl Attempt {
 }
 
 /// Why an attempt failed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decline {
     /// The processor's code.
     pub code: String,
@@ -85,15 +87,15 @@ pub struct Decline {
     pub reason: String,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Payment {
     Processing,
     Declined,
-    Settled { amount_minor: i64, fee_known: bool, refunds: BTreeMap<ProcessorRefundId, i64> },
+    Settled { amount_minor: i64, fee_known: bool, refunds: LiteMap<ProcessorRefundId, i64> },
 }
 
 /// A refund somebody asked for, whose outcome is not known.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RefundRequest {
     /// Of which payment.
     pub payment: PaymentId,
@@ -133,10 +135,11 @@ impl Donation {
 }
 
 /// Every donation.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Donations {
     by_id: HashMap<DonationId, Donation>,
     by_payment: HashMap<PaymentId, DonationId>,
+    #[serde(with = "super::as_json")]
     early_refunds: HashMap<PaymentId, BTreeMap<ProcessorRefundId, RefundUnmatched>>,
 }
 
@@ -416,8 +419,8 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
                 attempts: 0,
                 in_flight: None,
                 decline: None,
-                payments: BTreeMap::new(),
-                refund_requests: BTreeMap::new(),
+                payments: LiteMap::new(),
+                refund_requests: LiteMap::new(),
             };
             donations.by_id.insert(pledged.donation, donation);
             if let Some(rally) = state.rallies.get_mut(pledged.rally) {
@@ -428,12 +431,12 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
             let Some(donation) = donations.by_id.get_mut(&requested.donation) else { return };
             donation.attempts = requested.attempt;
             donation.decline = None;
-            donation.in_flight = Some(Attempt {
+            donation.in_flight = Some(Box::new(Attempt {
                 number: requested.attempt,
                 method: requested.method.clone(),
                 payment: None,
                 waits_for_donor: false,
-            });
+            }));
         }
         Event::ActionRequired(named) => donations.evolve_under_way(named, true),
         Event::Processing(named) => donations.evolve_under_way(named, false),
@@ -446,7 +449,7 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
             let payment = Payment::Settled {
                 amount_minor: settled.amount.minor,
                 fee_known: settled.fee.is_some(),
-                refunds: BTreeMap::new(),
+                refunds: LiteMap::new(),
             };
             donation.payments.insert(settled.payment.clone(), payment);
         }
@@ -509,7 +512,8 @@ impl Donations {
         };
         if ends_attempt {
             donation.in_flight = None;
-            donation.decline = Some(Decline { code: declined.code.clone(), reason: declined.reason.clone() });
+            let (code, reason) = (declined.code.clone(), declined.reason.clone());
+            donation.decline = Some(Box::new(Decline { code, reason }));
         }
     }
 }

@@ -56,7 +56,7 @@ pub enum Refusal {
 }
 
 /// Every notice by id, and those whose meaning is still to be taken.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inbox {
     seen: HashSet<NoticeId>,
     waiting: BTreeMap<NoticeId, Received>,

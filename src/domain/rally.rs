@@ -53,7 +53,7 @@ pub struct Details {
 }
 
 /// A speaker as announced.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Speaker {
     /// Their feed.
     pub source: SourceId,
@@ -66,7 +66,7 @@ pub struct Speaker {
 }
 
 /// Where a rally stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// Announced; people can save their place and give.
     Before,
@@ -83,7 +83,7 @@ pub enum Phase {
 }
 
 /// One rally.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rally {
     /// What was announced last.
     pub details: Details,
@@ -98,7 +98,7 @@ pub struct Rally {
 }
 
 /// Every rally, by id and by address.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rallies {
     by_id: HashMap<RallyId, Rally>,
     by_slug: HashMap<String, RallyId>,

@@ -115,7 +115,7 @@ pub enum Refusal {
 }
 
 /// One account, as pages and sign-in need it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Member {
     /// What they may do.
     pub role: Role,

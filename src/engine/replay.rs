@@ -10,6 +10,7 @@ use crate::log::{self, Head};
 use crate::projections::Projections;
 use chrono::{DateTime, Utc};
 use std::num::NonZero;
+use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// Frames that wait between two stages, for each decoding thread: enough to keep the cores busy, little enough to hold.
@@ -36,21 +37,26 @@ impl Default for Standing {
     }
 }
 
-/// Folds what the log holds after `from`, up to its head; `progress` hears the newest event after each frame.
+/// Folds what the log holds after `from`, up to its head; `progress` hears the newest event after each frame, and may end it.
 ///
 /// # Errors
-/// [`Fault`] where the log is damaged or newer than this program.
-pub fn go_on(reader: &Reader, from: Standing, mut progress: impl FnMut(u64)) -> Result<Standing, Fault> {
+/// [`Fault`] where the log is damaged or newer than this program; [`Fault::Interrupted`] where `progress` said so.
+pub fn go_on(
+    reader: &Reader,
+    from: Standing,
+    mut progress: impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<Standing, Fault> {
     let Standing { mut projections, keys, mut last_at, .. } = from;
-    let mut collector = Collector::from(keys);
     let head = reader.head();
+    let mut collector = Collector::from(keys);
     each_batch(reader, projections.seq.saturating_add(1), |batch| {
-        for (key, recorded) in &batch {
+        // What was appended meanwhile is left for later: the state is that of one head.
+        for (key, recorded) in batch.iter().filter(|(_, recorded)| recorded.seq <= head.seq) {
             collector.remember(*key, recorded.seq);
             last_at = recorded.at;
             projections.apply(recorded);
         }
-        progress(projections.seq);
+        progress(projections.seq)
     })?;
     Ok(Standing { projections, keys: collector.finish(), last_at, head })
 }
@@ -58,7 +64,7 @@ pub fn go_on(reader: &Reader, from: Standing, mut progress: impl FnMut(u64)) -> 
 type Batch = Vec<(Short, Recorded)>;
 
 /// Calls `take` with the events of each frame from event `from_seq` on, in order.
-fn each_batch(reader: &Reader, from_seq: u64, mut take: impl FnMut(Batch)) -> Result<(), Fault> {
+fn each_batch(reader: &Reader, from_seq: u64, mut take: impl FnMut(Batch) -> ControlFlow<()>) -> Result<(), Fault> {
     let decoders = std::thread::available_parallelism().map_or(1, NonZero::get).min(DECODERS_MAX);
     std::thread::scope(|scope| {
         let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
@@ -73,7 +79,11 @@ fn each_batch(reader: &Reader, from_seq: u64, mut take: impl FnMut(Batch)) -> Re
         // Frames were dealt out in turn, so they are taken back in turn.
         for batches in outputs.iter().cycle() {
             match batches.recv() {
-                Ok(batch) => take(batch?),
+                Ok(batch) => {
+                    if take(batch?).is_break() {
+                        return Err(Fault::Interrupted);
+                    }
+                }
                 Err(_) => break,
             }
         }

@@ -206,6 +206,18 @@ impl Reader {
         if header.head() == *seen { Ok(()) } else { Err(truncated()) }
     }
 
+    /// Whether a frame ends with this event and has this hash.
+    ///
+    /// # Errors
+    /// [`Fault`] where the frame that stands there is damaged.
+    pub fn holds(&self, head: &Head) -> Result<bool, Fault> {
+        let stored = self.tree.range(..=head.seq.to_be_bytes()).next_back();
+        let Some((key, bytes)) = stored.transpose().map_err(|source| self.store("reading", source))? else {
+            return Ok(false);
+        };
+        Ok(check(&key, &bytes, None, &mut self.unpacker()?)?.0.head() == *head)
+    }
+
     fn unpacker(&self) -> Result<Unpacker, Fault> {
         Unpacker::new().map_err(|source| self.io("preparing decompression for", source))
     }

@@ -415,7 +415,7 @@ impl Cashier {
     }
 
     fn in_flight(&self, donation: DonationId) -> Option<Attempt> {
-        self.engine.world().state.donations.get(donation)?.in_flight.clone()
+        self.engine.world().state.donations.get(donation)?.in_flight.as_deref().cloned()
     }
 
     fn waiting_for_donor(&self, donation: DonationId) -> Option<PaymentId> {

@@ -5,13 +5,14 @@ use crate::domain::money::Money;
 use crate::domain::sealed::Sealed;
 use crate::domain::{Event, Recorded, donation};
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 
 /// Donors kept for each rally: what the longest list on a page shows.
 pub const LATEST_MAX: usize = 30;
 
 /// One donor in the list.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latest {
     /// Which donation.
     pub donation: DonationId,
@@ -26,7 +27,7 @@ pub struct Latest {
 }
 
 /// The latest donors by rally, newest first.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Feed {
     by_rally: HashMap<RallyId, VecDeque<Latest>>,
     pledged: HashMap<DonationId, Sealed>,

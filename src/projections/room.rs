@@ -2,10 +2,11 @@
 
 use crate::domain::id::RallyId;
 use crate::domain::{Event, Recorded, attendance, ledger};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// One rally's people.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// People who joined; each once.
     pub joined: u64,
@@ -16,7 +17,7 @@ pub struct Count {
 }
 
 /// People by rally.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Room {
     by_rally: HashMap<RallyId, Count>,
 }

@@ -3,13 +3,14 @@
 use crate::domain::id::{RallyId, SourceId};
 use crate::domain::{Event, Recorded, broadcast};
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 
 /// Refusals kept for each rally: what the studio shows at once.
 const REFUSALS_MAX: usize = 5;
 
 /// A feed that was turned away or went away.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
     /// Whose feed.
     pub source: SourceId,
@@ -20,7 +21,7 @@ pub struct Signal {
 }
 
 /// Signals by rally and feed.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Signals {
     refusals: HashMap<RallyId, VecDeque<Signal>>,
     strangers: VecDeque<(DateTime<Utc>, String)>,

@@ -1,13 +1,14 @@
-//! Money by rally and by day: sums that rise with each event, never a sum over all donations.
+//! Money by rally: sums that rise with each event, never a sum over all donations.
 
 use crate::domain::id::{PersonId, RallyId};
 use crate::domain::{Event, Recorded, State, donation};
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use std::collections::{BTreeMap, HashMap};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// Sums of one rally or one day, in minor units of the rally's currency.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
     /// Received, before fees and refunds.
     pub gross_minor: i64,
@@ -39,7 +40,7 @@ impl Sums {
         self.refunds = self.refunds.saturating_add(other.refunds);
     }
 
-    fn settled(&mut self, minor: i64, fee: Option<i64>) {
+    pub(super) fn settled(&mut self, minor: i64, fee: Option<i64>) {
         self.gross_minor = self.gross_minor.saturating_add(minor);
         self.donations += 1;
         match fee {
@@ -53,34 +54,45 @@ impl Sums {
         self.fees_unknown = self.fees_unknown.saturating_sub(1);
     }
 
-    fn refunded(&mut self, minor: i64) {
+    pub(super) fn refunded(&mut self, minor: i64) {
         self.refunded_minor = self.refunded_minor.saturating_add(minor);
         self.refunds += 1;
     }
 }
 
 /// One rally's money.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RallyTotals {
     /// All of it.
     pub sums: Sums,
-    /// By the day, in the rally's time zone, on which it was received or given back.
-    pub by_day: BTreeMap<NaiveDate, Sums>,
-    donors: HashMap<PersonId, i64>,
+    /// What each donor gave and was not given back.
+    given: HashMap<PersonId, i64>,
+    /// Those of them with more than nothing.
+    donors: usize,
 }
 
 impl RallyTotals {
     /// People whose gifts were not all given back.
     pub fn donors(&self) -> usize {
-        self.donors.values().filter(|minor| **minor > 0).count()
+        self.donors
+    }
+
+    fn gives(&mut self, donor: PersonId, minor: i64) {
+        let given = self.given.entry(donor).or_default();
+        let before = *given;
+        *given = before.saturating_add(minor);
+        match (before > 0, *given > 0) {
+            (false, true) => self.donors = self.donors.saturating_add(1),
+            (true, false) => self.donors = self.donors.saturating_sub(1),
+            (true, true) | (false, false) => {}
+        }
     }
 }
 
 /// Money by rally.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
     by_rally: HashMap<RallyId, RallyTotals>,
-    received_on: HashMap<String, NaiveDate>,
 }
 
 impl Totals {
@@ -94,36 +106,24 @@ impl Totals {
         self.of(rally).map(|totals| totals.sums).unwrap_or_default()
     }
 
-    pub(super) fn apply(&mut self, recorded: &Recorded, state: &State) {
+    pub(super) fn apply(&mut self, recorded: &Recorded) {
         let Event::Donation(event) = &recorded.event else { return };
         match event {
             donation::Event::Settled(settled) => {
-                let day = day_of(state, settled.rally, recorded.at);
                 let totals = self.by_rally.entry(settled.rally).or_default();
                 let fee = settled.fee.map(|fee| fee.minor);
                 totals.sums.settled(settled.amount.minor, fee);
-                totals.by_day.entry(day).or_default().settled(settled.amount.minor, fee);
-                let given = totals.donors.entry(settled.donor).or_default();
-                *given = given.saturating_add(settled.amount.minor);
-                if fee.is_none() {
-                    self.received_on.insert(settled.payment.0.clone(), day);
-                }
+                totals.gives(settled.donor, settled.amount.minor);
             }
             donation::Event::FeeRecorded(recorded) => {
-                let Some(totals) = self.by_rally.get_mut(&recorded.rally) else { return };
-                totals.sums.fee_known(recorded.fee.minor);
-                let day = self.received_on.remove(&recorded.payment.0);
-                if let Some(sums) = day.and_then(|day| totals.by_day.get_mut(&day)) {
-                    sums.fee_known(recorded.fee.minor);
+                if let Some(totals) = self.by_rally.get_mut(&recorded.rally) {
+                    totals.sums.fee_known(recorded.fee.minor);
                 }
             }
             donation::Event::Refunded(refunded) => {
-                let day = day_of(state, refunded.rally, recorded.at);
                 let totals = self.by_rally.entry(refunded.rally).or_default();
                 totals.sums.refunded(refunded.amount.minor);
-                totals.by_day.entry(day).or_default().refunded(refunded.amount.minor);
-                let given = totals.donors.entry(refunded.donor).or_default();
-                *given = given.saturating_sub(refunded.amount.minor);
+                totals.gives(refunded.donor, refunded.amount.minor.saturating_neg());
             }
             donation::Event::Pledged(_)
             | donation::Event::PaymentRequested(_)

@@ -1,17 +1,15 @@
 //! The ledger as a file, streamed: rows are taken from the projection a chunk at a time, opened, written and sent, so that
 //! a file of any length needs the memory of one chunk.
 
-use super::CONTACT;
+use super::contacts::{Contacts, Fault};
+use super::selection::Selection;
 use crate::domain::ledger::Mode;
-use crate::domain::profile::Contact;
 use crate::domain::rally::Rally;
 use crate::engine::Engine;
 use crate::export::csv;
 use crate::projections::Projections;
-use crate::projections::ledger::{Kind, Row};
-use crate::projections::totals::day_of;
+use crate::projections::ledger::{Kind, Pledge, Row};
 use bytes::Bytes;
-use chrono::NaiveDate;
 use std::collections::HashMap;
 use std::ops::Range;
 use tokio::sync::mpsc;
@@ -21,41 +19,29 @@ const CHUNK_ROWS: usize = 1_000;
 /// Chunks made ahead of a slow reader.
 const CHUNKS_AHEAD: usize = 4;
 
-/// Which rows.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    /// Of this rally only, by its address.
-    pub rally: Option<String>,
-    /// From this day on, in each rally's time zone.
-    pub from: Option<NaiveDate>,
-    /// Up to and with this day.
-    pub to: Option<NaiveDate>,
-}
-
-impl Selection {
-    /// Whether a row on this day of this rally is in it.
-    pub fn takes(&self, slug: &str, day: NaiveDate) -> bool {
-        self.rally.as_ref().is_none_or(|rally| rally == slug)
-            && self.from.is_none_or(|from| from <= day)
-            && self.to.is_none_or(|to| day <= to)
-    }
-}
-
 /// Makes the CSV of a selection, as of now, on a thread of its own.
 pub fn csv(engine: Engine, selection: Selection) -> mpsc::Receiver<std::io::Result<Bytes>> {
     let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
     tokio::task::spawn_blocking(move || {
-        let end = engine.world().ledger.rows.len();
+        let (end, as_of) = {
+            let world = engine.world();
+            let as_of = selection.seq(&world);
+            (world.ledger.rows_at(as_of).len(), as_of)
+        };
         let mut first = vec![];
         let _ = sender.blocking_send(csv::header(&mut first).map(|()| first.into()));
+        let mut contacts = Contacts::new(&engine);
         let mut at = 0;
         while at < end {
             let range = at..end.min(at.saturating_add(CHUNK_ROWS));
             at = range.end;
             let rows = copy(&engine, range, &selection);
+            let opened: Result<Vec<_>, _> = rows.into_iter().map(|copied| copied.open(&mut contacts, as_of)).collect();
             let mut chunk = vec![];
-            let written = csv::rows(&mut chunk, rows.into_iter().map(|copied| copied.open(&engine)));
-            if sender.blocking_send(written.map(|()| chunk.into())).is_err() {
+            // A file that breaks off is seen; one with a name left out is not.
+            let written = opened.map_err(std::io::Error::other).and_then(|rows| csv::rows(&mut chunk, rows));
+            let failed = written.is_err();
+            if sender.blocking_send(written.map(|()| chunk.into())).is_err() || failed {
                 return;
             }
         }
@@ -65,11 +51,9 @@ pub fn csv(engine: Engine, selection: Selection) -> mpsc::Receiver<std::io::Resu
 
 struct Copied {
     row: Row,
-    day: NaiveDate,
     mode: Mode,
     rally: Rally,
-    contact: crate::domain::sealed::Sealed,
-    refcode: Option<String>,
+    pledge: Pledge,
 }
 
 fn copy(engine: &Engine, range: Range<usize>, selection: &Selection) -> Vec<Copied> {
@@ -86,23 +70,20 @@ fn copy_row(
     rallies: &mut HashMap<crate::domain::id::RallyId, Option<Rally>>,
 ) -> Option<Copied> {
     let rally = rallies.entry(row.rally).or_insert_with(|| world.state.rallies.get(row.rally).cloned()).clone()?;
-    let day = day_of(&world.state, row.rally, row.at);
-    if !selection.takes(&rally.details.slug, day) {
+    if !selection.takes(&rally.details.slug, row.day) {
         return None;
     }
-    let pledge = world.ledger.pledge(row.donation)?;
-    let (contact, refcode) = (pledge.contact.clone(), pledge.refcode.clone());
-    Some(Copied { row: row.clone(), day, mode: world.state.mode?, rally, contact, refcode })
+    let pledge = world.ledger.pledge(row.donation)?.clone();
+    Some(Copied { row: row.clone(), mode: world.state.mode?, rally, pledge })
 }
 
 impl Copied {
-    fn open(self, engine: &Engine) -> csv::Row {
-        let opened = engine.vault().unseal(self.row.donor, CONTACT, &self.contact).ok().flatten();
-        let contact: Option<Contact> = opened.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        csv::Row {
+    fn open(self, contacts: &mut Contacts, as_of: u64) -> Result<csv::Row, Fault> {
+        let contact = contacts.open(self.row.donor, self.pledge.seq)?;
+        Ok(csv::Row {
             seq: self.row.seq,
             at: self.row.at,
-            day: self.day,
+            day: self.row.day,
             kind: match self.row.kind {
                 Kind::Donation => "donation",
                 Kind::Refund => "refund",
@@ -111,14 +92,14 @@ impl Copied {
             rally: self.rally.details.slug,
             rally_title: self.rally.details.title,
             amount: self.row.amount,
-            fee: self.row.fee,
+            fee: self.row.fee_at(as_of),
             contact,
-            refcode: self.refcode,
-            card: self.row.card,
+            refcode: self.pledge.refcode.map(Into::into),
+            card: self.row.card.map(Into::into),
             donation: self.row.donation.to_string(),
             payment: self.row.payment.0,
-            refund: self.row.processor_refund,
+            refund: self.row.processor_refund.map(Into::into),
             paid_for_by: self.rally.details.paid_for_by,
-        }
+        })
     }
 }

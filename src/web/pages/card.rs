@@ -10,7 +10,7 @@ use crate::payments::cashier::{Cashier, Standing, Trouble};
 use crate::web::form::Form;
 use crate::web::problem::Problem;
 use crate::web::view::Layout;
-use crate::web::{App, CONTACT, see_other};
+use crate::web::{App, see_other};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -152,8 +152,8 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
 }
 
 fn contact(app: &App, gift: &Gift) -> Option<Contact> {
-    let sealed = app.engine().world().ledger.pledge(gift.id)?.contact.clone();
-    app.open_sealed(gift.gift.donor, CONTACT, &sealed)
+    let seq = app.engine().world().ledger.pledge(gift.id)?.seq;
+    app.contacts().shown(gift.gift.donor, seq)
 }
 
 /// What the card step sends: a token for the card, or word that the bank was asked.

@@ -149,12 +149,12 @@ async fn show(
 
 /// What a donor typed for a donation, to change it. Its address is a key that only they have.
 fn typed_before(app: &App, id: DonationId) -> Option<Form> {
-    let (gift, contact) = {
+    let (gift, seq) = {
         let world = app.engine().world();
-        (world.state.donations.get(id)?.clone(), world.ledger.pledge(id)?.contact.clone())
+        (world.state.donations.get(id)?.clone(), world.ledger.pledge(id)?.seq)
     };
     let Contact { first_name, last_name, email, line, city, region, postal, country, employer, occupation } =
-        app.open_sealed(gift.donor, CONTACT, &contact)?;
+        app.contacts().shown(gift.donor, seq)?;
     let amount = present::typed(gift.amount);
     let mut fields = vec![
         ("amount", amount.clone()),

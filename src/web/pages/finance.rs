@@ -5,29 +5,29 @@ use askama::Template;
 use super::confirm::Confirm;
 use super::home::when_in_words;
 use crate::clock;
-use crate::domain::id::{DonationId, RefundId};
+use crate::domain::id::{DonationId, PersonId, RallyId, RefundId};
 use crate::domain::money::{Currency, Money};
-use crate::domain::profile::Contact;
 use crate::domain::rally;
 use crate::projections::Projections;
 use crate::projections::ledger::{Kind, Row};
-use crate::projections::totals::{Sums, day_of, timezone};
+use crate::projections::totals::{Sums, timezone};
 use crate::web::form::Form;
-use crate::web::ledger_file::{self, Selection};
+use crate::web::ledger_file;
 use crate::web::problem::Problem;
+use crate::web::selection::Selection;
 use crate::web::session::{Staff, csrf_matches};
 use crate::web::view::StaffRoom;
 use crate::web::view::{Choice, Field, Layout};
-use crate::web::{App, CONTACT, notice, present, see_other};
+use crate::web::{App, as_of, notice, present, see_other};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::NaiveDate;
-use chrono_tz::Tz;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
@@ -43,6 +43,10 @@ pub struct Finance {
     pub as_of_time: String,
     /// The time zone it is told in: `Eastern`.
     pub as_of_zone: String,
+    /// Whether that is not now.
+    pub as_of_past: bool,
+    /// The last event that counts: `18,204`.
+    pub as_of_seq: String,
     /// The figures, one set a currency; empty when no money ever came.
     pub figures: Vec<Figures>,
     /// Field `rally` of the filter.
@@ -51,6 +55,10 @@ pub struct Finance {
     pub from: Field,
     /// Field `to` of the filter.
     pub to: Field,
+    /// Field `as_of` of the filter: an instant or an event's number.
+    pub as_of: Field,
+    /// The same selection as of now.
+    pub now_href: String,
     /// The CSV of just this selection.
     pub export_href: String,
     /// Money by rally.
@@ -165,25 +173,22 @@ pub fn routes() -> Router<App> {
         .route("/finance/donations/{id}/refund", post(refund))
 }
 
-fn selection(query: &Form) -> Selection {
-    let day = |name: &str| NaiveDate::parse_from_str(&query.get(name), "%Y-%m-%d").ok();
-    let rally = Some(query.get("rally")).filter(|slug| !slug.is_empty());
-    Selection { rally, from: day("from"), to: day("to") }
-}
-
-async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Html<String>, Problem> {
+async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let staff = staff.sees_money()?;
-    let query = query.unwrap_or_default();
-    let form = Form::parse(query.as_bytes());
-    let selection = selection(&form);
+    let form = Form::parse(query.unwrap_or_default().as_bytes());
+    // What can't be understood is shown again, beside the figures of now.
+    let (selection, fault) = Selection::read(&form, app.engine());
+    let complaint = fault.as_ref().map(in_words);
+    let status = if complaint.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let mut layout = app.staff_layout("Finance", &staff, StaffRoom::Finance, None);
     layout.notice = notice(&form);
-    let html = {
+    let (mut page, wanted) = {
         let world = app.engine().world();
-        let now = clock::now();
-        let money = Selected::new(&world, &selection);
-        let zone = money.zone;
-        let (rows, rows_note) = rows(&app, &world, &selection);
+        let zone = selection.zone(&world);
+        let at = selection.as_of.map_or_else(clock::now, |as_of| as_of.at);
+        let seq = selection.seq(&world);
+        let money = Selected::new(&world, &selection, seq);
+        let (rows, wanted, rows_note) = rows(&world, &selection, seq);
         let choice = |value: &str, label: &str| Choice {
             value: value.into(),
             label: label.into(),
@@ -194,58 +199,68 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
         known.sort_by_key(|details| std::cmp::Reverse(details.starts_at));
         rallies_choice.extend(known.iter().map(|details| choice(&details.slug, &details.title)));
         let head = app.engine().head().borrow().to_string();
+        // As the browser's own field for an instant wants it, also where an event's number was asked for.
+        let typed = match selection.as_of {
+            Some(as_of) => as_of.at.with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S").to_string(),
+            None => form.get("as_of"),
+        };
         let field = |name: &str| Field { value: form.get(name), error: None };
         let page = Finance {
             layout,
-            as_of_date: present::date(now, zone),
-            as_of_time: present::time_seconds(now, zone),
-            as_of_zone: now.with_timezone(&zone).format("%Z").to_string(),
+            as_of_date: present::date(at, zone),
+            as_of_time: present::time_seconds(at, zone),
+            as_of_zone: at.with_timezone(&zone).format("%Z").to_string(),
+            as_of_past: selection.as_of.is_some(),
+            as_of_seq: crate::domain::money::group_thousands(seq),
             figures: money.figures(),
             rallies_choice,
             from: field("from"),
             to: field("to"),
-            export_href: format!("/finance/donations.csv?{}", file_query(&selection)),
+            as_of: Field { value: typed, error: complaint },
+            now_href: format!("/finance?{}", Selection { as_of: None, ..selection.clone() }.query()),
+            export_href: format!("/finance/donations.csv?{}", selection.query()),
             rallies: money.rallies,
             days: days(money.by_day),
             rows,
             rows_note,
             ledger_head: format!("{}…{}", head.get(..8).unwrap_or_default(), head.get(56..).unwrap_or_default()),
         };
-        page.render()?
+        (page, wanted)
     };
-    Ok(Html(html))
+    // The log is read while nobody waits for the projections.
+    name_donors(&app, &mut page.rows, &wanted);
+    Ok((status, Html(page.render()?)).into_response())
 }
 
-fn file_query(selection: &Selection) -> String {
-    let day = |day: Option<NaiveDate>| day.map(|day| day.to_string()).unwrap_or_default();
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("rally", selection.rally.as_deref().unwrap_or_default());
-    query.append_pair("from", &day(selection.from)).append_pair("to", &day(selection.to));
-    query.finish()
+/// What is wrong with the instant asked for, fit for the person who asked.
+fn in_words(fault: &as_of::Fault) -> String {
+    if let as_of::Fault::Log(fault) = fault {
+        tracing::error!(%fault, "the log could not be read for an earlier instant");
+        return "The log can’t be read there: ask whoever runs the server.".into();
+    }
+    fault.to_string()
 }
 
-/// The money of a selection, summed from the days' sums.
+/// The money of a selection, summed from the sums of days.
 struct Selected {
     by_currency: BTreeMap<&'static str, (Currency, Sums)>,
     by_day: BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>,
     rallies: Vec<FinanceRally>,
-    zone: Tz,
 }
 
 impl Selected {
-    fn new(world: &Projections, selection: &Selection) -> Self {
+    fn new(world: &Projections, selection: &Selection, seq: u64) -> Self {
+        let mut of_rally: HashMap<RallyId, Vec<(NaiveDate, Sums)>> = HashMap::new();
+        for ((rally, day), sums) in world.ledger.sums_at(seq) {
+            of_rally.entry(rally).or_default().push((day, sums));
+        }
         let mut all: Vec<_> = world.state.rallies.iter().collect();
         all.sort_by_key(|(_, rally)| std::cmp::Reverse(rally.details.starts_at));
-        // Times are told where the newest rally of the selection is.
-        let chosen =
-            all.iter().find(|(_, rally)| selection.rally.as_ref().is_none_or(|slug| *slug == rally.details.slug));
-        let zone = chosen.map_or(Tz::UTC, |(id, _)| timezone(&world.state, *id));
-        let mut selected = Self { by_currency: BTreeMap::new(), by_day: BTreeMap::new(), rallies: vec![], zone };
+        let mut selected = Self { by_currency: BTreeMap::new(), by_day: BTreeMap::new(), rallies: vec![] };
         for (id, rally) in all {
-            let Some(totals) = world.totals.of(id) else { continue };
             let currency = rally.details.currency;
             let mut sums = Sums::default();
-            for (day, of_day) in &totals.by_day {
+            for (day, of_day) in of_rally.get(&id).into_iter().flatten() {
                 if selection.takes(&rally.details.slug, *day) {
                     sums.add(of_day);
                     let key = (*day, currency.code());
@@ -334,26 +349,44 @@ fn days(by_day: BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>) -> Vec<Fi
     lines.collect()
 }
 
-fn rows(app: &App, world: &Projections, selection: &Selection) -> (Vec<FinanceRow>, String) {
+/// The latest rows, without the donors' names, and whose names they want: donor and pledge.
+fn rows(world: &Projections, selection: &Selection, seq: u64) -> (Vec<FinanceRow>, Vec<Option<(PersonId, u64)>>, String) {
     let takes = |row: &&Row| {
         let slug = world.state.rallies.get(row.rally).map(|rally| rally.details.slug.as_str()).unwrap_or_default();
-        selection.takes(slug, day_of(&world.state, row.rally, row.at))
+        selection.takes(slug, row.day)
     };
-    let mut chosen = world.ledger.rows.iter().rev().filter(takes);
-    let shown: Vec<FinanceRow> = chosen.by_ref().take(ROWS_MAX).map(|row| row_line(app, world, row)).collect();
+    let mut chosen = world.ledger.rows_at(seq).iter().rev().filter(takes);
+    let shown: Vec<&Row> = chosen.by_ref().take(ROWS_MAX).collect();
     let more = chosen.count();
     let note = if more == 0 {
         String::new()
     } else {
         format!("The latest {ROWS_MAX}; the CSV has {} more.", present::count(more))
     };
-    (shown, note)
+    let whose = |row: &&Row| Some((row.donor, world.ledger.pledge(row.donation)?.seq));
+    let wanted = shown.iter().map(whose).collect();
+    let now = selection.as_of.is_none();
+    let line = |row: &Row| if now { row_line(world, row, row.fee.map(|fee| fee.amount)) } else { past(row_line(world, row, row.fee_at(seq))) };
+    (shown.into_iter().map(line).collect(), wanted, note)
 }
 
-fn row_line(app: &App, world: &Projections, row: &Row) -> FinanceRow {
+fn name_donors(app: &App, rows: &mut [FinanceRow], wanted: &[Option<(PersonId, u64)>]) {
+    let mut contacts = app.contacts();
+    for (row, wanted) in rows.iter_mut().zip(wanted) {
+        let contact = wanted.and_then(|(donor, seq)| contacts.shown(donor, seq));
+        let Some(contact) = contact else { continue };
+        row.donor = format!("{} {}", contact.first_name, contact.last_name);
+        row.place = format!("{} {}", contact.city, contact.region);
+    }
+}
+
+/// A row of an earlier instant says nothing of what became of it later, and nothing can be done with it there.
+fn past(row: FinanceRow) -> FinanceRow {
+    FinanceRow { state: String::new(), refund_action: None, ..row }
+}
+
+fn row_line(world: &Projections, row: &Row, fee: Option<Money>) -> FinanceRow {
     let zone = timezone(&world.state, row.rally);
-    let contact: Option<Contact> =
-        world.ledger.pledge(row.donation).and_then(|pledge| app.open_sealed(row.donor, CONTACT, &pledge.contact));
     let gift = world.state.donations.get(row.donation);
     let left = gift.map_or(0, |gift| gift.settled_minor().saturating_sub(gift.refunded_minor()));
     let waiting = gift.is_some_and(|gift| gift.waiting_refunds().next().is_some());
@@ -365,21 +398,19 @@ fn row_line(app: &App, world: &Projections, row: &Row) -> FinanceRow {
         (false, false, left) if left < row.amount.minor => "partly refunded",
         (false, false, _) => "",
     };
-    let net = row.fee.and_then(|fee| row.amount.checked_sub(fee).ok());
+    let net = fee.and_then(|fee| row.amount.checked_sub(fee).ok());
     FinanceRow {
         when: format!("{} {}", row.at.with_timezone(&zone).format("%b %-d,"), present::time_seconds(row.at, zone)),
         when_iso: present::iso(row.at),
-        donor: contact
-            .as_ref()
-            .map_or("(erased)".into(), |contact| format!("{} {}", contact.first_name, contact.last_name)),
-        place: contact.map(|contact| format!("{} {}", contact.city, contact.region)).unwrap_or_default(),
+        donor: "(erased)".into(),
+        place: String::new(),
         rally: world.state.rallies.get(row.rally).map(|rally| rally.details.title.clone()).unwrap_or_default(),
         gross: row.amount.to_exact(),
-        fee: row.fee.map_or(UNKNOWN.into(), Money::to_exact),
+        fee: fee.map_or(UNKNOWN.into(), Money::to_exact),
         net: if is_refund { row.amount.to_exact() } else { net.map_or(UNKNOWN.into(), Money::to_exact) },
         is_refund,
         state: state.into(),
-        reference: row.processor_refund.clone().unwrap_or_else(|| row.payment.0.clone()),
+        reference: row.processor_refund.as_deref().unwrap_or(&row.payment.0).into(),
         refund_action: (!is_refund && !waiting && left > 0)
             .then(|| format!("/finance/donations/{}/refund", row.donation)),
     }
@@ -387,7 +418,11 @@ fn row_line(app: &App, world: &Projections, row: &Row) -> FinanceRow {
 
 async fn csv(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     staff.sees_money()?;
-    let selection = selection(&Form::parse(query.unwrap_or_default().as_bytes()));
+    let form = Form::parse(query.unwrap_or_default().as_bytes());
+    let (selection, fault) = Selection::read(&form, app.engine());
+    if let Some(fault) = fault {
+        return Err(Problem::Malformed(in_words(&fault)));
+    }
     let name = selection.rally.clone().unwrap_or_else(|| "all".into());
     let safe: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
     let chunks = ledger_file::csv(app.engine().clone(), selection);
@@ -419,14 +454,14 @@ async fn refund(
         app.cashier().refund(id, refund, amount, &staff.actor()).await?;
         return Ok(see_other("/finance?done=refunded"));
     }
+    let pledge = app.engine().world().ledger.pledge(id).cloned();
+    let contact = pledge.as_ref().and_then(|pledge| app.contacts().shown(gift.donor, pledge.seq));
     let html = {
         let world = app.engine().world();
-        let pledge = world.ledger.pledge(id);
-        let contact: Option<Contact> = pledge.and_then(|pledge| app.open_sealed(gift.donor, CONTACT, &pledge.contact));
         let name =
             contact.map_or("this donor".into(), |contact| format!("{} {}", contact.first_name, contact.last_name));
         let when =
-            pledge.map(|pledge| when_in_words(pledge.at, timezone(&world.state, gift.rally))).unwrap_or_default();
+            pledge.as_ref().map(|pledge| when_in_words(pledge.at, timezone(&world.state, gift.rally))).unwrap_or_default();
         let page = Confirm {
             layout: app.staff_layout("Refund", &staff, StaffRoom::Finance, None),
             question: format!("Refund {} to {name}?", left.to_exact()),

@@ -7,12 +7,11 @@ use crate::clock;
 use crate::domain::donation;
 use crate::domain::id::{DonationId, RallyId};
 use crate::domain::money::Money;
-use crate::domain::profile::Contact;
 use crate::domain::rally::{Phase, Rally};
 use crate::projections::totals::timezone;
 use crate::web::problem::Problem;
 use crate::web::view::{Layout, Total};
-use crate::web::{App, CONTACT, present};
+use crate::web::{App, present};
 use axum::response::{Html, IntoResponse, Response};
 
 /// The page after a donation.
@@ -65,13 +64,14 @@ pub fn page(
 ) -> Result<Response, Problem> {
     let details = &rally.details;
     let rally_href = format!("/r/{}", details.slug);
+    // The log is read before the projections are held.
+    let pledged = app.engine().world().ledger.pledge(id).map(|pledge| pledge.seq);
+    let contact = pledged.and_then(|seq| app.contacts().shown(gift.donor, seq));
     let html = {
         let world = app.engine().world();
         // The handler's copy may be older than the settlement that brought it here.
         let gift = world.state.donations.get(id).unwrap_or(gift);
         let row = world.ledger.rows.iter().rev().find(|row| row.donation == id && row.processor_refund.is_none());
-        let contact =
-            world.ledger.pledge(id).and_then(|pledge| app.open_sealed::<Contact>(gift.donor, CONTACT, &pledge.contact));
         let paid = Money::new(gift.settled_minor(), details.currency);
         let zone = timezone(&world.state, rally_id);
         let line = |label: &str, value: String| ReceiptLine { label: label.into(), value };
@@ -84,7 +84,7 @@ pub fn page(
         }
         receipt.push(line("Date", when_in_words(row.map_or_else(clock::now, |row| row.at), zone)));
         if let Some(card) = row.and_then(|row| row.card.clone()) {
-            receipt.push(line("Card", card));
+            receipt.push(line("Card", card.into()));
         }
         receipt.push(line("Receipt number", id.to_string()));
         let page = Thanks {

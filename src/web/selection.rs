@@ -1,0 +1,76 @@
+//! Which part of the ledger a page, a file or a program asks for.
+
+use super::as_of::{self, AsOf};
+use super::form::Form;
+use crate::engine::Engine;
+use crate::projections::Projections;
+use crate::projections::totals::timezone;
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+
+/// Which rows, and as of when.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Of this rally only, by its address.
+    pub rally: Option<String>,
+    /// From this day on, in each rally's time zone.
+    pub from: Option<NaiveDate>,
+    /// Up to and with this day.
+    pub to: Option<NaiveDate>,
+    /// As the ledger was then; as it is now if none.
+    pub as_of: Option<AsOf>,
+}
+
+impl Selection {
+    /// Reads `rally`, `from`, `to` and `as_of` of a form or query; the second half says what is wrong with `as_of`, which
+    /// then counts as now.
+    pub fn read(form: &Form, engine: &Engine) -> (Self, Option<as_of::Fault>) {
+        let day = |name: &str| NaiveDate::parse_from_str(&form.get(name), "%Y-%m-%d").ok();
+        let rally = Some(form.get("rally")).filter(|slug| !slug.is_empty());
+        let mut selection = Self { rally, from: day("from"), to: day("to"), as_of: None };
+        let asked = form.get("as_of");
+        if asked.is_empty() {
+            return (selection, None);
+        }
+        let zone = selection.zone(&engine.world());
+        match AsOf::read(&asked, zone, engine) {
+            Ok(as_of) => {
+                selection.as_of = Some(as_of);
+                (selection, None)
+            }
+            Err(fault) => (selection, Some(fault)),
+        }
+    }
+
+    /// The same as a query.
+    pub fn query(&self) -> String {
+        let day = |day: Option<NaiveDate>| day.map(|day| day.to_string()).unwrap_or_default();
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("rally", self.rally.as_deref().unwrap_or_default());
+        query.append_pair("from", &day(self.from)).append_pair("to", &day(self.to));
+        if let Some(as_of) = self.as_of {
+            query.append_pair("as_of", &as_of.seq.to_string());
+        }
+        query.finish()
+    }
+
+    /// Whether a row on this day of this rally is in it.
+    pub fn takes(&self, slug: &str, day: NaiveDate) -> bool {
+        self.rally.as_ref().is_none_or(|rally| rally == slug)
+            && self.from.is_none_or(|from| from <= day)
+            && self.to.is_none_or(|to| day <= to)
+    }
+
+    /// The last event that counts.
+    pub fn seq(&self, world: &Projections) -> u64 {
+        self.as_of.map_or(world.seq, |as_of| as_of.seq)
+    }
+
+    /// Where times are told: where the newest rally of the selection is.
+    pub fn zone(&self, world: &Projections) -> Tz {
+        let all = world.state.rallies.iter();
+        let chosen = all.filter(|(_, rally)| self.rally.as_ref().is_none_or(|slug| *slug == rally.details.slug));
+        let newest = chosen.max_by_key(|(_, rally)| rally.details.starts_at);
+        newest.map_or(Tz::UTC, |(id, _)| timezone(&world.state, id))
+    }
+}
