@@ -3,6 +3,8 @@
 //! The envelope names kind and version before the data, so that the data is parsed straight into its type in the same pass:
 //! serde's own tagged enums buffer it first and cost twice as much.
 
+mod instant;
+
 use super::attendance::Event as Attendance;
 use super::broadcast::Event as Broadcast;
 use super::donation::Event as Donation;
@@ -12,6 +14,7 @@ use super::rally::Event as Rally;
 use super::staff::Event as Staff;
 use super::{Event, Recorded};
 use chrono::{DateTime, Utc};
+use instant::Instant;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
@@ -173,7 +176,7 @@ impl<'de> Visitor<'de> for Fields {
         while let Some(field) = fields.next_key()? {
             match field {
                 Field::Seq => seq = Some(fields.next_value()?),
-                Field::At => at = Some(fields.next_value()?),
+                Field::At => at = Some(fields.next_value::<Instant>()?.0),
                 Field::Kind => kind = Some(fields.next_value()?),
                 Field::V => version = Some(fields.next_value()?),
                 Field::Key => key = Some(fields.next_value()?),
