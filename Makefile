@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. Both do all the set-up and say what is missing if they can't go on.
 
-.PHONY: demo test bench fmt assets tools test-tools clean
+.PHONY: demo test bench fmt assets tools test-tools bench-tools clean
 .DEFAULT_GOAL := demo
 
 # A rally that is live already, on embedded defaults. ARGS="--listen 127.0.0.1:9000" goes through to it.
@@ -16,7 +16,7 @@ test: assets test-tools
 	npm run --silent test:browser
 
 # Ratios beside a peer or a physical limit in the same run.
-bench: assets
+bench: assets bench-tools
 	cargo bench --locked
 
 fmt:
@@ -37,6 +37,9 @@ tools:
 
 test-tools: .venv/bin/localstripe
 	@sh tests/setup.sh test
+
+bench-tools:
+	@sh tests/setup.sh bench
 
 .venv/bin/localstripe: tests/requirements.txt
 	@sh tests/setup.sh python

@@ -1,30 +1,35 @@
-//! Durable appends beside a plain preallocated file, and replay of raw frames. Trust the ratios, not the figures: the
-//! machine is shared.
+//! Durable appends beside a plain preallocated file and beside PostgreSQL, replay of raw frames, and bytes on disk. Trust the
+//! ratios, not the figures: the machine is shared.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
-#![allow(clippy::float_arithmetic, reason = "figures for people to read")]
+#![allow(clippy::panic, clippy::float_arithmetic, reason = "figures for people to read")]
 
-use groundswell::log::frame::Packer;
+#[path = "append/peers.rs"]
+mod peers;
+
 use groundswell::log::group::Group;
+use groundswell::log::pipeline::Pipeline;
 use groundswell::log::sled::SledLog;
-use groundswell::log::{Fault, Head, Log};
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
+use groundswell::log::{Fault, Log};
+use peers::{Plain, Postgres, Rows};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// How many callers append at once.
-const TASKS: usize = 256;
-/// Alternating repeats, of which the median counts.
-const ROUNDS: usize = 3;
-/// Long enough for sled to roll over many segments.
-const ROUND: Duration = Duration::from_secs(3);
-/// The plain file: more than a round can fill.
-const PREALLOCATED_BYTES: u64 = 512 * 1024 * 1024;
+const TASKS: [usize; 2] = [256, 2048];
+/// Alternating repeats, of which the median counts: many and short, for the noise of a shared machine comes in spells.
+const ROUNDS: usize = 7;
+/// Long enough for sled to roll over some segments.
+const ROUND: Duration = Duration::from_millis(800);
 /// Events replayed.
 const REPLAYED: u64 = 1_000_000;
+/// A quiet month: an update every two minutes, each in a frame of its own.
+const QUIET_MONTH: u64 = 21_600;
 
+/// A caller's line and the way to tell it that the line is durable.
 type Item = (Vec<u8>, oneshot::Sender<()>);
+/// Events a second, p50 and p99 in milliseconds, events a sync.
+type Round = [f64; 4];
 
 fn event(n: u64) -> Vec<u8> {
     let id = u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
@@ -42,26 +47,20 @@ fn event(n: u64) -> Vec<u8> {
     line.into_bytes()
 }
 
-/// Runs `TASKS` appenders for a round; returns events a second, p50 and p99 in milliseconds.
-fn round(mut append: impl FnMut(&[Vec<u8>]) + Send + 'static) -> [f64; 3] {
-    let (sender, mut queue) = mpsc::channel::<Item>(1024);
-    let writer = std::thread::spawn(move || {
-        let (mut batches, mut items) = (0_u64, 0_u64);
-        while let Some(batch) = Group::default().next(&mut queue, |(line, _)| line.len()) {
-            let (lines, acks): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-            append(&lines);
-            batches += 1;
-            items += lines.len() as u64;
-            for ack in acks {
-                let _ = ack.send(());
-            }
-        }
-        items as f64 / batches as f64
-    });
+fn tell(acks: Vec<oneshot::Sender<()>>) {
+    for ack in acks {
+        let _ = ack.send(());
+    }
+}
+
+/// Runs `tasks` appenders for a round beside a thread that runs `write` on their queue.
+fn round(tasks: usize, write: impl FnOnce(mpsc::Receiver<Item>) -> u64 + Send + 'static) -> Round {
+    let (sender, queue) = mpsc::channel::<Item>(tasks);
+    let writer = std::thread::spawn(move || write(queue));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let start = Instant::now();
     let mut taken: Vec<Duration> = runtime.block_on(async {
-        let tasks: Vec<_> = (0..TASKS as u64)
+        let tasks: Vec<_> = (0..tasks as u64)
             .map(|task| {
                 let sender = sender.clone();
                 tokio::spawn(async move {
@@ -88,61 +87,111 @@ fn round(mut append: impl FnMut(&[Vec<u8>]) + Send + 'static) -> [f64; 3] {
     });
     let seconds = start.elapsed().as_secs_f64();
     drop(sender);
-    let mean = writer.join().unwrap();
+    let syncs = writer.join().unwrap();
     taken.sort_unstable();
     let at = |part: usize| taken[(taken.len() - 1) * part / 100].as_secs_f64() * 1000.0;
-    let result = [taken.len() as f64 / seconds, at(50), at(99)];
-    println!(
-        "    {:>9.0} ev/s   p50 {:>6.2} ms   p99 {:>6.2} ms   {mean:.0} events a sync",
-        result[0], result[1], result[2]
-    );
-    result
+    [taken.len() as f64 / seconds, at(50), at(99), taken.len() as f64 / syncs as f64]
 }
 
-fn sled_round(dir: &Path) -> [f64; 3] {
-    let mut log = SledLog::open(dir).unwrap();
-    print!("sled         ");
-    round(move |lines| {
-        log.append(lines).unwrap();
-    })
-}
-
-/// With `packed`, the plain file gets the very frames that sled gets, which takes compression out of the comparison.
-fn plain_round(path: &Path, packed: bool) -> [f64; 3] {
-    let file = File::options().create(true).truncate(true).write(true).open(path).unwrap();
-    let zeros = vec![0_u8; 1024 * 1024];
-    for offset in (0..PREALLOCATED_BYTES).step_by(zeros.len()) {
-        file.write_all_at(&zeros, offset).unwrap();
+/// One thread: take what has queued up, append, tell everybody; returns how often it synced.
+fn one_by_one(mut queue: mpsc::Receiver<Item>, mut append: impl FnMut(Vec<Vec<u8>>)) -> u64 {
+    let mut batches = 0;
+    while let Some(batch) = Group::default().next(&mut queue, |(line, _)| line.len()) {
+        let (lines, acks) = batch.into_iter().unzip();
+        append(lines);
+        batches += 1;
+        tell(acks);
     }
-    file.sync_all().unwrap();
-    let mut offset = 0;
-    let mut buffer = Vec::new();
-    let mut packer = Packer::new().unwrap();
-    let mut head = Head::EMPTY;
-    print!("{}", if packed { "plain, packed" } else { "plain        " });
-    round(move |lines| {
-        buffer.clear();
-        if packed {
-            let (frame, next, took) = packer.pack(&head, lines).unwrap();
-            assert_eq!(took, lines.len());
-            buffer = frame;
-            head = next;
-        } else {
-            lines.iter().for_each(|line| {
-                buffer.extend_from_slice(line);
-                buffer.push(b'\n');
-            });
+    batches
+}
+
+fn ours(tasks: usize, dir: &Path) -> Round {
+    let mut log = Pipeline::start(SledLog::open(dir).unwrap()).unwrap();
+    round(tasks, move |mut queue| {
+        let group = Group::default();
+        let size = |(line, _): &Item| line.len();
+        let mut batches = 0;
+        while let Some(mut batch) = group.next(&mut queue, size) {
+            let full = group.fill(&mut batch, &mut queue, size) || {
+                log.wait();
+                group.fill(&mut batch, &mut queue, size)
+            };
+            let (lines, acks): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+            batches += 1;
+            if full {
+                let done = Box::new(move |stored: Result<_, Fault>| {
+                    stored.unwrap();
+                    tell(acks);
+                });
+                log.append_ahead(&lines, done).unwrap();
+            } else {
+                log.append(&lines).unwrap();
+                tell(acks);
+            }
         }
-        file.write_all_at(&buffer, offset).unwrap();
-        file.sync_data().unwrap();
-        offset += buffer.len() as u64;
+        batches
     })
 }
 
-fn median(rounds: &[[f64; 3]], column: usize) -> f64 {
+fn serial(tasks: usize, dir: &Path) -> Round {
+    let mut log = SledLog::open(dir).unwrap();
+    round(tasks, move |queue| one_by_one(queue, |lines| assert!(log.append(&lines).is_ok())))
+}
+
+fn plain(tasks: usize, path: &Path, packed: bool) -> Round {
+    let mut file = Plain::create(path, packed);
+    round(tasks, move |queue| one_by_one(queue, |lines| file.append(&lines)))
+}
+
+fn postgres(tasks: usize, server: &Postgres, rows: Rows) -> Round {
+    let mut table = server.table(rows);
+    round(tasks, move |queue| one_by_one(queue, |lines| table.append(lines)))
+}
+
+fn median(rounds: &[Round], column: usize) -> f64 {
     let mut values: Vec<f64> = rounds.iter().map(|round| round[column]).collect();
     values.sort_unstable_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+/// The median of the quotients of neighbouring rounds, which saw the same weather.
+fn ratio(ours: &[Round], theirs: &[Round], column: usize) -> f64 {
+    let mut values: Vec<f64> = ours.iter().zip(theirs).map(|(our, their)| our[column] / their[column]).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn appends(tasks: usize, dir: &Path, server: &Postgres) {
+    println!("{tasks} tasks, 250-byte events, {ROUNDS} alternating rounds of {ROUND:?}, medians");
+    let names = ["plain file", "plain file, packed", "log", "log, one thread", "PostgreSQL unnest", "PostgreSQL copy"];
+    let mut all: [Vec<Round>; 6] = Default::default();
+    for n in 0..ROUNDS {
+        let file = dir.join("plain");
+        all[0].push(plain(tasks, &file, false));
+        all[2].push(ours(tasks, &dir.join(format!("log-{tasks}-{n}"))));
+        all[1].push(plain(tasks, &file, true));
+        all[3].push(serial(tasks, &dir.join(format!("one-{tasks}-{n}"))));
+        all[4].push(postgres(tasks, server, Rows::Unnest));
+        all[5].push(postgres(tasks, server, Rows::Copy));
+    }
+    println!("                            ev/s   p50 ms   p99 ms   events a sync");
+    for (name, rounds) in names.iter().zip(&all) {
+        let column = |n| median(rounds, n);
+        println!("  {name:<18} {:>12.0} {:>8.2} {:>8.2} {:>8.0}", column(0), column(1), column(2), column(3));
+    }
+    for (other, wanted) in
+        [(0, " (wanted >= 0.8 and <= 1.5)"), (1, ""), (3, ""), (4, " (wanted >= 5)"), (5, " (wanted >= 5)")]
+    {
+        let (rate, late) = (ratio(&all[2], &all[other], 0), ratio(&all[2], &all[other], 2));
+        println!("  log / {}: throughput {rate:.2}, p99 {late:.2}{wanted}", names[other]);
+    }
+}
+
+/// What the files in the store's folder take of the disk.
+fn on_disk(dir: &Path) -> f64 {
+    use std::os::unix::fs::MetadataExt as _;
+    let files = std::fs::read_dir(dir.join("sled")).unwrap();
+    files.map(|file| file.unwrap().metadata().unwrap().blocks() as f64 * 512.0).sum()
 }
 
 fn replay(dir: &Path) -> Result<(), Fault> {
@@ -153,7 +202,6 @@ fn replay(dir: &Path) -> Result<(), Fault> {
     }
     drop(log);
     drop(events);
-    let bytes: u64 = std::fs::read_dir(dir.join("sled")).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
     let start = Instant::now();
     let log = SledLog::open(dir)?;
     let opened = start.elapsed();
@@ -175,7 +223,38 @@ fn replay(dir: &Path) -> Result<(), Fault> {
     println!(
         "open: {:.0} ms for {REPLAYED} events; {:.0} bytes an event on disk",
         opened.as_secs_f64() * 1000.0,
-        bytes as f64 / REPLAYED as f64
+        on_disk(dir) / REPLAYED as f64
+    );
+    Ok(())
+}
+
+/// A busy evening, then a month of single updates, then what is left after a start.
+fn month(dir: &Path) -> Result<(), Fault> {
+    let busy = 100_000;
+    let mut log = SledLog::open(dir)?;
+    for batch in (0..busy).map(event).collect::<Vec<_>>().chunks(250) {
+        log.append(batch)?;
+    }
+    let evening = on_disk(dir);
+    for n in 0..QUIET_MONTH {
+        log.append(&[event(busy + n)])?;
+    }
+    drop(log);
+    let closed = on_disk(dir);
+    let log = SledLog::open(dir)?;
+    let bytes: usize = log
+        .reader()
+        .frames_from(busy + 1)
+        .map(|frame| frame.unwrap().lines().map(|(_, l)| l.len()).sum::<usize>())
+        .sum();
+    drop(log);
+    println!(
+        "a quiet month of {QUIET_MONTH} single events of {} bytes after {busy} in batches: {:.1} MB, then {:.1} MB, after a start {:.1} MB; {:.0} bytes an event of the month",
+        bytes as u64 / QUIET_MONTH,
+        evening / 1e6,
+        closed / 1e6,
+        on_disk(dir) / 1e6,
+        (on_disk(dir) - evening) / QUIET_MONTH as f64
     );
     Ok(())
 }
@@ -184,20 +263,11 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
     std::fs::create_dir_all(&root).unwrap();
     let dir = tempfile::tempdir_in(root).unwrap();
-    println!("{TASKS} tasks, 250-byte events, {ROUNDS} alternating rounds of {ROUND:?}");
-    let (mut ours, mut plain, mut packed) = (Vec::new(), Vec::new(), Vec::new());
-    for n in 0..ROUNDS {
-        plain.push(plain_round(&dir.path().join("plain"), false));
-        packed.push(plain_round(&dir.path().join("plain"), true));
-        ours.push(sled_round(&dir.path().join(format!("sled-{n}"))));
+    let server = Postgres::start(&dir.path().join("postgres"));
+    for tasks in TASKS {
+        appends(tasks, dir.path(), &server);
     }
-    println!("median               throughput ev/s   p50 ms   p99 ms");
-    for (name, rounds) in [("plain        ", &plain), ("plain, packed", &packed), ("sled         ", &ours)] {
-        println!("  {name}      {:>12.0}   {:>8.2} {:>8.2}", median(rounds, 0), median(rounds, 1), median(rounds, 2));
-    }
-    for (name, rounds, wanted) in [("plain", &plain, " (wanted >= 0.8 and <= 1.5)"), ("plain, packed", &packed, "")] {
-        let ratio = |column| median(&ours, column) / median(rounds, column);
-        println!("ratio sled / {name}: throughput {:.2}, p99 {:.2}{wanted}", ratio(0), ratio(2));
-    }
+    drop(server);
     replay(&dir.path().join("replay")).unwrap();
+    month(&dir.path().join("month")).unwrap();
 }

@@ -4,11 +4,16 @@
 //! no gaps. Many lines are packed into one frame (see `log/FRAME.md`), each frame carries its predecessor's BLAKE3 hash, and
 //! `append` returns only when the frame's bytes have been synced. Readers see nothing that is not synced.
 
+mod ahead;
+mod caught;
 pub mod frame;
 pub mod group;
+pub mod halves;
 mod lock;
+pub mod pipeline;
 mod real_sync;
 pub mod sled;
+mod tree;
 mod witness;
 
 use std::fmt;
@@ -66,10 +71,10 @@ pub enum Fault {
     },
     /// The program was linked without the override that makes sled sync.
     #[error(
-        "this program was built without a real sync (sync_file_range answers {answer}): what it calls saved would not survive a power cut; rebuild it from unmodified sources"
+        "this program was built without a real sync (sync_file_range is not its own and answers {answer}): what it calls saved would not survive a power cut; rebuild it from unmodified sources"
     )]
     NoRealSync {
-        /// What the probe answered instead of ENOSYS.
+        /// What the function that is linked instead answered.
         answer: String,
     },
     /// sled stored a value outside its log, where it never syncs it.
@@ -135,6 +140,28 @@ pub enum Fault {
         dir: PathBuf,
         /// sled's own error.
         source: ::sled::Error,
+    },
+    /// sled gave up on its own files.
+    #[error(
+        "{doing} the store in {} failed: it says \"{said}\", as it does when its files are damaged. Keep a copy of the folder, then put the data folder back from a backup", dir.display()
+    )]
+    Corrupt {
+        /// What was being done.
+        doing: &'static str,
+        /// The log's folder.
+        dir: PathBuf,
+        /// sled's words.
+        said: String,
+    },
+    /// What is to be stored does not continue what is stored.
+    #[error(
+        "the frames to be stored begin with event {found}, but event {expected} comes next: store them in the order in which they were packed"
+    )]
+    OutOfOrder {
+        /// The event that comes next.
+        expected: u64,
+        /// The first event of what was to be stored.
+        found: u64,
     },
     /// A file or folder operation failed.
     #[error("{doing} {} failed: {source}. Check the disk (space, permissions, kernel log), then start again", path.display())]

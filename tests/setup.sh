@@ -3,6 +3,7 @@
 #   setup.sh build    what compiling needs
 #   setup.sh python   what the stand-in for the payment processor needs
 #   setup.sh test     what the tests run: an encoder, a browser, a tracer of system calls
+#   setup.sh bench    what the benches compare with: PostgreSQL
 set -eu
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -30,8 +31,12 @@ test)
     need strace strace
     fc-list 2>/dev/null | grep -qi emoji || packages="$packages fonts-noto-color-emoji fontconfig"
     ;;
+bench)
+    # Debian keeps the server's programs out of the path, in a folder for each version.
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages="$packages postgresql"
+    ;;
 *)
-    echo "usage: $0 build|python|test" >&2
+    echo "usage: $0 build|python|test|bench" >&2
     exit 2
     ;;
 esac

@@ -1,29 +1,22 @@
 //! The log on one machine: frames in a sled tree, keyed by their first sequence number (8 bytes, big-endian).
 
+use super::ahead::Ahead;
 use super::frame::{self, Break, Damage, Frame, Header, Packer, Unpacker};
+use super::halves::{Packing, Storing, halves};
+use super::tree::{Range, Tree};
 use super::witness::Witness;
-use super::{Fault, Head, Log, MAX_LINE_BYTES, lock, real_sync};
+use super::{Fault, Head, Log, lock, real_sync};
 use parking_lot::RwLock;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// sled's segment: a quarter of it must hold a leaf of 17 frames, see [`frame::MAX_STORED_BYTES`]. It cannot be changed for a
-/// log that exists.
-const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
-/// sled's cache: the log is read from end to end and then only appended to, so a larger one would only cost memory.
-const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// How many of the last frames are checked on open: what a crash or a bad sector under the write head can have hit, in
 /// milliseconds. `verify` checks the rest.
 const TAIL_FRAMES: usize = 64;
-/// The tree of frames.
-const TREE: &str = "frames";
-
 /// The writer's side; one exists a folder, in one process.
 pub struct SledLog {
-    reader: Reader,
-    packer: Packer,
-    witness: Witness,
-    stopped: bool,
+    packing: Packing,
+    storing: Storing,
 }
 
 /// The readers' side: cheap to clone, usable from any thread while the writer appends. The folder stays held until the last
@@ -31,9 +24,9 @@ pub struct SledLog {
 #[derive(Clone)]
 pub struct Reader {
     // Dropped in this order: sled writes and syncs once more when its last handle goes, still under our lock.
-    tree: ::sled::Tree,
-    head: Arc<RwLock<Head>>,
-    dir: Arc<PathBuf>,
+    pub(super) tree: Tree,
+    pub(super) head: Arc<RwLock<Head>>,
+    pub(super) dir: Arc<PathBuf>,
     _lock: Arc<lock::Lock>,
 }
 
@@ -50,18 +43,7 @@ impl SledLog {
         let store = dir.join("sled");
         make_folder(&store)?;
         refuse_blobs(&store)?;
-        let fault = |source| Fault::Store { doing: "opening the log", dir: dir.to_path_buf(), source };
-        let tree = ::sled::Config::new()
-            .path(&store)
-            .segment_size(SEGMENT_BYTES)
-            .cache_capacity(CACHE_BYTES)
-            // The background flusher logs and swallows a failed fsync, after which the next one succeeds without the
-            // data. Only `append` may sync, where a failure is seen.
-            .flush_every_ms(None)
-            .open()
-            .and_then(|db| db.open_tree(TREE))
-            .map_err(fault)?;
-        tree.flush().map_err(fault)?;
+        let tree = Tree::open(dir, &store)?;
         // sled syncs its data but not the names of the files it made.
         sync_path(&store.join("conf"))?;
         sync_path(&store)?;
@@ -73,67 +55,31 @@ impl SledLog {
         reader.check_acknowledged(&head, &acknowledged)?;
         reader.head = Arc::new(RwLock::new(head));
         let packer = Packer::new().map_err(|source| reader.io("preparing compression for", source))?;
-        Ok(Self { reader, packer, witness, stopped: false })
+        let (packing, storing) = halves(reader, packer, witness, Ahead::open(&store)?);
+        Ok(Self { packing, storing })
     }
 
     /// A reader for other threads.
     pub fn reader(&self) -> Reader {
-        self.reader.clone()
+        self.storing.reader()
     }
 
-    fn write(&mut self, lines: &[Vec<u8>]) -> Result<Head, Fault> {
-        let mut head = self.head();
-        let mut frames = Vec::new();
-        let mut rest = lines;
-        while !rest.is_empty() {
-            let first_seq = head.seq.saturating_add(1);
-            let packed = self.packer.pack(&head, rest);
-            let (bytes, next, took) = packed.map_err(|source| self.reader.io("compressing for", source))?;
-            frames.push((first_seq.to_be_bytes(), bytes));
-            head = next;
-            rest = rest.get(took..).unwrap_or_default();
-        }
-        let tree = &self.reader.tree;
-        let stored = match frames.as_slice() {
-            [(key, bytes)] => tree.insert(key, bytes.as_slice()).map(|_| ()),
-            // One decision's events may lie on both sides of a frame's end: a crash must keep all frames or none.
-            _ => {
-                let mut batch = ::sled::Batch::default();
-                frames.iter().for_each(|(key, bytes)| batch.insert(key, bytes.as_slice()));
-                tree.apply_batch(batch)
-            }
-        };
-        stored.map_err(|source| self.reader.store("appending", source))?;
-        tree.flush().map_err(|source| self.reader.store("syncing", source))?;
-        refuse_blobs(&self.reader.dir.join("sled"))?;
-        self.witness.note(&head)?;
-        *self.reader.head.write() = head;
-        Ok(head)
+    /// The two halves of `append`, each for a thread of its own; see also [`super::pipeline`].
+    pub fn split(self) -> (Packing, Storing) {
+        (self.packing, self.storing)
     }
 }
 
 impl Log for SledLog {
     fn append(&mut self, lines: &[Vec<u8>]) -> Result<Head, Fault> {
-        if self.stopped {
-            return Err(Fault::Stopped);
+        match self.packing.pack(lines)? {
+            Some(packed) => self.storing.store(packed),
+            None => Ok(self.head()),
         }
-        for (index, line) in lines.iter().enumerate() {
-            if line.len() > MAX_LINE_BYTES {
-                return Err(Fault::LineTooLong { index, bytes: line.len() });
-            }
-            if line.contains(&b'\n') {
-                return Err(Fault::LineBreak { index });
-            }
-        }
-        if lines.is_empty() {
-            return Ok(self.head());
-        }
-        // After a failed fsync the kernel may drop the pages and call the next one a success, so nothing is retried.
-        self.write(lines).inspect_err(|_| self.stopped = true)
     }
 
     fn head(&self) -> Head {
-        self.reader.head()
+        self.storing.head()
     }
 }
 
@@ -148,12 +94,11 @@ impl Reader {
     pub fn frames_from(&self, seq: u64) -> Frames {
         let until = self.head();
         let seq = seq.max(1);
-        let start = match self.tree.range(..=seq.to_be_bytes()).next_back() {
-            Some(Ok((key, _))) => key,
-            Some(Err(source)) => return Frames::failed(self.clone(), self.store("reading", source)),
-            None => ::sled::IVec::from(&0_u64.to_be_bytes()),
+        let (start, failed) = match self.tree.last_until(seq.to_be_bytes()) {
+            Ok(found) => (found.and_then(|(key, _)| key.first_chunk().copied()).unwrap_or_default(), None),
+            Err(fault) => (seq.to_be_bytes(), Some(fault)),
         };
-        let range = self.tree.range(start..=::sled::IVec::from(&until.seq.to_be_bytes()));
+        let range = self.tree.range(start..=until.seq.to_be_bytes());
         let last = if seq == 1 { Some(Head::EMPTY) } else { None };
         Frames {
             reader: self.clone(),
@@ -162,8 +107,8 @@ impl Reader {
             wanted: seq,
             until,
             last,
-            failed: None,
-            done: until.seq < seq,
+            done: until.seq < seq && failed.is_none(),
+            failed,
         }
     }
 
@@ -183,9 +128,7 @@ impl Reader {
 
     /// Checks the last frames and returns where the log ends.
     fn check_tail(&self) -> Result<Head, Fault> {
-        let stored: Result<Vec<_>, _> = self.tree.iter().rev().take(TAIL_FRAMES).collect();
-        let mut stored = stored.map_err(|source| self.store("reading", source))?;
-        stored.reverse();
+        let stored = self.tree.last(TAIL_FRAMES)?;
         let mut unpacker = self.unpacker()?;
         let mut last = if stored.len() < TAIL_FRAMES { Some(Head::EMPTY) } else { None };
         for (key, bytes) in stored {
@@ -200,8 +143,7 @@ impl Reader {
         if *seen == Head::EMPTY {
             return Ok(());
         }
-        let found = self.tree.range(..=seen.seq.to_be_bytes()).next_back().ok_or_else(truncated)?;
-        let (key, bytes) = found.map_err(|source| self.store("reading", source))?;
+        let (key, bytes) = self.tree.last_until(seen.seq.to_be_bytes())?.ok_or_else(truncated)?;
         let (header, _) = check(&key, &bytes, None, &mut self.unpacker()?)?;
         if header.head() == *seen { Ok(()) } else { Err(truncated()) }
     }
@@ -222,11 +164,7 @@ impl Reader {
         Unpacker::new().map_err(|source| self.io("preparing decompression for", source))
     }
 
-    fn store(&self, doing: &'static str, source: ::sled::Error) -> Fault {
-        Fault::Store { doing, dir: self.dir.to_path_buf(), source }
-    }
-
-    fn io(&self, doing: &'static str, source: std::io::Error) -> Fault {
+    pub(super) fn io(&self, doing: &'static str, source: std::io::Error) -> Fault {
         Fault::Io { doing, path: self.dir.to_path_buf(), source }
     }
 }
@@ -234,7 +172,7 @@ impl Reader {
 /// Frames in order; see [`Reader::frames_from`].
 pub struct Frames {
     reader: Reader,
-    range: ::sled::Iter,
+    range: Range,
     unpacker: Option<Unpacker>,
     wanted: u64,
     until: Head,
@@ -244,12 +182,6 @@ pub struct Frames {
 }
 
 impl Frames {
-    fn failed(reader: Reader, fault: Fault) -> Self {
-        let range = reader.tree.range::<&[u8], _>(..);
-        let (wanted, until) = (1, Head::EMPTY);
-        Self { reader, range, unpacker: None, wanted, until, last: None, failed: Some(fault), done: false }
-    }
-
     fn read(&mut self) -> Result<Option<Frame>, Fault> {
         if let Some(fault) = self.failed.take() {
             return Err(fault);
@@ -262,7 +194,7 @@ impl Frames {
             }
             return Err(Fault::Truncated { found: found.seq, acknowledged: self.until.seq });
         };
-        let (key, bytes) = stored.map_err(|source| self.reader.store("reading", source))?;
+        let (key, bytes) = stored?;
         let unpacker = match &mut self.unpacker {
             Some(unpacker) => unpacker,
             none => none.insert(self.reader.unpacker()?),
@@ -307,7 +239,7 @@ fn check(key: &[u8], bytes: &[u8], before: Option<&Head>, unpacker: &mut Unpacke
 }
 
 /// A blob in sled's folder is data it never synced, and opening sled may delete it: look before sled does.
-fn refuse_blobs(store: &Path) -> Result<(), Fault> {
+pub(super) fn refuse_blobs(store: &Path) -> Result<(), Fault> {
     let path = store.join("blobs");
     let first = match std::fs::read_dir(&path) {
         Ok(mut entries) => entries.next(),

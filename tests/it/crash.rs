@@ -1,8 +1,13 @@
 //! `kill -9` in the middle of writing: what was acknowledged is there, once.
 
 use crate::server::{House, Server, csv_rows, encode, gift, minor, pay, run, said, state, try_send};
+use groundswell::domain::profile::Attendee;
+use groundswell::domain::{Event, attendance};
+use groundswell::engine::{Engine, each_event};
+use groundswell::web::ATTENDEE;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -61,6 +66,23 @@ async fn crowd(to: SocketAddr, round: u64, crowd: u64, known: Arc<Mutex<Known>>)
     }
 }
 
+/// Opens what every join sealed, with nobody serving the folder; how many there were.
+fn unsealed_joins(data: &Path) -> usize {
+    let (engine, _writer) = Engine::open(data).unwrap();
+    let mut joins = 0;
+    each_event(engine.reader(), 1, |recorded| {
+        if let Event::Attendance(attendance::Event::Joined(joined)) = recorded.event {
+            let opened = engine.vault().unseal(joined.person, ATTENDEE, &joined.profile);
+            let opened = opened.unwrap().unwrap_or_else(|| panic!("event {}: the key is gone", recorded.seq));
+            let profile: Attendee = serde_json::from_slice(&opened).unwrap();
+            assert_eq!(engine.vault().person_id(&profile.email), joined.person);
+            joins += 1;
+        }
+    })
+    .unwrap();
+    joins
+}
+
 fn exported(house: &House) -> BTreeMap<String, i64> {
     let output = run(&["export", "csv"], &house.data());
     assert!(output.status.success(), "{}", said(&output));
@@ -68,6 +90,8 @@ fn exported(house: &House) -> BTreeMap<String, i64> {
     for row in csv_rows(&output.stdout) {
         let twice = rows.insert(format!("/r/call/donate/{}", row["donation"]), minor(&row["amount"]));
         assert_eq!(twice, None, "doubled: {row:?}");
+        // The address was sealed: its key is as durable as what it seals.
+        assert!(row["email"].ends_with("@example.org"), "{row:?}");
     }
     rows
 }
@@ -139,6 +163,9 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9() {
     house.server.is_well().await;
     let data = house.data();
     house.server.stop();
+    let told = known.lock().unwrap().joined.len();
+    let opened = unsealed_joins(&data);
+    assert!(opened >= told, "{opened} of {told} joins can be read");
     let verified = run(&["verify"], &data);
     assert!(verified.status.success(), "{}", said(&verified));
     let text = String::from_utf8(verified.stdout).unwrap();

@@ -14,6 +14,7 @@
 mod bad_input;
 mod cashier;
 mod crash;
+mod faults;
 mod folder;
 mod live;
 #[path = "../support/localstripe.rs"]

@@ -66,7 +66,27 @@ impl Server {
 
     /// As [`Server::start_with`]; what it said, where it ended instead.
     pub fn try_start(data: &Path, env: &[(&str, &str)]) -> Result<Self, String> {
-        let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--rtmp", "127.0.0.1:0"], data);
+        Self::try_start_under(&[], data, env)
+    }
+
+    /// As [`Server::try_start`], run by another program such as a tracer.
+    pub fn try_start_under(under: &[&str], data: &Path, env: &[(&str, &str)]) -> Result<Self, String> {
+        let plain = program(&["serve", "--listen", "127.0.0.1:0", "--rtmp", "127.0.0.1:0"], data);
+        let mut command = match under {
+            [] => plain,
+            [tracer, arguments @ ..] => {
+                let mut command = Command::new(tracer);
+                command.args(arguments).arg(plain.get_program()).args(plain.get_args());
+                for (name, value) in plain.get_envs() {
+                    match value {
+                        Some(value) => command.env(name, value),
+                        None => command.env_remove(name),
+                    };
+                }
+                command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+                command
+            }
+        };
         let mut child = command.envs(env.iter().copied()).spawn().unwrap();
         let printed = Arc::new(Mutex::new(String::new()));
         let keep = |stream: Box<dyn Read + Send>| {

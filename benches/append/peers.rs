@@ -1,0 +1,180 @@
+//! What the log is measured against.
+
+use groundswell::log::Head;
+use groundswell::log::frame::Packer;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// More than a round can fill.
+const PREALLOCATED_BYTES: u64 = 768 * 1024 * 1024;
+
+/// A plain file, preallocated with zeros, synced with `fdatasync`.
+pub struct Plain {
+    file: File,
+    offset: u64,
+    buffer: Vec<u8>,
+    /// With this the file gets the very frames that the log stores, which takes compression out of the comparison.
+    packer: Option<(Packer, Head)>,
+}
+
+impl Plain {
+    pub fn create(path: &Path, packed: bool) -> Self {
+        let file = File::options().create(true).truncate(false).write(true).open(path).unwrap();
+        // Filled once: what is overwritten later is as preallocated as it was.
+        if file.metadata().unwrap().len() < PREALLOCATED_BYTES {
+            let zeros = vec![0_u8; 1024 * 1024];
+            for offset in (0..PREALLOCATED_BYTES).step_by(zeros.len()) {
+                file.write_all_at(&zeros, offset).unwrap();
+            }
+        }
+        file.sync_all().unwrap();
+        let packer = packed.then(|| (Packer::new().unwrap(), Head::EMPTY));
+        Self { file, offset: 0, buffer: Vec::new(), packer }
+    }
+
+    pub fn append(&mut self, lines: &[Vec<u8>]) {
+        self.buffer.clear();
+        if let Some((packer, head)) = &mut self.packer {
+            let mut rest = lines;
+            while !rest.is_empty() {
+                let (frame, next, took) = packer.pack(head, rest).unwrap();
+                self.buffer.extend_from_slice(&frame);
+                *head = next;
+                rest = &rest[took..];
+            }
+        } else {
+            for line in lines {
+                self.buffer.extend_from_slice(line);
+                self.buffer.push(b'\n');
+            }
+        }
+        self.file.write_all_at(&self.buffer, self.offset).unwrap();
+        self.file.sync_data().unwrap();
+        self.offset += self.buffer.len() as u64;
+        assert!(self.offset < PREALLOCATED_BYTES, "the plain file is too short for a round");
+    }
+}
+
+/// How a batch becomes rows.
+#[derive(Clone, Copy)]
+pub enum Rows {
+    /// One prepared `INSERT ... SELECT FROM UNNEST` of arrays.
+    Unnest,
+    /// One `COPY ... FROM STDIN`.
+    Copy,
+}
+
+/// A private PostgreSQL on a Unix socket: defaults, and `synchronous_commit=on`.
+pub struct Postgres {
+    child: Child,
+    dir: PathBuf,
+}
+
+/// A connection and its next key.
+pub struct Table {
+    client: postgres::Client,
+    insert: postgres::Statement,
+    rows: Rows,
+    next: i64,
+}
+
+impl Postgres {
+    /// Makes a cluster in `dir` with Debian's newest binaries. They refuse to run as root, so root lends them the account
+    /// of Debian's package.
+    pub fn start(dir: &Path) -> Self {
+        let found = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().map(|entry| entry.unwrap().path());
+        let bin = found.max().expect("PostgreSQL is installed: `sh tests/setup.sh bench` does it").join("bin");
+        std::fs::create_dir_all(dir).unwrap();
+        let mut account = None;
+        if std::fs::metadata(dir).unwrap().uid() == 0 {
+            let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+            let line = passwd.lines().find(|line| line.starts_with("postgres:")).expect("Debian's account `postgres`");
+            let ids: Vec<u32> = line.split(':').skip(2).take(2).map(|id| id.parse().unwrap()).collect();
+            std::os::unix::fs::chown(dir, Some(ids[0]), Some(ids[1])).unwrap();
+            // The folder above is a private temporary one.
+            let passable = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+            std::fs::set_permissions(dir.parent().unwrap(), passable).unwrap();
+            account = Some((ids[0], ids[1]));
+        }
+        let command = |name: &str| {
+            let mut command = Command::new(bin.join(name));
+            if let Some((user, group)) = account {
+                command.uid(user).gid(group);
+            }
+            command.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null());
+            command
+        };
+        let data = dir.join("data");
+        let made = command("initdb").args(["--no-sync", "--auth=trust", "--username=bench", "-D"]).arg(&data).status();
+        assert!(made.unwrap().success(), "initdb failed");
+        let child = command("postgres")
+            .arg("-D")
+            .arg(&data)
+            .args(["-c", "listen_addresses=", "-c", "synchronous_commit=on", "-c"])
+            .arg(format!("unix_socket_directories={}", dir.display()))
+            .stderr(File::create(dir.join("messages")).unwrap())
+            .spawn()
+            .unwrap();
+        let server = Self { child, dir: dir.to_path_buf() };
+        let begun = Instant::now();
+        while let Err(error) = server.connect() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "PostgreSQL does not answer: {error}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        server
+    }
+
+    fn connect(&self) -> Result<postgres::Client, postgres::Error> {
+        postgres::Config::new().host_path(&self.dir).user("bench").dbname("postgres").connect(postgres::NoTls)
+    }
+
+    /// An empty table.
+    pub fn table(&self, rows: Rows) -> Table {
+        let mut client = self.connect().unwrap();
+        let make = "DROP TABLE IF EXISTS events; CREATE TABLE events (seq bigint PRIMARY KEY, key text, line text); CHECKPOINT";
+        client.batch_execute(make).unwrap();
+        assert_eq!(client.query_one("SHOW synchronous_commit", &[]).unwrap().get::<_, &str>(0), "on");
+        let insert = "INSERT INTO events SELECT * FROM UNNEST($1::bigint[], $2::text[], $3::text[])";
+        let insert = client.prepare(insert).unwrap();
+        Table { client, insert, rows, next: 1 }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // SIGINT is PostgreSQL's own quick way to stop.
+        let _ = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        let _ = self.child.wait();
+    }
+}
+
+impl Table {
+    pub fn append(&mut self, lines: Vec<Vec<u8>>) {
+        let count = lines.len() as i64;
+        let seqs: Vec<i64> = (self.next..self.next + count).collect();
+        let lines: Vec<String> = lines.into_iter().map(|line| String::from_utf8(line).unwrap()).collect();
+        let keys: Vec<&str> = lines.iter().map(|line| &line[54..86]).collect();
+        match self.rows {
+            Rows::Unnest => {
+                let stored = self.client.execute(&self.insert, &[&seqs, &keys, &lines]).unwrap();
+                assert_eq!(stored, lines.len() as u64);
+            }
+            Rows::Copy => {
+                let mut text = Vec::with_capacity(lines.len() * 320);
+                for ((seq, key), line) in seqs.iter().zip(&keys).zip(&lines) {
+                    // Nothing in these lines needs COPY's escapes.
+                    writeln!(text, "{seq}\t{key}\t{line}").unwrap();
+                }
+                let mut copy = self.client.copy_in("COPY events FROM STDIN").unwrap();
+                copy.write_all(&text).unwrap();
+                assert_eq!(copy.finish().unwrap(), lines.len() as u64);
+            }
+        }
+        self.next += count;
+    }
+}

@@ -1,0 +1,163 @@
+//! sled itself, behind the few calls the log makes: none of them panics, whatever the files hold.
+
+use super::Fault;
+use super::caught::caught;
+use std::ops::RangeBounds;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// sled's segment: a quarter of it must hold a leaf of 17 frames, see [`super::frame::MAX_STORED_BYTES`]. It cannot be changed
+/// for a log that exists.
+const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
+/// sled's cache: the log is read from end to end and then only appended to, so a larger one would only cost memory.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// The tree of frames.
+const NAME: &str = "frames";
+
+/// A key and its value.
+pub(super) type Pair = (::sled::IVec, ::sled::IVec);
+
+/// The tree of frames; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Tree(Arc<Open>);
+
+struct Open {
+    /// `None` only while it is dropped.
+    tree: Option<::sled::Tree>,
+    dir: PathBuf,
+}
+
+impl Tree {
+    /// Opens the store in the folder `store` of the log's folder `dir`.
+    pub(super) fn open(dir: &Path, store: &Path) -> Result<Self, Fault> {
+        let config = ::sled::Config::new()
+            .path(store)
+            .segment_size(SEGMENT_BYTES)
+            .cache_capacity(CACHE_BYTES)
+            // The background flusher logs and swallows a failed fsync, after which the next one succeeds without the
+            // data. Only `insert` may sync, where a failure is seen.
+            .flush_every_ms(None);
+        let tree = caught("opening", dir, || {
+            let tree = config.open().and_then(|db| db.open_tree(NAME));
+            let flushed = tree.and_then(|tree| tree.flush().map(|_| tree));
+            flushed.map_err(|source| fault("opening", dir, source))
+        })?;
+        Ok(Self(Arc::new(Open { tree: Some(tree), dir: dir.to_path_buf() })))
+    }
+
+    /// Adds these pairs, all or none of which survive a crash, and syncs once.
+    pub(super) fn insert(&self, pairs: &[([u8; 8], Vec<u8>)]) -> Result<(), Fault> {
+        self.with("writing", |tree| {
+            let stored = match pairs {
+                [(key, bytes)] => tree.insert(key, bytes.as_slice()).map(|_| ()),
+                _ => {
+                    let mut batch = ::sled::Batch::default();
+                    pairs.iter().for_each(|(key, bytes)| batch.insert(key, bytes.as_slice()));
+                    tree.apply_batch(batch)
+                }
+            };
+            stored.map_err(|source| self.fault("writing", source))?;
+            tree.flush().map(|_| ()).map_err(|source| self.fault("syncing", source))
+        })
+    }
+
+    /// The pairs from one key to another, in order; after an `Err` there is nothing more.
+    pub(super) fn range(&self, keys: impl RangeBounds<[u8; 8]>) -> Range {
+        let iter = self.with("reading", |tree| Ok(tree.range(keys)));
+        let (iter, failed) = match iter {
+            Ok(iter) => (Some(iter), None),
+            Err(fault) => (None, Some(fault)),
+        };
+        Range { tree: self.clone(), iter, failed }
+    }
+
+    /// The last pair up to a key.
+    pub(super) fn last_until(&self, key: [u8; 8]) -> Result<Option<Pair>, Fault> {
+        self.range(..=key).step(::sled::Iter::next_back)
+    }
+
+    /// The last pairs, in order.
+    pub(super) fn last(&self, count: usize) -> Result<Vec<Pair>, Fault> {
+        let mut range = self.range(..);
+        let mut pairs = Vec::with_capacity(count);
+        while pairs.len() < count
+            && let Some(pair) = range.step(::sled::Iter::next_back)?
+        {
+            pairs.push(pair);
+        }
+        pairs.reverse();
+        Ok(pairs)
+    }
+
+    fn with<T>(&self, doing: &'static str, act: impl FnOnce(&::sled::Tree) -> Result<T, Fault>) -> Result<T, Fault> {
+        match &self.0.tree {
+            Some(tree) => caught(doing, &self.0.dir, || act(tree)),
+            None => Err(Fault::Stopped),
+        }
+    }
+
+    fn fault(&self, doing: &'static str, source: ::sled::Error) -> Fault {
+        fault(doing, &self.0.dir, source)
+    }
+}
+
+/// A failed system call asks for a look at the disk; everything else is sled's word for files that are not as it left them.
+fn fault(doing: &'static str, dir: &Path, source: ::sled::Error) -> Fault {
+    let dir = dir.to_path_buf();
+    match source {
+        ::sled::Error::Io(_) => Fault::Store { doing, dir, source },
+        ::sled::Error::Corruption { .. }
+        | ::sled::Error::Unsupported(_)
+        | ::sled::Error::CollectionNotFound(_)
+        | ::sled::Error::ReportableBug(_) => Fault::Corrupt { doing, dir, said: source.to_string() },
+    }
+}
+
+impl Drop for Open {
+    /// sled writes and syncs once more when its last handle goes. Everything acknowledged was synced before, so a failure
+    /// here loses nothing and is only told.
+    fn drop(&mut self) {
+        let tree = self.tree.take();
+        let closed = caught("closing", &self.dir, || {
+            drop(tree);
+            Ok(())
+        });
+        if let Err(fault) = closed {
+            tracing::warn!(%fault, "the log did not close in good order; what was acknowledged is on disk");
+        }
+    }
+}
+
+/// See [`Tree::range`].
+pub(super) struct Range {
+    tree: Tree,
+    iter: Option<::sled::Iter>,
+    failed: Option<Fault>,
+}
+
+type Step = fn(&mut ::sled::Iter) -> Option<::sled::Result<Pair>>;
+
+impl Range {
+    fn step(&mut self, step: Step) -> Result<Option<Pair>, Fault> {
+        if let Some(fault) = self.failed.take() {
+            return Err(fault);
+        }
+        let Some(iter) = &mut self.iter else { return Ok(None) };
+        let found = caught("reading", &self.tree.0.dir, || {
+            step(iter).transpose().map_err(|source| self.tree.fault("reading", source))
+        });
+        // What panicked may not be used again.
+        if found.is_err() {
+            self.iter = None;
+        }
+        found
+    }
+}
+
+impl Iterator for Range {
+    type Item = Result<Pair, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step(::sled::Iter::next).transpose()
+    }
+}
