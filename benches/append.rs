@@ -3,10 +3,11 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 #![allow(clippy::float_arithmetic, reason = "figures for people to read")]
 
-use groundswell::log::frame::Packer;
+use groundswell::log::frame::chain::Chain;
+use groundswell::log::frame::pack::Packer;
 use groundswell::log::group::Group;
 use groundswell::log::sled::SledLog;
-use groundswell::log::{Fault, Head, Log};
+use groundswell::log::{Fault, Log};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -118,15 +119,14 @@ fn plain_round(path: &Path, packed: bool) -> [f64; 3] {
     let mut offset = 0;
     let mut buffer = Vec::new();
     let mut packer = Packer::new().unwrap();
-    let mut head = Head::EMPTY;
+    let mut chain = Chain::start();
     print!("{}", if packed { "plain, packed" } else { "plain        " });
     round(move |lines| {
         buffer.clear();
         if packed {
-            let (frame, next, took) = packer.pack(&head, lines).unwrap();
+            let (frame, took) = packer.pack(&mut chain, lines).unwrap();
             assert_eq!(took, lines.len());
             buffer = frame;
-            head = next;
         } else {
             lines.iter().for_each(|line| {
                 buffer.extend_from_slice(line);

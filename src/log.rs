@@ -7,6 +7,7 @@
 pub mod frame;
 pub mod group;
 mod lock;
+pub mod proof;
 mod real_sync;
 pub mod sled;
 mod witness;
@@ -125,6 +126,38 @@ pub enum Fault {
         found: u64,
         /// The last event known to have been acknowledged.
         acknowledged: u64,
+    },
+    /// There is no such event.
+    #[error("there is no event {seq} in the log up to event {head}: look at the number again")]
+    NoEvent {
+        /// The event asked for.
+        seq: u64,
+        /// The last event of the part asked about.
+        head: u64,
+    },
+    /// An event of the first format, which cannot be shown without the events beside it.
+    #[error(
+        "event {seq} was recorded in the first format of the log, which has no proofs of single events: `groundswell verify` on the whole log is its proof"
+    )]
+    NoProof {
+        /// The event asked for.
+        seq: u64,
+    },
+    /// A line that JSON cannot hold.
+    #[error("event {seq} is not text, so that no proof can show it: report the bug")]
+    NotText {
+        /// The event asked for.
+        seq: u64,
+    },
+    /// The log gave a proof that does not hold.
+    #[error(
+        "event {seq} can't be proven ({flaw}). Keep a copy of the folder and run `groundswell verify`: it names the frame"
+    )]
+    Unproven {
+        /// The event asked for.
+        seq: u64,
+        /// Why the proof does not hold.
+        flaw: proof::Flaw,
     },
     /// The store under the log failed.
     #[error("{doing} failed in the store under {}: {source}. Check the disk (space, permissions, kernel log), then start again", dir.display())]

@@ -20,6 +20,7 @@ mod live;
 mod localstripe;
 mod log;
 mod media;
+mod proof;
 #[path = "../support/server.rs"]
 mod server;
 mod staff;
