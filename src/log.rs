@@ -4,6 +4,7 @@
 //! no gaps. Many lines are packed into one frame (see `log/FRAME.md`), each frame carries its predecessor's BLAKE3 hash, and
 //! `append` returns only when the frame's bytes have been synced. Readers see nothing that is not synced.
 
+pub mod archive;
 pub mod frame;
 pub mod group;
 mod lock;
@@ -158,6 +159,32 @@ pub enum Fault {
         seq: u64,
         /// Why the proof does not hold.
         flaw: proof::Flaw,
+    },
+    /// An archive's segment is not what was written.
+    #[error(
+        "the archive's segment {} is wrong at the frame that begins with event {first_seq}: {flaw}. Where the log is whole (`groundswell verify`), move the archive folder away, and the next start writes a new one; where only the archive is left, take another copy of it", segment.display()
+    )]
+    Archive {
+        /// The segment's file.
+        segment: PathBuf,
+        /// The first event of the frame, as far as it can be told.
+        first_seq: u64,
+        /// What is wrong.
+        flaw: archive::Flaw,
+    },
+    /// Archiving has stopped, the log has not.
+    #[error(
+        "nothing is archived any more ({cause}): the log goes on; mend the cause and start again, which catches up"
+    )]
+    NoArchive {
+        /// Why it stopped.
+        cause: String,
+    },
+    /// A new log is to be made where something is already.
+    #[error("{} holds something already, and nothing is overwritten: name an empty folder, or move that away", path.display())]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
     },
     /// The store under the log failed.
     #[error("{doing} failed in the store under {}: {source}. Check the disk (space, permissions, kernel log), then start again", dir.display())]

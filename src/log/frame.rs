@@ -195,6 +195,32 @@ pub fn open(stored: &[u8]) -> Result<(Header, &[u8]), Damage> {
     }
 }
 
+/// Bytes of a frame with which [`lengths`] can tell how long it is.
+pub const FRONT_BYTES: usize = 28;
+
+/// How many bytes a frame's header and the whole frame have, by its first [`FRONT_BYTES`].
+///
+/// # Errors
+/// [`Damage`] when this is not the beginning of a frame.
+pub fn lengths(front: &[u8]) -> Result<(usize, usize), Damage> {
+    let short = Damage::Length { found: front.len(), expected: FRONT_BYTES };
+    if !front.starts_with(&MAGIC) {
+        return Err(Damage::Magic);
+    }
+    let header = match u16::from_le_bytes(field(front, MAGIC.len()).ok_or_else(|| short.clone())?) {
+        1 => v1::HEADER_BYTES,
+        2 => v2::HEADER_BYTES,
+        found => return Err(Damage::Version { found }),
+    };
+    // Both versions have the length in the same place.
+    let length = u32::from_le_bytes(field(front, v2::at::LENGTH).ok_or(short)?);
+    let whole = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(header);
+    if whole > MAX_STORED_BYTES {
+        return Err(Damage::Length { found: whole, expected: MAX_STORED_BYTES });
+    }
+    Ok((header, whole))
+}
+
 /// Cuts a frame in two, checking that it is as long as its header says and that its checksum is right. `length` and `crc`
 /// are where those fields stand.
 fn split(stored: &[u8], header_bytes: usize, length: usize, crc: usize) -> Result<(&[u8], &[u8]), Damage> {

@@ -1,5 +1,6 @@
 //! The log on one machine: frames in a sled tree, keyed by their first sequence number (8 bytes, big-endian).
 
+mod import;
 mod look;
 mod prove;
 

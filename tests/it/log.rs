@@ -290,7 +290,7 @@ fn this_program() -> String {
     std::env::current_exe().unwrap().to_str().unwrap().to_owned()
 }
 
-fn start_child(job: &str, dir: &Path) -> (Child, impl Iterator<Item = String>) {
+pub fn start_child(job: &str, dir: &Path) -> (Child, impl Iterator<Item = String>) {
     let mut child = child_command(&this_program(), &[], job, dir).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     (child, lines)
@@ -319,6 +319,12 @@ fn child() {
             let batch: Vec<_> = (next..=batch_end(next)).map(line).collect();
             println!("ack {}", log.append(&batch).unwrap().seq);
         },
+        "archived" => {
+            let _archive = groundswell::log::archive::Archive::follow(log.reader()).unwrap();
+            loop {
+                println!("ack {}", log.append(&vec![line(log.head().seq); 50]).unwrap().seq);
+            }
+        }
         job => panic!("no job {job}"),
     }
 }

@@ -11,6 +11,7 @@
     clippy::wildcard_enum_match_arm
 )]
 
+mod archive;
 mod bad_input;
 mod cashier;
 mod crash;

@@ -4,8 +4,19 @@ use super::{Reader, check, unpack};
 use crate::log::frame::chain::{Chain, Link};
 use crate::log::frame::{Break, Care, Frame, Header};
 use crate::log::{Fault, Head};
+use std::path::Path;
 
 impl Reader {
+    /// The log's folder.
+    pub(in crate::log) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The hash of the frame that begins with event `first_seq`.
+    pub(in crate::log) fn hash_of(&self, first_seq: u64) -> Result<Option<[u8; 32]>, Fault> {
+        Ok(self.frame_at(first_seq)?.map(|(header, _)| header.hash))
+    }
+
     /// What a frame behind `last` must continue, found by following skip links back to frame 0.
     pub(super) fn resume(&self, last: &Header) -> Result<Chain, Fault> {
         let mut links = Vec::new();

@@ -1,9 +1,9 @@
 //! Proofs that one line is in the chain; see [`crate::log::proof`].
 
 use super::Reader;
+use crate::log::Fault;
 use crate::log::frame::{Break, Header, merkle, v2};
 use crate::log::proof::Proof;
-use crate::log::Fault;
 
 /// A frame on the walk from a head to a line.
 struct Step {
