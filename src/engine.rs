@@ -77,6 +77,8 @@ pub enum Fault {
     Misplaced { seq: u64, expected: u64 },
     #[error("a thread of the engine could not be started: {0}")]
     Thread(std::io::Error),
+    #[error("there is no memory to decompress the log: {0}")]
+    Memory(std::io::Error),
     #[error("the replay was told to stop")]
     Interrupted,
 }

@@ -5,12 +5,14 @@
 //! `append` returns only when the frame's bytes have been synced. Readers see nothing that is not synced.
 
 mod ahead;
+pub mod archive;
 mod caught;
 pub mod frame;
 pub mod group;
 pub mod halves;
 mod lock;
 pub mod pipeline;
+pub mod proof;
 mod real_sync;
 pub mod sled;
 mod tree;
@@ -130,6 +132,64 @@ pub enum Fault {
         found: u64,
         /// The last event known to have been acknowledged.
         acknowledged: u64,
+    },
+    /// There is no such event.
+    #[error("there is no event {seq} in the log up to event {head}: look at the number again")]
+    NoEvent {
+        /// The event asked for.
+        seq: u64,
+        /// The last event of the part asked about.
+        head: u64,
+    },
+    /// An event of the first format, which cannot be shown without the events beside it.
+    #[error(
+        "event {seq} was recorded in the first format of the log, which has no proofs of single events: `groundswell verify` on the whole log is its proof"
+    )]
+    NoProof {
+        /// The event asked for.
+        seq: u64,
+    },
+    /// A line that JSON cannot hold.
+    #[error("event {seq} is not text, so that no proof can show it: report the bug")]
+    NotText {
+        /// The event asked for.
+        seq: u64,
+    },
+    /// The log gave a proof that does not hold.
+    #[error(
+        "event {seq} can't be proven ({flaw}). Keep a copy of the folder and run `groundswell verify`: it names the frame"
+    )]
+    Unproven {
+        /// The event asked for.
+        seq: u64,
+        /// Why the proof does not hold.
+        flaw: proof::Flaw,
+    },
+    /// An archive's segment is not what was written.
+    #[error(
+        "the archive's segment {} is wrong at the frame that begins with event {first_seq}: {flaw}. Where the log is whole (`groundswell verify`), move the archive folder away, and the next start writes a new one; where only the archive is left, take another copy of it", segment.display()
+    )]
+    Archive {
+        /// The segment's file.
+        segment: PathBuf,
+        /// The first event of the frame, as far as it can be told.
+        first_seq: u64,
+        /// What is wrong.
+        flaw: archive::Flaw,
+    },
+    /// Archiving has stopped, the log has not.
+    #[error(
+        "nothing is archived any more ({cause}): the log goes on; mend the cause and start again, which catches up"
+    )]
+    NoArchive {
+        /// Why it stopped.
+        cause: String,
+    },
+    /// A new log is to be made where something is already.
+    #[error("{} holds something already, and nothing is overwritten: name an empty folder, or move that away", path.display())]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
     },
     /// The store under the log failed.
     #[error("{doing} failed in the store under {}: {source}. Check the disk (space, permissions, kernel log), then start again", dir.display())]

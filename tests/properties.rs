@@ -205,9 +205,10 @@ proptest! {
         let (state, log) = told(attempts, &notices);
         let mut replayed = State::default();
         for recorded in &log {
-            let line = codec::encode(recorded).unwrap();
-            let read = codec::decode(&line).unwrap();
-            prop_assert_eq!(&read, recorded);
+            let (key, by) = (format!("k:{} \"🗝\"", recorded.seq), "processor");
+            let line = codec::encode(recorded, &key, by).unwrap();
+            let codec::Line { recorded: read, key: read_key, by: read_by } = codec::decode(&line).unwrap();
+            prop_assert_eq!((&read, &*read_key, &*read_by), (recorded, key.as_str(), by));
             replayed.evolve(&read.event, read.at);
         }
         prop_assert_eq!(replayed, state);

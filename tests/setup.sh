@@ -2,7 +2,7 @@
 # Installs what a step needs from Debian's packages, or says what is missing and how to get it.
 #   setup.sh build    what compiling needs
 #   setup.sh python   what the stand-in for the payment processor needs
-#   setup.sh test     what the tests run: an encoder, a browser, a tracer of system calls
+#   setup.sh test     what the tests run: an encoder, a browser, a tracer of system calls, zstd's program
 #   setup.sh bench    what the benches compare with: PostgreSQL
 set -eu
 
@@ -29,6 +29,7 @@ test)
     need ffprobe ffmpeg
     need chromium chromium
     need strace strace
+    need zstd zstd
     fc-list 2>/dev/null | grep -qi emoji || packages="$packages fonts-noto-color-emoji fontconfig"
     ;;
 bench)

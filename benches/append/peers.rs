@@ -1,7 +1,7 @@
 //! What the log is measured against.
 
-use groundswell::log::Head;
-use groundswell::log::frame::Packer;
+use groundswell::log::frame::chain::Chain;
+use groundswell::log::frame::pack::Packer;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -19,7 +19,7 @@ pub struct Plain {
     offset: u64,
     buffer: Vec<u8>,
     /// With this the file gets the very frames that the log stores, which takes compression out of the comparison.
-    packer: Option<(Packer, Head)>,
+    packer: Option<(Packer, Chain)>,
 }
 
 impl Plain {
@@ -33,18 +33,17 @@ impl Plain {
             }
         }
         file.sync_all().unwrap();
-        let packer = packed.then(|| (Packer::new().unwrap(), Head::EMPTY));
+        let packer = packed.then(|| (Packer::new().unwrap(), Chain::start()));
         Self { file, offset: 0, buffer: Vec::new(), packer }
     }
 
     pub fn append(&mut self, lines: &[Vec<u8>]) {
         self.buffer.clear();
-        if let Some((packer, head)) = &mut self.packer {
+        if let Some((packer, chain)) = &mut self.packer {
             let mut rest = lines;
             while !rest.is_empty() {
-                let (frame, next, took) = packer.pack(head, rest).unwrap();
+                let (frame, took) = packer.pack(chain, rest).unwrap();
                 self.buffer.extend_from_slice(&frame);
-                *head = next;
                 rest = &rest[took..];
             }
         } else {

@@ -1,11 +1,12 @@
-//! Replay: the log becomes state again. Frames are read in order, decoded on every core, and folded in order on one.
+//! Replay: the log becomes state again. Frames are read and checked against each other in order, unpacked and decoded on
+//! every core, and folded in order on one.
 
 use super::Fault;
 use super::keys::{Collector, Keys, Short, short};
 use crate::domain::Recorded;
 use crate::domain::codec;
-use crate::log::frame::Frame;
-use crate::log::sled::Reader;
+use crate::log::frame::{Care, Unpacker};
+use crate::log::sled::{Reader, StoredFrame};
 use crate::log::{self, Head};
 use crate::projections::Projections;
 use chrono::{DateTime, Utc};
@@ -91,8 +92,8 @@ fn each_batch(reader: &Reader, from_seq: u64, mut take: impl FnMut(Batch) -> Con
     })
 }
 
-fn deal(reader: &Reader, from_seq: u64, to: &[SyncSender<Result<Frame, log::Fault>>]) {
-    for (frame, to) in reader.frames_from(from_seq).zip(to.iter().cycle()) {
+fn deal(reader: &Reader, from_seq: u64, to: &[SyncSender<Result<StoredFrame, log::Fault>>]) {
+    for (frame, to) in reader.stored_from(from_seq).zip(to.iter().cycle()) {
         let damaged = frame.is_err();
         if to.send(frame).is_err() || damaged {
             return;
@@ -100,17 +101,29 @@ fn deal(reader: &Reader, from_seq: u64, to: &[SyncSender<Result<Frame, log::Faul
     }
 }
 
-fn decode_all(frames: &Receiver<Result<Frame, log::Fault>>, to: &SyncSender<Result<Batch, Fault>>, from_seq: u64) {
+fn decode_all(
+    frames: &Receiver<Result<StoredFrame, log::Fault>>,
+    to: &SyncSender<Result<Batch, Fault>>,
+    from_seq: u64,
+) {
+    let mut unpacker = None;
     for frame in frames {
-        let decoded = frame.map_err(Fault::from).and_then(|frame| {
-            let lines = frame.lines().filter(|(seq, _)| *seq >= from_seq);
-            lines.map(|(seq, line)| decode_at(seq, line)).collect()
-        });
+        let decoded = frame.map_err(Fault::from).and_then(|frame| decode_frame(&frame, from_seq, &mut unpacker));
         let failed = decoded.is_err();
         if to.send(decoded).is_err() || failed {
             return;
         }
     }
+}
+
+fn decode_frame(frame: &StoredFrame, from_seq: u64, unpacker: &mut Option<Unpacker>) -> Result<Batch, Fault> {
+    let unpacker = match unpacker {
+        Some(unpacker) => unpacker,
+        none => none.insert(Unpacker::new().map_err(Fault::Memory)?),
+    };
+    let frame = frame.unpack(Care::Quick, unpacker)?;
+    let lines = frame.lines().filter(|(seq, _)| *seq >= from_seq);
+    lines.map(|(seq, line)| decode_at(seq, line)).collect()
 }
 
 fn decode_at(expected: u64, line: &[u8]) -> Result<(Short, Recorded), Fault> {

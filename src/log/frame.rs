@@ -1,38 +1,29 @@
 //! One frame: packed lines with the chain that proves nobody changed them. Pure; `FRAME.md` beside this file has it byte by
 //! byte.
 
+pub mod chain;
+pub mod merkle;
+pub mod pack;
+mod v1;
+pub mod v2;
+
 use super::{Head, MAX_LINE_BYTES};
 
 /// The first bytes of every frame.
 pub const MAGIC: [u8; 4] = *b"GSWF";
-/// The format written today.
-pub const VERSION: u16 = 1;
-/// Bytes before the body.
-pub const HEADER_BYTES: usize = 96;
+/// The format written today; all older ones are read.
+pub const VERSION: u16 = 2;
+/// Bytes before the body of a frame written today.
+pub const HEADER_BYTES: usize = v2::HEADER_BYTES;
 /// The most bytes of lines packed into one frame: 256 KiB of events shrink to about a quarter, and a batch beyond that gains
 /// nothing from sharing a sync. It also bounds what a reader must allocate for a frame.
 pub const MAX_RAW_BYTES: usize = 256 * 1024;
 /// The most bytes of a stored frame. sled keeps up to 17 frames in a leaf, rewrites a leaf as one value, and stores a value
 /// over a quarter of a segment (2 MiB of 8 MiB) as a blob that it never syncs: 17 x 64 KiB stay well below.
 pub const MAX_STORED_BYTES: usize = 64 * 1024;
-/// zstd's quickest regular level: it shrinks JSON to a quarter at several hundred MB/s, and higher levels gain a tenth.
-const LEVEL: i32 = 1;
 
 // A line that zstd cannot shrink must fit a frame: header, line feed and zstd's own overhead stay below a tenth of it.
 const _: () = assert!(MAX_LINE_BYTES + MAX_LINE_BYTES / 10 + HEADER_BYTES < MAX_STORED_BYTES);
-
-/// Where each field stands; all integers are little-endian.
-mod at {
-    pub(super) const VERSION: usize = 4;
-    pub(super) const FLAGS: usize = 6;
-    pub(super) const FIRST_SEQ: usize = 8;
-    pub(super) const COUNT: usize = 16;
-    pub(super) const RAW: usize = 20;
-    pub(super) const LENGTH: usize = 24;
-    pub(super) const CRC: usize = 28;
-    pub(super) const PREVIOUS: usize = 32;
-    pub(super) const HASH: usize = 64;
-}
 
 /// What is wrong with a frame taken by itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +40,7 @@ pub enum Damage {
     #[error("it does not begin with the letters GSWF")]
     Magic,
     /// Written by another version of this program.
-    #[error("its format is version {found}, and this program reads version {VERSION}: run the newer program")]
+    #[error("its format is version {found}, and this program reads versions 1 to {VERSION}: run the newer program")]
     Version {
         /// The version it claims.
         found: u16,
@@ -65,6 +56,9 @@ pub enum Damage {
     /// The checksum agrees but the hash does not: somebody edited it and corrected the checksum.
     #[error("its own BLAKE3 hash does not match its bytes: it was edited")]
     Hash,
+    /// Checksum and hash agree, but the lines are not those the hash was made over.
+    #[error("its lines do not give the lines_root in its header: they were edited")]
+    Lines,
     /// It was stored under a key that is not its own first sequence number.
     #[error("it says that it begins with event {found}")]
     Key {
@@ -93,6 +87,27 @@ pub enum Break {
     /// The numbers join but the hashes do not.
     #[error("it names another hash than its predecessor's")]
     Hash,
+    /// A frame of version 1 after one of a later version.
+    #[error("its format is older than its predecessor's")]
+    Version,
+    /// The frames are not counted on.
+    #[error("it is not counted as frame {expected}")]
+    Index {
+        /// The ordinal it should have.
+        expected: u64,
+    },
+    /// Its second link goes to another frame than the rule says.
+    #[error("its skip link does not lead to the frame it should")]
+    Skip,
+}
+
+/// How much of a frame is checked when it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Care {
+    /// Checksum, own hash, chain and counts: what disks do. For replay.
+    Quick,
+    /// That, and that the lines are those the hash was made over: what people do.
+    Thorough,
 }
 
 /// A frame's header, checked against its bytes but not yet against its neighbours.
@@ -108,12 +123,19 @@ pub struct Header {
     pub previous: [u8; 32],
     /// Its own hash.
     pub hash: [u8; 32],
+    /// What version 2 added; `None` in a frame of version 1.
+    pub proof: Option<v2::Fields>,
 }
 
 impl Header {
     /// The head of a log that ends with this frame.
     pub fn head(&self) -> Head {
         Head { seq: self.first_seq.saturating_add(u64::from(self.count)).saturating_sub(1), hash: self.hash }
+    }
+
+    /// Bytes of the header itself: what stands before the body.
+    pub fn bytes(&self) -> usize {
+        if self.proof.is_some() { v2::HEADER_BYTES } else { v1::HEADER_BYTES }
     }
 
     /// Checks that this frame follows directly on `before`.
@@ -150,93 +172,11 @@ impl Frame {
         };
         (self.first_seq..).zip(std::iter::from_fn(next))
     }
-}
 
-/// Packs frames; keeps zstd's working memory between them.
-pub struct Packer {
-    zstd: zstd::bulk::Compressor<'static>,
-    raw: Vec<u8>,
-}
-
-impl Packer {
-    /// # Errors
-    /// Only when zstd cannot get its working memory.
-    pub fn new() -> std::io::Result<Self> {
-        Ok(Self { zstd: zstd::bulk::Compressor::new(LEVEL)?, raw: Vec::new() })
+    /// The hashes of the lines, in order: the leaves under `lines_root`.
+    pub fn leaves(&self) -> Vec<[u8; 32]> {
+        self.lines().map(|(_, line)| merkle::leaf(line)).collect()
     }
-
-    /// Packs as many of `lines` as fit one frame behind `before` and returns the frame, the new head and how many lines it
-    /// took (at least one). Lines must be non-empty in number, free of line feeds and within [`MAX_LINE_BYTES`].
-    ///
-    /// # Errors
-    /// Only when zstd fails.
-    pub fn pack(&mut self, before: &Head, lines: &[Vec<u8>]) -> std::io::Result<(Vec<u8>, Head, usize)> {
-        let mut take = 0_usize;
-        let mut bytes = 0_usize;
-        for line in lines {
-            let next = bytes.saturating_add(line.len()).saturating_add(1);
-            if take > 0 && next > MAX_RAW_BYTES {
-                break;
-            }
-            bytes = next;
-            take = take.saturating_add(1);
-        }
-        loop {
-            let packed = lines.get(..take).unwrap_or(lines);
-            self.raw.clear();
-            for line in packed {
-                self.raw.extend_from_slice(line);
-                self.raw.push(b'\n');
-            }
-            let body = self.zstd.compress(&self.raw)?;
-            // Lines that hardly shrink (sealed data, for one): half of them will fit, or half of that.
-            if take > 1 && body.len().saturating_add(HEADER_BYTES) > MAX_STORED_BYTES {
-                take /= 2;
-                continue;
-            }
-            let (frame, head) = assemble(before, packed.len(), self.raw.len(), &body)?;
-            return Ok((frame, head, packed.len()));
-        }
-    }
-}
-
-fn assemble(before: &Head, count: usize, raw: usize, body: &[u8]) -> std::io::Result<(Vec<u8>, Head)> {
-    let field = |n: usize| u32::try_from(n).map_err(std::io::Error::other);
-    let first_seq = before.seq.saturating_add(1);
-    let count = field(count)?;
-    let mut front = [0_u8; at::CRC];
-    let fields: [(usize, &[u8]); 7] = [
-        (0, &MAGIC),
-        (at::VERSION, &VERSION.to_le_bytes()),
-        (at::FLAGS, &[0; 2]),
-        (at::FIRST_SEQ, &first_seq.to_le_bytes()),
-        (at::COUNT, &count.to_le_bytes()),
-        (at::RAW, &field(raw)?.to_le_bytes()),
-        (at::LENGTH, &field(body.len())?.to_le_bytes()),
-    ];
-    for (start, bytes) in fields {
-        front.iter_mut().skip(start).zip(bytes).for_each(|(to, from)| *to = *from);
-    }
-    let hash = own_hash(&front, &before.hash, body);
-    let crc = checksum(&front, &before.hash, &hash, body);
-    let mut frame = Vec::with_capacity(HEADER_BYTES.saturating_add(body.len()));
-    frame.extend_from_slice(&front);
-    frame.extend_from_slice(&crc.to_le_bytes());
-    frame.extend_from_slice(&before.hash);
-    frame.extend_from_slice(&hash);
-    frame.extend_from_slice(body);
-    let head = Head { seq: before.seq.saturating_add(u64::from(count)), hash };
-    Ok((frame, head))
-}
-
-/// BLAKE3 of everything but checksum and hash itself.
-fn own_hash(front: &[u8], previous: &[u8], body: &[u8]) -> [u8; 32] {
-    *blake3::Hasher::new().update(front).update(previous).update(body).finalize().as_bytes()
-}
-
-/// CRC32C of everything but the checksum itself.
-fn checksum(front: &[u8], previous: &[u8], hash: &[u8], body: &[u8]) -> u32 {
-    [previous, hash, body].iter().fold(crc32c::crc32c(front), |crc, part| crc32c::crc32c_append(crc, part))
 }
 
 /// Reads a frame's header and body, checking length, version, checksum and own hash.
@@ -245,34 +185,57 @@ fn checksum(front: &[u8], previous: &[u8], hash: &[u8], body: &[u8]) -> u32 {
 /// [`Damage`] names the first thing that is wrong.
 pub fn open(stored: &[u8]) -> Result<(Header, &[u8]), Damage> {
     let short = Damage::Length { found: stored.len(), expected: HEADER_BYTES };
-    let (header, body) = stored.split_at_checked(HEADER_BYTES).ok_or_else(|| short.clone())?;
-    let (front, rest) = header.split_at_checked(at::CRC).ok_or_else(|| short.clone())?;
+    if !stored.starts_with(&MAGIC) {
+        return Err(if stored.len() < MAGIC.len() { short } else { Damage::Magic });
+    }
+    match u16::from_le_bytes(field(stored, MAGIC.len()).ok_or(short)?) {
+        1 => v1::open(stored),
+        2 => v2::open(stored),
+        found => Err(Damage::Version { found }),
+    }
+}
+
+/// Bytes of a frame with which [`lengths`] can tell how long it is.
+pub const FRONT_BYTES: usize = 28;
+
+/// How many bytes a frame's header and the whole frame have, by its first [`FRONT_BYTES`].
+///
+/// # Errors
+/// [`Damage`] when this is not the beginning of a frame.
+pub fn lengths(front: &[u8]) -> Result<(usize, usize), Damage> {
+    let short = Damage::Length { found: front.len(), expected: FRONT_BYTES };
     if !front.starts_with(&MAGIC) {
         return Err(Damage::Magic);
     }
-    let version = u16::from_le_bytes(field(header, at::VERSION).ok_or_else(|| short.clone())?);
-    if version != VERSION {
-        return Err(Damage::Version { found: version });
+    let header = match u16::from_le_bytes(field(front, MAGIC.len()).ok_or_else(|| short.clone())?) {
+        1 => v1::HEADER_BYTES,
+        2 => v2::HEADER_BYTES,
+        found => return Err(Damage::Version { found }),
+    };
+    // Both versions have the length in the same place.
+    let length = u32::from_le_bytes(field(front, v2::at::LENGTH).ok_or(short)?);
+    let whole = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(header);
+    if whole > MAX_STORED_BYTES {
+        return Err(Damage::Length { found: whole, expected: MAX_STORED_BYTES });
     }
-    let length = u32::from_le_bytes(field(header, at::LENGTH).ok_or_else(|| short.clone())?);
+    Ok((header, whole))
+}
+
+/// Cuts a frame in two, checking that it is as long as its header says and that its checksum is right. `length` and `crc`
+/// are where those fields stand.
+fn split(stored: &[u8], header_bytes: usize, length: usize, crc: usize) -> Result<(&[u8], &[u8]), Damage> {
+    let short = Damage::Length { found: stored.len(), expected: header_bytes };
+    let (header, body) = stored.split_at_checked(header_bytes).ok_or_else(|| short.clone())?;
+    let length = u32::from_le_bytes(field(header, length).ok_or_else(|| short.clone())?);
     let expected = usize::try_from(length).unwrap_or(usize::MAX);
     if body.len() != expected {
-        return Err(Damage::Length { found: stored.len(), expected: expected.saturating_add(HEADER_BYTES) });
+        return Err(Damage::Length { found: stored.len(), expected: expected.saturating_add(header_bytes) });
     }
-    let found = u32::from_le_bytes(field(header, at::CRC).ok_or_else(|| short.clone())?);
-    let hashes = rest.get(4..).ok_or_else(|| short.clone())?;
-    let crc = checksum(front, hashes, &[], body);
-    if found != crc {
-        return Err(Damage::Crc { found, expected: crc });
-    }
-    let header = Header {
-        first_seq: u64::from_le_bytes(field(header, at::FIRST_SEQ).ok_or_else(|| short.clone())?),
-        count: u32::from_le_bytes(field(header, at::COUNT).ok_or_else(|| short.clone())?),
-        raw: u32::from_le_bytes(field(header, at::RAW).ok_or_else(|| short.clone())?),
-        previous: field(header, at::PREVIOUS).ok_or_else(|| short.clone())?,
-        hash: field(header, at::HASH).ok_or(short)?,
-    };
-    if own_hash(front, &header.previous, body) != header.hash { Err(Damage::Hash) } else { Ok((header, body)) }
+    let found = u32::from_le_bytes(field(header, crc).ok_or_else(|| short.clone())?);
+    let (before, rest) = header.split_at_checked(crc).ok_or_else(|| short.clone())?;
+    let after = rest.get(4..).ok_or(short)?;
+    let expected = [after, body].iter().fold(crc32c::crc32c(before), |crc, part| crc32c::crc32c_append(crc, part));
+    if found == expected { Ok((header, body)) } else { Err(Damage::Crc { found, expected }) }
 }
 
 /// Unpacks frames; keeps zstd's working memory between them.
@@ -290,8 +253,9 @@ impl Unpacker {
     /// Decompresses an opened frame's body and checks it against the header.
     ///
     /// # Errors
-    /// [`Damage::Body`] when it is not the lines the header promises.
-    pub fn unpack(&mut self, header: &Header, body: &[u8]) -> Result<Frame, Damage> {
+    /// [`Damage::Body`] when it is not the lines the header promises, [`Damage::Lines`] when a thorough look finds that
+    /// they are others than the frame's hash was made over.
+    pub fn unpack(&mut self, header: &Header, body: &[u8], care: Care) -> Result<Frame, Damage> {
         let damage = Damage::Body { count: header.count, raw: header.raw };
         let raw = usize::try_from(header.raw).unwrap_or(usize::MAX);
         if raw > MAX_RAW_BYTES {
@@ -303,7 +267,11 @@ impl Unpacker {
         if lines.len() != raw || lines.last() != Some(&b'\n') || counted != count {
             return Err(damage);
         }
-        Ok(Frame { first_seq: header.first_seq, count: header.count, body: lines })
+        let frame = Frame { first_seq: header.first_seq, count: header.count, body: lines };
+        match (care, &header.proof) {
+            (Care::Thorough, Some(fields)) if merkle::root(frame.leaves()) != fields.lines_root => Err(Damage::Lines),
+            (Care::Thorough, Some(_) | None) | (Care::Quick, _) => Ok(frame),
+        }
     }
 }
 

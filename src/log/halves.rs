@@ -1,7 +1,9 @@
 //! An append in two halves: packing needs a processor, storing needs the disk, and each can have a thread of its own.
 
 use super::ahead::Ahead;
-use super::frame::Packer;
+use super::archive::read::Record;
+use super::frame::chain::Chain;
+use super::frame::pack::Packer;
 use super::sled::{Reader, refuse_blobs};
 use super::witness::Witness;
 use super::{Fault, Head, MAX_LINE_BYTES};
@@ -11,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The first half: lines become frames that continue what was packed before, whether that is stored yet or not.
 pub struct Packing {
     packer: Packer,
-    head: Head,
+    chain: Chain,
     reader: Reader,
     stopped: Arc<AtomicBool>,
 }
@@ -32,9 +34,9 @@ pub struct Storing {
 }
 
 /// Both halves of the log that `reader` reads.
-pub(super) fn halves(reader: Reader, packer: Packer, witness: Witness, ahead: Ahead) -> (Packing, Storing) {
+pub(super) fn halves(reader: Reader, chain: Chain, packer: Packer, witness: Witness, ahead: Ahead) -> (Packing, Storing) {
     let stopped = Arc::new(AtomicBool::new(false));
-    let packing = Packing { packer, head: reader.head(), reader: reader.clone(), stopped: stopped.clone() };
+    let packing = Packing { packer, chain, reader: reader.clone(), stopped: stopped.clone() };
     (packing, Storing { reader, witness, ahead, stopped })
 }
 
@@ -56,24 +58,39 @@ impl Packing {
                 return Err(Fault::LineBreak { index });
             }
         }
-        let before = self.head;
+        let before = self.head();
         let mut frames = Vec::new();
         let mut rest = lines;
         while !rest.is_empty() {
-            let first_seq = self.head.seq.saturating_add(1);
-            let packed =
-                self.packer.pack(&self.head, rest).inspect_err(|_| self.stopped.store(true, Ordering::Release));
-            let (bytes, next, took) = packed.map_err(|source| self.reader.io("compressing for", source))?;
+            let first_seq = self.head().seq.saturating_add(1);
+            let packed = self.packer.pack(&mut self.chain, rest);
+            let packed = packed.inspect_err(|_| self.stopped.store(true, Ordering::Release));
+            let (bytes, took) = packed.map_err(|source| self.reader.io("packing frames for", source))?;
             frames.push((first_seq.to_be_bytes(), bytes));
-            self.head = next;
             rest = rest.get(took..).unwrap_or_default();
         }
-        Ok(if frames.is_empty() { None } else { Some(Packed { frames, before, after: self.head }) })
+        Ok(if frames.is_empty() { None } else { Some(Packed { frames, before, after: self.head() }) })
+    }
+
+    /// Takes frames that were packed elsewhere, as they are.
+    ///
+    /// # Errors
+    /// [`Fault::Broken`] where one does not continue what was packed before; nothing more can be packed then.
+    pub(super) fn take(&mut self, records: &[Record]) -> Result<Packed, Fault> {
+        let before = self.head();
+        let mut frames = Vec::with_capacity(records.len());
+        for record in records {
+            let first_seq = record.header().first_seq;
+            let taken = self.chain.take(record.header()).inspect_err(|_| self.stopped.store(true, Ordering::Release));
+            taken.map_err(|cause| Fault::Broken { first_seq, cause })?;
+            frames.push((first_seq.to_be_bytes(), record.stored().to_vec()));
+        }
+        Ok(Packed { frames, before, after: self.head() })
     }
 
     /// Where the log ends once everything that was packed is stored.
     pub fn head(&self) -> Head {
-        self.head
+        self.chain.head()
     }
 }
 

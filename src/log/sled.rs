@@ -1,9 +1,15 @@
 //! The log on one machine: frames in a sled tree, keyed by their first sequence number (8 bytes, big-endian).
 
+mod import;
+mod look;
+mod prove;
+
 use super::ahead::Ahead;
-use super::frame::{self, Break, Damage, Frame, Header, Packer, Unpacker};
+use super::frame::chain::Chain;
+use super::frame::pack::Packer;
+use super::frame::{self, Break, Care, Damage, Frame, Header, Unpacker};
 use super::halves::{Packing, Storing, halves};
-use super::tree::{Range, Tree};
+use super::tree::{Bytes, Range, Tree};
 use super::witness::Witness;
 use super::{Fault, Head, Log, lock, real_sync};
 use parking_lot::RwLock;
@@ -50,12 +56,13 @@ impl SledLog {
         sync_path(dir)?;
         let mut reader =
             Reader { tree, head: Arc::new(RwLock::new(Head::EMPTY)), dir: Arc::new(dir.to_path_buf()), _lock: lock };
-        let head = reader.check_tail()?;
+        let chain = reader.check_tail()?;
+        let head = chain.head();
         let (witness, acknowledged) = Witness::open(dir)?;
         reader.check_acknowledged(&head, &acknowledged)?;
         reader.head = Arc::new(RwLock::new(head));
         let packer = Packer::new().map_err(|source| reader.io("preparing compression for", source))?;
-        let (packing, storing) = halves(reader, packer, witness, Ahead::open(&store)?);
+        let (packing, storing) = halves(reader, chain, packer, witness, Ahead::open(&store)?);
         Ok(Self { packing, storing })
     }
 
@@ -90,8 +97,18 @@ impl Reader {
     }
 
     /// The frames from the one that holds event `seq` (0 and 1 mean the first) up to the head at the time of the call, each
-    /// checked in itself and against the one before. After an `Err` there is nothing more.
+    /// checked quickly in itself and against the one before. After an `Err` there is nothing more.
     pub fn frames_from(&self, seq: u64) -> Frames {
+        self.frames(seq, Care::Quick)
+    }
+
+    /// As [`Reader::frames_from`], with as much care as is asked for.
+    pub fn frames(&self, seq: u64, care: Care) -> Frames {
+        Frames { stored: self.stored_from(seq), unpacker: None, care }
+    }
+
+    /// As [`Reader::frames_from`], as stored and not unpacked.
+    pub fn stored_from(&self, seq: u64) -> Stored {
         let until = self.head();
         let seq = seq.max(1);
         let (start, failed) = match self.tree.last_until(seq.to_be_bytes()) {
@@ -99,17 +116,9 @@ impl Reader {
             Err(fault) => (seq.to_be_bytes(), Some(fault)),
         };
         let range = self.tree.range(start..=until.seq.to_be_bytes());
-        let last = if seq == 1 { Some(Head::EMPTY) } else { None };
-        Frames {
-            reader: self.clone(),
-            range,
-            unpacker: None,
-            wanted: seq,
-            until,
-            last,
-            done: until.seq < seq && failed.is_none(),
-            failed,
-        }
+        let chain = if seq == 1 { Some(Chain::start()) } else { None };
+        let done = failed.is_none() && until.seq < seq;
+        Stored { reader: self.clone(), range, wanted: seq, until, chain, failed, done }
     }
 
     /// Checks every frame up to the head: checksum, own hash, chain, numbers, and that its body holds the lines it promises.
@@ -118,23 +127,29 @@ impl Reader {
     /// # Errors
     /// The first [`Fault`] found.
     pub fn verify(&self, mut progress: impl FnMut(u64)) -> Result<Head, Fault> {
-        let mut frames = self.frames_from(1);
+        let mut frames = self.frames(1, Care::Thorough);
         for frame in &mut frames {
             let frame = frame?;
             progress(frame.first_seq.saturating_add(u64::from(frame.count)).saturating_sub(1));
         }
-        Ok(frames.last.unwrap_or(Head::EMPTY))
+        Ok(frames.head())
     }
 
-    /// Checks the last frames and returns where the log ends.
-    fn check_tail(&self) -> Result<Head, Fault> {
+    /// Checks the last frames and returns what the next one must continue.
+    fn check_tail(&self) -> Result<Chain, Fault> {
         let stored = self.tree.last(TAIL_FRAMES)?;
         let mut unpacker = self.unpacker()?;
-        let mut last = if stored.len() < TAIL_FRAMES { Some(Head::EMPTY) } else { None };
+        let mut chain = if stored.len() < TAIL_FRAMES { Some(Chain::start()) } else { None };
+        let mut last = None;
         for (key, bytes) in stored {
-            last = Some(check(&key, &bytes, last.as_ref(), &mut unpacker)?.0.head());
+            let (header, body) = check(&key, &bytes, &mut chain)?;
+            unpack(&header, body, Care::Thorough, &mut unpacker)?;
+            last = Some(header);
         }
-        Ok(last.unwrap_or(Head::EMPTY))
+        match last {
+            Some(last) => self.resume(&last),
+            None => Ok(Chain::start()),
+        }
     }
 
     /// Checks that the log still holds what the witness saw acknowledged.
@@ -144,7 +159,7 @@ impl Reader {
             return Ok(());
         }
         let (key, bytes) = self.tree.last_until(seen.seq.to_be_bytes())?.ok_or_else(truncated)?;
-        let (header, _) = check(&key, &bytes, None, &mut self.unpacker()?)?;
+        let (header, _) = check(&key, &bytes, &mut None)?;
         if header.head() == *seen { Ok(()) } else { Err(truncated()) }
     }
 
@@ -153,11 +168,7 @@ impl Reader {
     /// # Errors
     /// [`Fault`] where the frame that stands there is damaged.
     pub fn holds(&self, head: &Head) -> Result<bool, Fault> {
-        let stored = self.tree.range(..=head.seq.to_be_bytes()).next_back();
-        let Some((key, bytes)) = stored.transpose().map_err(|source| self.store("reading", source))? else {
-            return Ok(false);
-        };
-        Ok(check(&key, &bytes, None, &mut self.unpacker()?)?.0.head() == *head)
+        Ok(self.head_at(head.seq)? == Some(*head))
     }
 
     fn unpacker(&self) -> Result<Unpacker, Fault> {
@@ -169,48 +180,62 @@ impl Reader {
     }
 }
 
-/// Frames in order; see [`Reader::frames_from`].
-pub struct Frames {
+/// Frames as stored, in order, with their checked headers; see [`Reader::stored_from`].
+pub struct Stored {
     reader: Reader,
     range: Range,
-    unpacker: Option<Unpacker>,
     wanted: u64,
     until: Head,
-    last: Option<Head>,
+    chain: Option<Chain>,
     failed: Option<Fault>,
     done: bool,
 }
 
-impl Frames {
-    fn read(&mut self) -> Result<Option<Frame>, Fault> {
+impl Stored {
+    fn head(&self) -> Head {
+        self.chain.as_ref().map_or(Head::EMPTY, Chain::head)
+    }
+
+    fn read(&mut self) -> Result<Option<StoredFrame>, Fault> {
         if let Some(fault) = self.failed.take() {
             return Err(fault);
         }
         let Some(stored) = self.range.next() else {
             // The range ended early when it did not end with the head as it was at the start.
-            let found = self.last.unwrap_or(Head::EMPTY);
+            let found = self.head();
             if found == self.until {
                 return Ok(None);
             }
             return Err(Fault::Truncated { found: found.seq, acknowledged: self.until.seq });
         };
         let (key, bytes) = stored?;
-        let unpacker = match &mut self.unpacker {
-            Some(unpacker) => unpacker,
-            none => none.insert(self.reader.unpacker()?),
-        };
-        let (header, frame) = check(&key, &bytes, self.last.as_ref(), unpacker)?;
-        let head = header.head();
-        if self.last.is_none() && head.seq < self.wanted {
+        let first = self.chain.is_none();
+        let (header, _) = check(&key, &bytes, &mut self.chain)?;
+        if first && header.head().seq < self.wanted {
             return Err(Fault::Broken { first_seq: header.first_seq, cause: Break::Seq { expected: self.wanted } });
         }
-        self.last = Some(head);
-        Ok(Some(frame))
+        Ok(Some(StoredFrame { header, bytes }))
     }
 }
 
-impl Iterator for Frames {
-    type Item = Result<Frame, Fault>;
+/// A frame as stored, whose header was checked.
+pub struct StoredFrame {
+    pub(super) header: Header,
+    pub(super) bytes: Bytes,
+}
+
+impl StoredFrame {
+    /// Its lines.
+    ///
+    /// # Errors
+    /// [`Fault::Damaged`] when its body is not what its header promises.
+    pub fn unpack(&self, care: Care, unpacker: &mut Unpacker) -> Result<Frame, Fault> {
+        unpack(&self.header, self.bytes.get(self.header.bytes()..).unwrap_or_default(), care, unpacker)
+    }
+}
+
+impl Iterator for Stored {
+    type Item = Result<StoredFrame, Fault>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
@@ -222,8 +247,42 @@ impl Iterator for Frames {
     }
 }
 
-/// Checks a stored frame in every way, against `before` too when that is known.
-fn check(key: &[u8], bytes: &[u8], before: Option<&Head>, unpacker: &mut Unpacker) -> Result<(Header, Frame), Fault> {
+/// Frames in order; see [`Reader::frames_from`].
+pub struct Frames {
+    stored: Stored,
+    unpacker: Option<Unpacker>,
+    care: Care,
+}
+
+impl Frames {
+    /// The head of the log up to the last frame that was read.
+    pub fn head(&self) -> Head {
+        self.stored.head()
+    }
+
+    fn read(&mut self) -> Result<Option<Frame>, Fault> {
+        let Some(stored) = self.stored.next() else { return Ok(None) };
+        let stored = stored?;
+        let unpacker = match &mut self.unpacker {
+            Some(unpacker) => unpacker,
+            none => none.insert(self.stored.reader.unpacker()?),
+        };
+        stored.unpack(self.care, unpacker).map(Some)
+    }
+}
+
+impl Iterator for Frames {
+    type Item = Result<Frame, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = self.read().transpose();
+        self.stored.done |= matches!(item, Some(Err(_)));
+        item
+    }
+}
+
+/// Checks a stored frame by itself and against the chain, where that is known, and takes it in.
+fn check<'a>(key: &[u8], bytes: &'a [u8], chain: &mut Option<Chain>) -> Result<(Header, &'a [u8]), Fault> {
     // A key of another length was not written by us; its bytes still name it for the report.
     let first_seq = key.iter().fold(0_u64, |seq, byte| seq.wrapping_shl(8) | u64::from(*byte));
     let damaged = |damage| Fault::Damaged { first_seq, damage };
@@ -231,11 +290,15 @@ fn check(key: &[u8], bytes: &[u8], before: Option<&Head>, unpacker: &mut Unpacke
     if key != header.first_seq.to_be_bytes() {
         return Err(damaged(Damage::Key { found: header.first_seq }));
     }
-    if let Some(before) = before {
-        header.follows(before).map_err(|cause| Fault::Broken { first_seq, cause })?;
+    match chain {
+        Some(chain) => chain.take(&header).map_err(|cause| Fault::Broken { first_seq, cause })?,
+        None => *chain = Some(Chain::at(&header)),
     }
-    let frame = unpacker.unpack(&header, body).map_err(damaged)?;
-    Ok((header, frame))
+    Ok((header, body))
+}
+
+fn unpack(header: &Header, body: &[u8], care: Care, unpacker: &mut Unpacker) -> Result<Frame, Fault> {
+    unpacker.unpack(header, body, care).map_err(|damage| Fault::Damaged { first_seq: header.first_seq, damage })
 }
 
 /// A blob in sled's folder is data it never synced, and opening sled may delete it: look before sled does.

@@ -14,8 +14,10 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// The tree of frames.
 const NAME: &str = "frames";
 
+/// A stored value; shared, not copied.
+pub(super) type Bytes = ::sled::IVec;
 /// A key and its value.
-pub(super) type Pair = (::sled::IVec, ::sled::IVec);
+pub(super) type Pair = (Bytes, Bytes);
 
 /// The tree of frames; cheap to clone.
 #[derive(Clone)]
@@ -59,6 +61,11 @@ impl Tree {
             stored.map_err(|source| self.fault("writing", source))?;
             tree.flush().map(|_| ()).map_err(|source| self.fault("syncing", source))
         })
+    }
+
+    /// The value of a key.
+    pub(super) fn get(&self, key: [u8; 8]) -> Result<Option<Bytes>, Fault> {
+        self.with("reading", |tree| tree.get(key).map_err(|source| self.fault("reading", source)))
     }
 
     /// The pairs from one key to another, in order; after an `Err` there is nothing more.

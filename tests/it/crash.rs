@@ -3,7 +3,7 @@
 use crate::server::{House, Server, csv_rows, encode, gift, minor, pay, run, said, state, try_send};
 use groundswell::domain::profile::Attendee;
 use groundswell::domain::{Event, attendance};
-use groundswell::engine::{Engine, each_event};
+use groundswell::engine::Engine;
 use groundswell::web::ATTENDEE;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -70,16 +70,16 @@ async fn crowd(to: SocketAddr, round: u64, crowd: u64, known: Arc<Mutex<Known>>)
 fn unsealed_joins(data: &Path) -> usize {
     let (engine, _writer) = Engine::open(data).unwrap();
     let mut joins = 0;
-    each_event(engine.reader(), 1, |recorded| {
-        if let Event::Attendance(attendance::Event::Joined(joined)) = recorded.event {
+    let mut lines = engine.lines();
+    for seq in 1..=engine.world().seq {
+        if let Some(Event::Attendance(attendance::Event::Joined(joined))) = lines.event(seq).unwrap() {
             let opened = engine.vault().unseal(joined.person, ATTENDEE, &joined.profile);
-            let opened = opened.unwrap().unwrap_or_else(|| panic!("event {}: the key is gone", recorded.seq));
+            let opened = opened.unwrap().unwrap_or_else(|| panic!("event {seq}: the key is gone"));
             let profile: Attendee = serde_json::from_slice(&opened).unwrap();
             assert_eq!(engine.vault().person_id(&profile.email), joined.person);
             joins += 1;
         }
-    })
-    .unwrap();
+    }
     joins
 }
 

@@ -15,13 +15,13 @@ const TAIL_FRAMES: u64 = 64;
 /// Crashes of one run.
 const KILLS: u32 = 10;
 
-fn line(n: u64) -> Vec<u8> {
+pub fn line(n: u64) -> Vec<u8> {
     format!(r#"{{"kind":"test","v":1,"n":{n}}}"#).into_bytes()
 }
 
 /// Opens a folder that nobody holds. Other tests of this process start programs; until each of them runs, it holds a copy
 /// of every lock that is held here, so a lock just given up may be busy for a moment.
-fn try_open(dir: &Path) -> Result<SledLog, Fault> {
+pub fn try_open(dir: &Path) -> Result<SledLog, Fault> {
     for _ in 0..500 {
         match SledLog::open(dir) {
             Err(Fault::Held { .. }) => std::thread::sleep(Duration::from_millis(10)),
@@ -31,11 +31,11 @@ fn try_open(dir: &Path) -> Result<SledLog, Fault> {
     SledLog::open(dir)
 }
 
-fn open(dir: &Path) -> SledLog {
+pub fn open(dir: &Path) -> SledLog {
     try_open(dir).unwrap()
 }
 
-fn read_all(log: &SledLog, seq: u64) -> Vec<(u64, Vec<u8>)> {
+pub fn read_all(log: &SledLog, seq: u64) -> Vec<(u64, Vec<u8>)> {
     let frames = log.reader().frames_from(seq).map(Result::unwrap);
     frames.flat_map(|frame| frame.lines().map(|(seq, line)| (seq, line.to_vec())).collect::<Vec<_>>()).collect()
 }
@@ -52,7 +52,7 @@ fn log_of(frames: u64) -> (tempfile::TempDir, Head) {
 }
 
 /// Changes the stored frames behind the log's back.
-fn tamper(dir: &Path, change: impl FnOnce(&sled::Tree)) {
+pub fn tamper(dir: &Path, change: impl FnOnce(&sled::Tree)) {
     let config = sled::Config::new().path(dir.join("sled")).segment_size(8 << 20).flush_every_ms(None);
     let busy = |_: &u32| std::thread::sleep(Duration::from_millis(10));
     let db = (0..500_u32).inspect(busy).find_map(|_| config.open().ok()).unwrap();
@@ -61,7 +61,7 @@ fn tamper(dir: &Path, change: impl FnOnce(&sled::Tree)) {
     db.flush().unwrap();
 }
 
-fn verify(dir: &Path) -> Result<Head, Fault> {
+pub fn verify(dir: &Path) -> Result<Head, Fault> {
     try_open(dir)?.reader().verify(|_| ())
 }
 
@@ -290,7 +290,7 @@ fn this_program() -> String {
     std::env::current_exe().unwrap().to_str().unwrap().to_owned()
 }
 
-fn start_child(job: &str, dir: &Path) -> (Child, impl Iterator<Item = String>) {
+pub fn start_child(job: &str, dir: &Path) -> (Child, impl Iterator<Item = String>) {
     let mut child = child_command(&this_program(), &[], job, dir).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     (child, lines)
@@ -319,6 +319,12 @@ fn child() {
             let batch: Vec<_> = (next..=batch_end(next)).map(line).collect();
             println!("ack {}", log.append(&batch).unwrap().seq);
         },
+        "archived" => {
+            let _archive = groundswell::log::archive::Archive::follow(log.reader()).unwrap();
+            loop {
+                println!("ack {}", log.append(&vec![line(log.head().seq); 50]).unwrap().seq);
+            }
+        }
         job => panic!("no job {job}"),
     }
 }

@@ -11,6 +11,7 @@
     clippy::wildcard_enum_match_arm
 )]
 
+mod archive;
 mod bad_input;
 mod cashier;
 mod crash;
@@ -21,6 +22,7 @@ mod live;
 mod localstripe;
 mod log;
 mod media;
+mod proof;
 #[path = "../support/server.rs"]
 mod server;
 mod staff;
