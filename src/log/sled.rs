@@ -225,6 +225,11 @@ pub struct StoredFrame {
 }
 
 impl StoredFrame {
+    /// Its bytes, header and body.
+    pub fn stored(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Its lines.
     ///
     /// # Errors

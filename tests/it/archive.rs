@@ -198,7 +198,7 @@ fn a_log_made_from_an_archive_is_the_same_log() {
     drop(Archive::follow(log.reader()).unwrap().catch_up().unwrap());
     let (before, head) = (read_all(&log, 1), log.head());
     let stored =
-        |log: &SledLog| log.reader().stored_from(1).map(|stored| stored.unwrap().1.to_vec()).collect::<Vec<_>>();
+        |log: &SledLog| log.reader().stored_from(1).map(|stored| stored.unwrap().stored().to_vec()).collect::<Vec<_>>();
     let home = tempfile::tempdir().unwrap();
     let made = home.path().join("data/log");
     let archive = || read(&dir.path().join("archive")).unwrap();
