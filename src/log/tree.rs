@@ -35,7 +35,7 @@ impl Tree {
             .segment_size(SEGMENT_BYTES)
             .cache_capacity(CACHE_BYTES)
             // The background flusher logs and swallows a failed fsync, after which the next one succeeds without the
-            // data. Only `insert` may sync, where a failure is seen.
+            // data. Only `sync` may sync, where a failure is seen.
             .flush_every_ms(None);
         let tree = caught("opening", dir, || {
             let tree = config.open().and_then(|db| db.open_tree(NAME));
@@ -45,10 +45,10 @@ impl Tree {
         Ok(Self(Arc::new(Open { tree: Some(tree), dir: dir.to_path_buf() })))
     }
 
-    /// Adds these pairs, all or none of which survive a crash, and syncs once.
-    pub(super) fn insert(&self, pairs: &[([u8; 8], Vec<u8>)]) -> Result<(), Fault> {
+    /// Adds these pairs, all or none of which survive a crash; none does for certain before [`Tree::sync`].
+    pub(super) fn add(&self, pairs: &[([u8; 8], Vec<u8>)]) -> Result<(), Fault> {
         self.with("writing", |tree| {
-            let stored = match pairs {
+            let added = match pairs {
                 [(key, bytes)] => tree.insert(key, bytes.as_slice()).map(|_| ()),
                 _ => {
                     let mut batch = ::sled::Batch::default();
@@ -56,9 +56,13 @@ impl Tree {
                     tree.apply_batch(batch)
                 }
             };
-            stored.map_err(|source| self.fault("writing", source))?;
-            tree.flush().map(|_| ()).map_err(|source| self.fault("syncing", source))
+            added.map_err(|source| self.fault("writing", source))
         })
+    }
+
+    /// Makes everything that was added durable.
+    pub(super) fn sync(&self) -> Result<(), Fault> {
+        self.with("syncing", |tree| tree.flush().map(|_| ()).map_err(|source| self.fault("syncing", source)))
     }
 
     /// The pairs from one key to another, in order; after an `Err` there is nothing more.
