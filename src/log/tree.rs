@@ -37,6 +37,7 @@ impl Tree {
             // The background flusher logs and swallows a failed fsync, after which the next one succeeds without the
             // data. Only `sync` may sync, where a failure is seen.
             .flush_every_ms(None);
+        remove_unfinished(store)?;
         let tree = caught("opening", dir, || {
             let tree = config.open().and_then(|db| db.open_tree(NAME));
             let flushed = tree.and_then(|tree| tree.flush().map(|_| tree));
@@ -103,6 +104,22 @@ impl Tree {
     fn fault(&self, doing: &'static str, source: ::sled::Error) -> Fault {
         fault(doing, &self.0.dir, source)
     }
+}
+
+/// sled writes its snapshots, which are a cache, under a name that ends so, and renames them when they are whole; but it would
+/// read what a crash left of one, and refuse the log for it (`get_snapshot_files` in its `config.rs`).
+const UNFINISHED: &str = ".generating";
+
+fn remove_unfinished(store: &Path) -> Result<(), Fault> {
+    let io = |doing, path: &Path, source| Fault::Io { doing, path: path.to_path_buf(), source };
+    let entries = std::fs::read_dir(store).map_err(|source| io("reading the folder", store, source))?;
+    for entry in entries {
+        let path = entry.map_err(|source| io("reading the folder", store, source))?.path();
+        if path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(UNFINISHED.as_bytes())) {
+            std::fs::remove_file(&path).map_err(|source| io("removing", &path, source))?;
+        }
+    }
+    Ok(())
 }
 
 /// A failed system call asks for a look at the disk; everything else is sled's word for files that are not as it left them.
