@@ -130,7 +130,8 @@ impl Storing {
         // The last flush has come back and nobody else writes: sled is at rest.
         self.ahead.keep()?;
         // One decision's events may lie on both sides of a frame's end: a crash must keep all frames or none.
-        self.reader.tree.insert(&packed.frames)?;
+        self.reader.tree.add(&packed.frames)?;
+        self.reader.tree.sync()?;
         refuse_blobs(&self.reader.dir.join("sled"))?;
         self.witness.note(&packed.after)?;
         *self.reader.head.write() = packed.after;

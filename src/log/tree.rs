@@ -37,8 +37,9 @@ impl Tree {
             .segment_size(SEGMENT_BYTES)
             .cache_capacity(CACHE_BYTES)
             // The background flusher logs and swallows a failed fsync, after which the next one succeeds without the
-            // data. Only `insert` may sync, where a failure is seen.
+            // data. Only `sync` may sync, where a failure is seen.
             .flush_every_ms(None);
+        remove_unfinished(store)?;
         let tree = caught("opening", dir, || {
             let tree = config.open().and_then(|db| db.open_tree(NAME));
             let flushed = tree.and_then(|tree| tree.flush().map(|_| tree));
@@ -47,10 +48,10 @@ impl Tree {
         Ok(Self(Arc::new(Open { tree: Some(tree), dir: dir.to_path_buf() })))
     }
 
-    /// Adds these pairs, all or none of which survive a crash, and syncs once.
-    pub(super) fn insert(&self, pairs: &[([u8; 8], Vec<u8>)]) -> Result<(), Fault> {
+    /// Adds these pairs, all or none of which survive a crash; none does for certain before [`Tree::sync`].
+    pub(super) fn add(&self, pairs: &[([u8; 8], Vec<u8>)]) -> Result<(), Fault> {
         self.with("writing", |tree| {
-            let stored = match pairs {
+            let added = match pairs {
                 [(key, bytes)] => tree.insert(key, bytes.as_slice()).map(|_| ()),
                 _ => {
                     let mut batch = ::sled::Batch::default();
@@ -58,14 +59,18 @@ impl Tree {
                     tree.apply_batch(batch)
                 }
             };
-            stored.map_err(|source| self.fault("writing", source))?;
-            tree.flush().map(|_| ()).map_err(|source| self.fault("syncing", source))
+            added.map_err(|source| self.fault("writing", source))
         })
     }
 
     /// The value of a key.
     pub(super) fn get(&self, key: [u8; 8]) -> Result<Option<Bytes>, Fault> {
         self.with("reading", |tree| tree.get(key).map_err(|source| self.fault("reading", source)))
+    }
+
+    /// Makes everything that was added durable.
+    pub(super) fn sync(&self) -> Result<(), Fault> {
+        self.with("syncing", |tree| tree.flush().map(|_| ()).map_err(|source| self.fault("syncing", source)))
     }
 
     /// The pairs from one key to another, in order; after an `Err` there is nothing more.
@@ -106,6 +111,22 @@ impl Tree {
     fn fault(&self, doing: &'static str, source: ::sled::Error) -> Fault {
         fault(doing, &self.0.dir, source)
     }
+}
+
+/// sled writes its snapshots, which are a cache, under a name that ends so, and renames them when they are whole; but it would
+/// read what a crash left of one, and refuse the log for it (`get_snapshot_files` in its `config.rs`).
+const UNFINISHED: &str = ".generating";
+
+fn remove_unfinished(store: &Path) -> Result<(), Fault> {
+    let io = |doing, path: &Path, source| Fault::Io { doing, path: path.to_path_buf(), source };
+    let entries = std::fs::read_dir(store).map_err(|source| io("reading the folder", store, source))?;
+    for entry in entries {
+        let path = entry.map_err(|source| io("reading the folder", store, source))?.path();
+        if path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(UNFINISHED.as_bytes())) {
+            std::fs::remove_file(&path).map_err(|source| io("removing", &path, source))?;
+        }
+    }
+    Ok(())
 }
 
 /// A failed system call asks for a look at the disk; everything else is sled's word for files that are not as it left them.

@@ -1,7 +1,9 @@
 //! What disks and operators do to a log, on real files and real processes: nothing acknowledged is lost, nothing is passed
 //! over in silence, and every refusal says what to do.
 
+mod clock;
 mod damage;
+mod halves;
 mod kill;
 mod system;
 

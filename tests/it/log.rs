@@ -12,8 +12,6 @@ use std::time::Duration;
 
 /// Frames that `SledLog::open` checks; older ones are left to `verify`.
 const TAIL_FRAMES: u64 = 64;
-/// Crashes of one run.
-const KILLS: u32 = 10;
 
 pub fn line(n: u64) -> Vec<u8> {
     format!(r#"{{"kind":"test","v":1,"n":{n}}}"#).into_bytes()
@@ -341,67 +339,4 @@ fn a_second_process_is_refused_and_told_who_holds_the_folder() {
     child.kill().unwrap();
     child.wait().unwrap();
     open(dir.path());
-}
-
-#[test]
-fn nothing_acknowledged_is_lost_by_kill_9() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut acknowledged = 0_u64;
-    for round in 0..KILLS {
-        let (mut child, lines) = start_child("many", dir.path());
-        let id = child.id();
-        let killer = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(60 + u64::from(round * 37 % 120)));
-            // `Child::kill` sends SIGKILL.
-            child.kill().unwrap();
-            child.wait().unwrap();
-        });
-        for line in lines {
-            assert!(!line.starts_with("refused"), "process {id}: {line}");
-            let number = line.strip_prefix("ack ").or(line.strip_prefix("open "));
-            let Some(seq) = number.and_then(|seq| seq.parse().ok()) else { continue };
-            assert!(seq >= acknowledged, "acknowledged {acknowledged}, then {line}");
-            // A batch is there whole or not at all, even when the crash fell between its frames.
-            while acknowledged < seq {
-                acknowledged = batch_end(acknowledged + 1);
-            }
-            assert_eq!(acknowledged, seq, "part of a batch was kept");
-        }
-        killer.join().unwrap();
-    }
-    assert!(acknowledged > 0, "no round got as far as an acknowledgement");
-    let log = open(dir.path());
-    let all = read_all(&log, 1);
-    assert!(all.len() as u64 >= acknowledged, "{} of {acknowledged} events are left", all.len());
-    assert!(all.iter().enumerate().all(|(n, (seq, bytes))| *seq == n as u64 + 1 && *bytes == line(*seq)));
-    assert_eq!(log.reader().verify(|_| ()).unwrap(), log.head());
-}
-
-/// kill -9 leaves the kernel's cache intact, so only the order of system calls shows that an acknowledgement survives a
-/// power cut.
-#[test]
-fn an_append_is_written_then_synced_then_acknowledged() {
-    let dir = tempfile::tempdir().unwrap();
-    let trace = dir.path().join("trace");
-    let calls = "trace=fsync,fdatasync,sync_file_range,pwrite64,write";
-    let program = this_program();
-    let arguments = ["-f", "-s", "100000", "-e", calls, "-o", trace.to_str().unwrap(), &program];
-    let output = child_command("strace", &arguments, "once", &dir.path().join("log"))
-        .output()
-        .expect("strace runs; install it with `apt-get install strace`");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("ack 1"), "{output:?}");
-    let trace = String::from_utf8_lossy(&std::fs::read(&trace).unwrap()).into_owned();
-    assert!(!trace.contains("sync_file_range"), "a sync that does not survive a power cut:\n{trace}");
-    let calls: Vec<&str> = trace.lines().collect();
-    let written = calls.iter().position(|call| call.contains("pwrite64(") && call.contains("GSWF")).expect(&trace);
-    let acknowledged = calls.iter().position(|call| call.contains("write(1, \"ack 1")).expect(&trace);
-    assert!(written < acknowledged, "acknowledged before it was written:\n{trace}");
-    let (thread, call) = calls[written].split_once(' ').unwrap();
-    let file = call.trim_start().strip_prefix("pwrite64(").and_then(|rest| rest.split_once(',')).unwrap().0;
-    // The same thread syncs the same file, and the sync has come back with 0, before the acknowledgement leaves.
-    let mut after = calls[written + 1..acknowledged].iter().filter(|call| call.starts_with(thread));
-    let begun = after.by_ref().find(|call| [")", " "].iter().any(|end| call.contains(&format!("fsync({file}{end}"))));
-    let begun = begun.unwrap_or_else(|| panic!("no fsync({file}) between write and acknowledgement:\n{trace}"));
-    let ended = if begun.contains("unfinished") { after.next().copied() } else { Some(*begun) };
-    assert!(ended.is_some_and(|call| call.ends_with("= 0")), "the sync had not ended:\n{trace}");
 }

@@ -175,3 +175,21 @@ fn zeros_past_the_end_change_nothing() {
         assert_eq!(events.len() as u64, head.seq, "{extra} zeros");
     }
 }
+
+/// A crash while sled writes its snapshot leaves part of it under another name, which sled itself takes for the newest.
+#[test]
+fn a_snapshot_cut_short_by_a_crash_is_harmless() {
+    let (dir, head, _) = log_of(3);
+    drop(open(dir.path()).unwrap());
+    let names = std::fs::read_dir(dir.path().join("sled")).unwrap().map(|file| file.unwrap().path());
+    let whole =
+        names.into_iter().find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("snap.")).unwrap();
+    let bytes = std::fs::read(&whole).unwrap();
+    let later = whole.with_file_name("snap.00000000FFFFFFFF.generating");
+    for length in 0..bytes.len() {
+        let copy = copy(dir.path());
+        std::fs::write(copy.path().join("sled").join(later.file_name().unwrap()), &bytes[..length]).unwrap();
+        let events = use_it(copy.path(), "a torn snapshot").unwrap();
+        assert!(sound(&events, head.seq), "{length} bytes of a snapshot");
+    }
+}

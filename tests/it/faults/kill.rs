@@ -7,6 +7,7 @@ use groundswell::log::{Fault, Head, Log as _};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 /// Crashes of one run; `GROUNDSWELL_KILL_ROUNDS` asks for another number.
@@ -29,7 +30,7 @@ fn this_program() -> String {
 
 /// The last event of the batch that begins with `next`; some batches are too large for one frame.
 fn batch_end(next: u64) -> u64 {
-    if next.is_multiple_of(7) { next + 6_000 } else { next + next % 40 }
+    if next.is_multiple_of(11) { next + 9_000 } else { next + next % 40 }
 }
 
 fn batch(next: u64) -> Vec<Vec<u8>> {
@@ -68,17 +69,30 @@ fn child() {
     }
 }
 
-/// Starts a child, kills it after `wait`, and returns what it said.
-fn killed(job: &str, dir: &Path, wait: Duration) -> Vec<String> {
+/// Starts a child, kills it some time after it has opened the log, or after its start, and returns what it said.
+fn killed(job: &str, dir: &Path, wait: Duration, from_start: bool) -> Vec<String> {
     let mut child = child_command(&this_program(), &[], job, dir).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let (begin, begun) = channel();
+    if from_start {
+        begin.send(()).unwrap();
+    }
     let killer = std::thread::spawn(move || {
+        // A child that ends before it opens drops the other end.
+        let _ = begun.recv();
         std::thread::sleep(wait);
         // `Child::kill` sends SIGKILL.
         child.kill().unwrap();
         child.wait().unwrap();
     });
-    let said = lines.collect();
+    let mut said = Vec::new();
+    for line in lines {
+        if line.starts_with("open ") {
+            let _ = begin.send(());
+        }
+        said.push(line);
+    }
+    drop(begin);
     killer.join().unwrap();
     said
 }
@@ -105,8 +119,9 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
         }
         let job = if round.is_multiple_of(2) { "many" } else { "ahead" };
         let before = acknowledged;
-        // From the start of the process, so that some crashes fall into opening.
-        for said in killed(job, dir.path(), Duration::from_millis(10 + u64::from(round * 37 % 110))) {
+        let wait = Duration::from_micros(500 + u64::from(round) * 7919 % 40_000);
+        // Some crashes fall into opening.
+        for said in killed(job, dir.path(), wait, round.is_multiple_of(6)) {
             assert!(!said.starts_with("refused"), "round {round}: {said}");
             let number = said.strip_prefix("ack ").or(said.strip_prefix("open "));
             let Some(seq) = number.and_then(|seq| seq.parse().ok()) else { continue };

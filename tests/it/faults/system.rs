@@ -26,53 +26,71 @@ async fn join_until_it_ends(server: &Server) -> (u64, u64, Vec<u16>) {
 }
 
 /// Serves with an injected failure until the server stops, then without, and compares.
-async fn stops_and_keeps_its_word(inject: &str, words: &[&str]) {
+async fn stops_and_keeps_its_word(file: &str, inject: &str, words: &[&str]) {
     let house = House::new().await;
     let data = house.data();
-    let inject = format!("inject={inject}");
-    let trace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=none", "-e", &inject];
-    let mut outcome = None;
-    let mut failing = None;
-    let house = house.again(|server| {
-        server.stop();
-        failing = Some(Server::try_start_under(&trace, &data, &[]).unwrap());
-        let failing = failing.take().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let joined =
-            std::thread::scope(|scope| scope.spawn(|| runtime.block_on(join_until_it_ends(&failing))).join().unwrap());
-        outcome = Some((joined, failing.ended()));
-    });
-    let ((asked, told, others), (status, printed)) = outcome.unwrap();
-    assert!(told > 0, "nobody joined before the failure: the test proves little ({printed})");
+    let (file, inject) = (data.join(file), format!("inject={inject}"));
+    // -D: the program is our child and the tracer is not, so that what ends the one ends both.
+    let trace = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-P", file.to_str().unwrap()];
+    let trace = [&trace[..], &["-e", "trace=pwrite64,fdatasync,fsync", "-e", &inject]].concat();
+    house.server.stop();
+    let failing = Server::try_start_under(&trace, &data, &[]).unwrap();
+    let (asked, told, others) = join_until_it_ends(&failing).await;
     assert!(asked < 500, "the failure was never noticed");
+    let (status, printed) = failing.ended();
+    assert!(told > 0, "nobody joined before the failure: the test proves little ({printed})");
     assert_eq!(status.code(), Some(1), "{printed}");
     for word in words {
         assert!(printed.contains(word), "{word}: {printed}");
     }
     assert!(!printed.contains("panicked"), "{printed}");
     assert!(others.iter().all(|status| *status >= 500), "{others:?}");
-    let joined = state(&house.server).await["joined"].as_u64().unwrap();
+    let server = Server::start(&data);
+    let joined = state(&server).await["joined"].as_u64().unwrap();
     // One that was not told may be there or not; nobody who was told is missing.
     assert!((told..=asked).contains(&joined), "{joined} joined, {told} were told so, {asked} asked");
-    house.server.is_well().await;
-    house.server.stop();
+    server.is_well().await;
+    server.stop();
 }
 
-// `when` counts for each thread by itself; the numbers let a start and some joins through.
+// `when` counts for each thread by itself, and only calls on the file; the numbers let some joins through.
 
 #[tokio::test]
 async fn a_full_disk_stops_the_server_and_loses_nothing() {
-    stops_and_keeps_its_word("pwrite64:error=ENOSPC:when=8+", &["No space left on device", "start again"]).await;
+    stops_and_keeps_its_word(
+        "log/sled/db",
+        "pwrite64:error=ENOSPC:when=3+",
+        &["No space left on device", "start again"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_full_disk_under_the_witness_stops_the_server_and_loses_nothing() {
+    stops_and_keeps_its_word("log/head", "pwrite64:error=ENOSPC:when=5+", &["No space left on device", "log/head"])
+        .await;
 }
 
 #[tokio::test]
 async fn a_sync_that_fails_once_stops_the_server_though_the_next_would_succeed() {
-    stops_and_keeps_its_word("fdatasync,fsync:error=EIO:when=8", &["Input/output error", "start again"]).await;
+    stops_and_keeps_its_word("log/sled/db", "fdatasync,fsync:error=EIO:when=3", &["Input/output error", "start again"])
+        .await;
 }
 
 #[tokio::test]
 async fn syncs_that_keep_failing_stop_the_server() {
-    stops_and_keeps_its_word("fdatasync,fsync:error=EIO:when=8+", &["Input/output error", "start again"]).await;
+    stops_and_keeps_its_word(
+        "log/sled/db",
+        "fdatasync,fsync:error=EIO:when=3+",
+        &["Input/output error", "start again"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_synced_stops_the_server() {
+    stops_and_keeps_its_word("vault/keys", "fdatasync,fsync:error=EIO:when=5", &["Input/output error", "vault/keys"])
+        .await;
 }
 
 /// Runs the program without the right to write the folder, whoever runs the tests.
