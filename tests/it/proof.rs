@@ -151,11 +151,11 @@ proptest! {
                 _ => bytes[at] = b'0' + byte % 10,
             }
         }
-        if let Ok(changed) = Proof::parse(&bytes) {
-            if let Ok(said) = changed.verify(&head.hash) {
-                prop_assert_eq!(said, statement);
-                prop_assert_eq!(changed.head(), whole.head());
-            }
+        if let Ok(changed) = Proof::parse(&bytes)
+            && let Ok(said) = changed.verify(&head.hash)
+        {
+            prop_assert_eq!(said, statement);
+            prop_assert_eq!(changed.head(), whole.head());
         }
     }
 
