@@ -38,9 +38,11 @@ enum Command {
         after_help = "Example:\n  groundswell export csv --rally answer-the-call --from 2028-07-25 --out donations.csv"
     )]
     Export(export::ExportArgs),
-    /// Check every frame of the log and print its head hash last.
-    #[command(after_help = "Example:\n  groundswell verify --data /var/lib/groundswell")]
-    Verify(DataArgs),
+    /// Check every frame of the log, and heads that were published, and print its head hash last.
+    #[command(
+        after_help = "Example:\n  groundswell verify --data /var/lib/groundswell\n\nA head kept elsewhere shows what the log alone can't: --head HASH, or --head EVENT:HASH for a clearer answer."
+    )]
+    Verify(verify::VerifyArgs),
 }
 
 /// Which data folder.
@@ -116,7 +118,7 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Staff(args) => staff::run(args).await,
             Command::Export(args) => export::run(args).await,
-            Command::Verify(args) => verify::run(args.config()?).await,
+            Command::Verify(args) => verify::run(args).await,
         }
     });
     // A worker that still computes must not keep a finished program alive.

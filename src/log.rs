@@ -13,7 +13,9 @@ pub mod halves;
 mod lock;
 pub mod pipeline;
 pub mod proof;
+pub mod published;
 mod real_sync;
+pub mod scrub;
 pub mod sled;
 mod tree;
 mod witness;
@@ -132,6 +134,16 @@ pub enum Fault {
         found: u64,
         /// The last event known to have been acknowledged.
         acknowledged: u64,
+    },
+    /// The log's frames follow each other, but not to a head that was published.
+    #[error(
+        "the published head {head} is not in this log: {absence}. Keep a copy of the folder, put the data folder back from a backup, and verify that with the same head"
+    )]
+    NotPublished {
+        /// The published head.
+        head: published::Published,
+        /// What is there instead.
+        absence: published::Absence,
     },
     /// There is no such event.
     #[error("there is no event {seq} in the log up to event {head}: look at the number again")]

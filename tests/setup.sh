@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what a step needs from Debian's packages, or says what is missing and how to get it.
 #   setup.sh build    what compiling needs
-#   setup.sh python   what the stand-in for the payment processor needs
+#   setup.sh python   what the stand-in for the payment processor and the log's second reader need
 #   setup.sh test     what the tests run: an encoder, a browser, a tracer of system calls, zstd's program
 #   setup.sh bench    what the benches compare with: PostgreSQL
 set -eu

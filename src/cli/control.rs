@@ -5,6 +5,7 @@
 use super::verify;
 use crate::domain::staff::Role;
 use crate::engine::Engine;
+use crate::log::published::Published;
 use crate::web::form::Form;
 use crate::web::ledger_file;
 use crate::web::selection::Selection;
@@ -82,8 +83,14 @@ async fn csv(State(engine): State<Engine>, RawQuery(query): RawQuery) -> Respons
     Body::from_stream(ReceiverStream::new(chunks)).into_response()
 }
 
-async fn check(State(engine): State<Engine>) -> Response {
-    let checked = tokio::task::spawn_blocking(move || verify::check(engine.reader(), |_| ())).await;
+async fn check(State(engine): State<Engine>, RawQuery(query): RawQuery) -> Response {
+    let query = Form::parse(query.unwrap_or_default().as_bytes());
+    let heads: Result<Vec<_>, _> = query.all("head").iter().map(|head| head.parse()).collect();
+    let heads: Vec<Published> = match heads {
+        Ok(heads) => heads,
+        Err(error) => return (StatusCode::BAD_REQUEST, error).into_response(),
+    };
+    let checked = tokio::task::spawn_blocking(move || verify::check(engine.reader(), &heads, |_| ())).await;
     match checked {
         Ok(Ok(head)) => format!("{} {head}", head.seq).into_response(),
         Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),

@@ -4,7 +4,10 @@ use super::control;
 use crate::config::{Config, ProcessorKind};
 use crate::domain::ledger;
 use crate::domain::{Command, Refusal};
-use crate::engine::{Engine, Failure, Writer};
+use crate::engine::{Engine, Failure, Fault, Writer};
+use crate::log;
+use crate::log::archive::Archive;
+use crate::log::scrub::Scrub;
 use crate::media::{self, Media, gate};
 use crate::payments::Processor;
 use crate::payments::cashier::Cashier;
@@ -32,6 +35,9 @@ pub struct Running {
     pub rtmp: std::net::SocketAddr,
     tasks: JoinSet<()>,
     writer: Writer,
+    /// Absent where the disk refused it.
+    archive: Option<Archive>,
+    scrub: Scrub,
     shutdown: CancellationToken,
 }
 
@@ -52,6 +58,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let data = config.data.clone();
     let opened = tokio::task::spawn_blocking(move || open(&data)).await?;
     let (engine, writer) = opened?;
+    let reader = engine.reader().clone();
+    let archive = tokio::task::spawn_blocking(move || archive(reader)).await??;
+    let scrub = Scrub::start(engine.reader().clone())?;
     let start = Command::Ledger(ledger::Command::Start { mode: processor.mode() });
     match engine.execute(start, web::fresh_key("start"), "server").await {
         Ok(_) => {}
@@ -93,13 +102,26 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     tasks.spawn(control::serve(config.data.clone(), engine, shutdown.clone()));
     tasks.spawn(web::serve::run(http, web::router(app.clone()), shutdown.clone()));
     tracing::info!(listen = %listen_at, rtmp = %rtmp_at, mode = %app.cashier().mode(), "serving");
-    Ok(Running { app, listen: listen_at, rtmp: rtmp_at, tasks, writer, shutdown })
+    Ok(Running { app, listen: listen_at, rtmp: rtmp_at, tasks, writer, archive, scrub, shutdown })
 }
 
 /// Opens the log and vault of a data folder, making it where there is none.
 pub fn open(data: &Path) -> anyhow::Result<(Engine, Writer)> {
     std::fs::create_dir_all(data).with_context(|| format!("the data folder {} can't be made", data.display()))?;
     Ok(Engine::open(data)?)
+}
+
+/// Begins to follow the log with its archive. An archive of another log, or a changed one, is for a person to look at; a
+/// disk that refuses it is no reason to take no donations.
+fn archive(reader: log::sled::Reader) -> Result<Option<Archive>, log::Fault> {
+    match Archive::follow(reader) {
+        Ok(archive) => Ok(Some(archive)),
+        Err(fault) if matches!(fault, log::Fault::Io { .. }) => {
+            tracing::error!(%fault, "nothing is archived until the next start");
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
 }
 
 fn processor(config: &Config) -> anyhow::Result<Arc<dyn Processor>> {
@@ -146,6 +168,7 @@ impl Running {
         let fault = tokio::select! {
             () = signalled() => None,
             ended = self.writer.ended() => Some(ended),
+            fault = self.scrub.found() => Some(Err(Fault::Log(fault))),
         };
         first.cancel();
         if let Some(Err(fault)) = fault {
@@ -167,6 +190,9 @@ impl Running {
         if let Ok(ended) = tokio::time::timeout(Duration::from_secs(5), self.writer.ended()).await {
             ended?;
         }
+        // The last frames are in the archive when this returns.
+        drop(self.archive);
+        drop(self.scrub);
         tracing::info!(seq = head.seq, %head, "stopped; everything acknowledged is on disk");
         Ok(())
     }

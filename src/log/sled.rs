@@ -9,6 +9,7 @@ use super::frame::chain::Chain;
 use super::frame::pack::Packer;
 use super::frame::{self, Break, Care, Damage, Frame, Header, Unpacker};
 use super::halves::{Packing, Storing, halves};
+use super::published::{Published, Search};
 use super::tree::{Bytes, Range, Tree};
 use super::witness::Witness;
 use super::{Fault, Head, Log, lock, real_sync};
@@ -121,18 +122,30 @@ impl Reader {
         Stored { reader: self.clone(), range, wanted: seq, until, chain, failed, done }
     }
 
-    /// Checks every frame up to the head: checksum, own hash, chain, numbers, and that its body holds the lines it promises.
-    /// `progress` hears the newest checked event after each frame.
+    /// Checks every frame up to the head: checksum, own hash, chain, numbers, and that its body holds the lines it was made
+    /// of. `progress` hears the newest checked event after each frame.
     ///
     /// # Errors
     /// The first [`Fault`] found.
-    pub fn verify(&self, mut progress: impl FnMut(u64)) -> Result<Head, Fault> {
+    pub fn verify(&self, progress: impl FnMut(u64)) -> Result<Head, Fault> {
+        self.verify_against(&[], progress)
+    }
+
+    /// As [`Reader::verify`], and that the chain contains heads that were published.
+    ///
+    /// # Errors
+    /// The first [`Fault`] found; [`Fault::NotPublished`] names a head that is not there.
+    pub fn verify_against(&self, published: &[Published], mut progress: impl FnMut(u64)) -> Result<Head, Fault> {
+        let mut search = Search::new(published);
         let mut frames = self.frames(1, Care::Thorough);
-        for frame in &mut frames {
-            let frame = frame?;
-            progress(frame.first_seq.saturating_add(u64::from(frame.count)).saturating_sub(1));
+        while let Some(frame) = frames.next() {
+            frame?;
+            let head = frames.head();
+            search.pass(&head)?;
+            progress(head.seq);
         }
-        Ok(frames.head())
+        let head = frames.head();
+        search.end(&head).map(|()| head)
     }
 
     /// Checks the last frames and returns what the next one must continue.

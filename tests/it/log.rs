@@ -39,7 +39,7 @@ pub fn read_all(log: &SledLog, seq: u64) -> Vec<(u64, Vec<u8>)> {
 }
 
 /// A closed log of `frames` frames with two events each.
-fn log_of(frames: u64) -> (tempfile::TempDir, Head) {
+pub fn log_of(frames: u64) -> (tempfile::TempDir, Head) {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open(dir.path());
     for n in 0..frames {
@@ -59,7 +59,7 @@ pub fn tamper(dir: &Path, change: impl FnOnce(&sled::Tree)) {
     db.flush().unwrap();
 }
 
-pub fn verify(dir: &Path) -> Result<Head, Fault> {
+fn verify(dir: &Path) -> Result<Head, Fault> {
     try_open(dir)?.reader().verify(|_| ())
 }
 

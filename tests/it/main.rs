@@ -27,4 +27,5 @@ mod proof;
 mod server;
 mod staff;
 mod stripe;
+mod verify;
 mod webhooks;

@@ -2,6 +2,7 @@
 
 use crate::log::{line, open, read_all, tamper};
 use groundswell::log::proof::{Flaw, Proof};
+use groundswell::log::published::Published;
 use groundswell::log::sled::SledLog;
 use groundswell::log::{Fault, Head, Log};
 use proptest::prelude::*;
@@ -151,11 +152,11 @@ proptest! {
                 _ => bytes[at] = b'0' + byte % 10,
             }
         }
-        if let Ok(changed) = Proof::parse(&bytes) {
-            if let Ok(said) = changed.verify(&head.hash) {
-                prop_assert_eq!(said, statement);
-                prop_assert_eq!(changed.head(), whole.head());
-            }
+        if let Ok(changed) = Proof::parse(&bytes)
+            && let Ok(said) = changed.verify(&head.hash)
+        {
+            prop_assert_eq!(said, statement);
+            prop_assert_eq!(changed.head(), whole.head());
         }
     }
 
@@ -182,4 +183,21 @@ fn what_is_no_proof_is_refused_in_words() {
     assert!(said.contains(&head.to_string()) && said.contains("look up"), "{said}");
     let moved = json.replacen("\"seq\":1,", "\"seq\":2,", 1);
     assert_eq!(Proof::parse(moved.as_bytes()).unwrap().verify(&head.hash), Err(Flaw::Line { seq: 2 }));
+}
+
+/// Receipts in people's hands stay good: this proof was made once, with `UPDATE_FIXTURES=1 cargo test --test it golden`.
+#[test]
+fn the_golden_proof_of_version_1_holds() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/log");
+    let (path, head) = (golden.join("proof-v1.json"), golden.join("proof-v1.head"));
+    if std::env::var_os("UPDATE_FIXTURES").is_some() && !path.exists() {
+        let dir = tempfile::tempdir().unwrap();
+        let proof = grow(dir.path(), 40).reader().prove_at(33, 150).unwrap();
+        std::fs::write(&path, proof.to_json() + "\n").unwrap();
+        std::fs::write(&head, format!("{}\n", Published::from(proof.head()))).unwrap();
+    }
+    let head: Published = std::fs::read_to_string(head).unwrap().trim().parse().unwrap();
+    let proof = Proof::parse(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(proof.verify(&head.hash).unwrap(), (33, content(33).as_slice()));
+    assert_eq!(Some(proof.head().seq), head.seq);
 }

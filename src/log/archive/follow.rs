@@ -61,7 +61,7 @@ impl Archive {
             if let Err(fault) = follower.run(&queue) {
                 // Money is taken on: the log has everything, and the archive catches up at the next start.
                 tracing::error!(%fault, "nothing more is archived until the next start");
-                follower.state.write().failed = Some(fault.to_string());
+                follower.failed(&fault);
             }
         });
         let thread = thread.map_err(|source| Fault::Io { doing: "starting the archive's thread for", path, source })?;
@@ -109,11 +109,10 @@ impl Follower {
         while self.copy(true)? {
             match queue.recv_timeout(LOOK_EVERY) {
                 Ok(answer) => {
-                    self.copy(false)?;
-                    self.writer.sync()?;
-                    let end = self.writer.end().map(|(path, bytes)| (path.to_path_buf(), bytes));
+                    // Whoever asked hears of a fault by the answer's end, and must find the cause by then.
+                    let caught = self.catch_up().inspect_err(|fault| self.failed(fault))?;
                     // Whoever asked may have gone.
-                    drop(answer.send(Caught { head: self.writer.head(), end }));
+                    drop(answer.send(caught));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
@@ -127,6 +126,17 @@ impl Follower {
             }
         }
         self.writer.sync()
+    }
+
+    fn catch_up(&mut self) -> Result<Caught, Fault> {
+        self.copy(false)?;
+        self.writer.sync()?;
+        let end = self.writer.end().map(|(path, bytes)| (path.to_path_buf(), bytes));
+        Ok(Caught { head: self.writer.head(), end })
+    }
+
+    fn failed(&self, fault: &Fault) {
+        self.state.write().failed = Some(fault.to_string());
     }
 
     /// Copies what is missing; `false` when it was told to stop before it was through.

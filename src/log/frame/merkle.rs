@@ -83,16 +83,15 @@ mod tests {
             let leaves: Vec<_> = (0..count).map(|n| leaf(&n.to_le_bytes())).collect();
             let root = root(leaves.clone());
             assert_eq!(root, by_the_book(&leaves));
-            for index in 0..count {
-                let own = leaves[index as usize];
-                let path = path(leaves.clone(), index as usize).unwrap();
+            for (index, own) in (0..).zip(leaves.iter().copied()) {
+                let path = path(leaves.clone(), usize::try_from(index).unwrap()).unwrap();
                 assert_eq!(climb(own, index, count, &path), Some(root), "{index} of {count}");
                 let others = (0..count + 1).filter(|other| *other != index);
                 assert!(others.map(|other| climb(own, other, count, &path)).all(|found| found != Some(root)));
                 assert_eq!(climb(own, index, count, &[path.as_slice(), &[[0; 32]]].concat()), None);
                 assert!(path.is_empty() || climb(own, index, count, &path[1..]).is_none());
             }
-            assert_eq!(path(leaves, count as usize), None);
+            assert_eq!(path(leaves.clone(), leaves.len()), None);
         }
     }
 

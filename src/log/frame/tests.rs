@@ -139,7 +139,7 @@ fn a_chain_goes_on_over_the_change_of_versions_and_takes_nothing_else() {
     let field = |n: usize| frames[n].proof.unwrap();
     assert_eq!((frames[0].first_seq, frames[0].previous, field(0).index), (3, old.hash, 0));
     for n in 1..40 {
-        let target = usize::try_from(chain::skip_target(n as u64).unwrap()).unwrap();
+        let target = usize::try_from(chain::skip_target(u64::try_from(n).unwrap()).unwrap()).unwrap();
         assert_eq!((field(n).skip, field(n).skip_seq), (frames[target].hash, frames[target].first_seq), "{n}");
     }
     // From the start every link is held; from the middle, those that are known.
@@ -155,7 +155,7 @@ fn a_chain_goes_on_over_the_change_of_versions_and_takes_nothing_else() {
             whole.clone().take(&next)
         };
         assert_eq!(forged(|_| ()), Ok(()));
-        assert_eq!(forged(|fields| fields.index += 1), Err(Break::Index { expected: from as u64 + 1 }));
+        assert_eq!(forged(|fields| fields.index += 1), Err(Break::Index { expected: field(from).index + 1 }));
         assert_eq!(forged(|fields| fields.skip[0] ^= 1), Err(Break::Skip));
         assert_eq!(forged(|fields| fields.skip_seq += 1), Err(Break::Skip));
     }

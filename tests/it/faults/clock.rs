@@ -9,7 +9,7 @@ use groundswell::log::Log as _;
 use groundswell::log::sled::SledLog;
 
 fn recorded(log: &SledLog) -> Vec<Recorded> {
-    super::lines_of(log).unwrap().iter().map(|(_, line)| codec::decode(line).unwrap()).collect()
+    super::lines_of(log).unwrap().iter().map(|(_, line)| codec::decode(line).unwrap().recorded).collect()
 }
 
 async fn join(server: &Server, name: &str) {
@@ -27,8 +27,8 @@ async fn no_event_is_older_than_the_one_before_though_the_clock_jumped_back() {
     let mut log = open(&data.join("log")).unwrap();
     let last = recorded(&log).pop().unwrap();
     let later = last.at + TimeDelta::hours(1);
-    let repeat = Recorded { seq: last.seq + 1, at: later, key: "test:later".into(), ..last };
-    log.append(&[codec::encode(&repeat).unwrap()]).unwrap();
+    let repeat = Recorded { seq: last.seq + 1, at: later, ..last };
+    log.append(&[codec::encode(&repeat, "test:later", "server").unwrap()]).unwrap();
     drop(log);
     let server = Server::start(&data);
     join(&server, "late").await;
