@@ -7,7 +7,7 @@ pub mod signals;
 pub mod totals;
 
 use crate::domain::id::RallyId;
-use crate::domain::{Event, Recorded, State, attendance, broadcast, rally};
+use crate::domain::{Event, Recorded, State, attendance, broadcast, privacy, rally};
 use std::collections::HashMap;
 
 /// Every projection together, so that a page reads one instant.
@@ -40,8 +40,12 @@ impl Projections {
         self.ledger.apply(recorded, &self.state);
         self.signals.apply(recorded);
         self.seq = recorded.seq;
-        let touches_all =
-            matches!(recorded.event, Event::Ledger(_) | Event::Broadcast(broadcast::Event::StrangerRefused(_)));
+        let touches_all = matches!(
+            recorded.event,
+            Event::Ledger(_)
+                | Event::Broadcast(broadcast::Event::StrangerRefused(_))
+                | Event::Privacy(privacy::Event::Erased(_))
+        );
         if touches_all {
             self.changed.values_mut().for_each(|seq| *seq = recorded.seq);
         }
@@ -59,7 +63,7 @@ impl Projections {
 fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
     let of_donation = |id| state.donations.get(id).map(|donation| donation.rally);
     match event {
-        Event::Ledger(_) | Event::Staff(_) | Event::Inbox(_) => None,
+        Event::Ledger(_) | Event::Staff(_) | Event::Inbox(_) | Event::Privacy(_) => None,
         Event::Rally(event) => Some(match event {
             rally::Event::Created(data) | rally::Event::Revised(data) => data.rally,
             rally::Event::SpeakerAdded(data) => data.rally,

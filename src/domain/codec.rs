@@ -8,6 +8,7 @@ use super::broadcast::Event as Broadcast;
 use super::donation::Event as Donation;
 use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
+use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
 use super::staff::Event as Staff;
 use super::{Event, Recorded};
@@ -111,6 +112,8 @@ kinds! {
     "donation.refund_failed" 1 Donation RefundFailed,
     "inbox.received" 1 Inbox Received,
     "inbox.interpreted" 1 Inbox Interpreted,
+    "privacy.erased" 1 Privacy Erased,
+    "privacy.disclosed" 1 Privacy Disclosed,
 }
 
 fn envelope<'a, Data>(recorded: &'a Recorded, kind: &'a str, v: u32, data: Data) -> Envelope<'a, Data> {

@@ -1,10 +1,10 @@
 //! The ledger as a file, streamed: rows are taken from the projection a chunk at a time, opened, written and sent, so that
 //! a file of any length needs the memory of one chunk.
 
-use super::CONTACT;
 use crate::domain::ledger::Mode;
 use crate::domain::profile::Contact;
 use crate::domain::rally::Rally;
+use crate::domain::seals::CONTACT;
 use crate::engine::Engine;
 use crate::export::csv;
 use crate::projections::Projections;

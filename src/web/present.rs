@@ -10,6 +10,7 @@ use crate::domain::id::{RallyId, SourceId};
 use crate::domain::money::{Money, group_thousands};
 use crate::domain::profile::Shown;
 use crate::domain::rally::{self, Details, Rally};
+use crate::domain::seals::SHOWN;
 use crate::live::Audience;
 use crate::media;
 use crate::projections::Projections;
@@ -71,7 +72,7 @@ pub fn count(number: usize) -> String {
 
 fn shown(app: &App, latest: &Latest) -> Shown {
     let erased = || Shown { name: "Erased".into(), place: None, message: None };
-    app.open_sealed(latest.donor, super::SHOWN, &latest.shown).unwrap_or_else(erased)
+    app.open_sealed(latest.donor, SHOWN, &latest.shown).unwrap_or_else(erased)
 }
 
 /// The latest donors.

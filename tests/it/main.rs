@@ -15,6 +15,7 @@ mod bad_input;
 mod cashier;
 mod crash;
 mod folder;
+mod golden;
 mod live;
 #[path = "../support/localstripe.rs"]
 mod localstripe;

@@ -1,6 +1,7 @@
 //! `/r/{slug}/donate/{id}`: the card, the bank's question, the wait, and the thanks once the money is there.
 
 use super::thanks;
+use crate::domain::seals::CONTACT;
 use crate::domain::donation;
 use crate::domain::id::{DonationId, RallyId};
 use crate::domain::profile::Contact;
@@ -10,7 +11,7 @@ use crate::payments::cashier::{Cashier, Standing, Trouble};
 use crate::web::form::Form;
 use crate::web::problem::Problem;
 use crate::web::view::Layout;
-use crate::web::{App, CONTACT, see_other};
+use crate::web::{App, see_other};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, State};

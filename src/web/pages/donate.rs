@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::domain::seals::{CONTACT, SHOWN};
 use crate::domain::donation::{self, AMOUNT_MINOR_MAX, ATTESTATIONS, REFCODE_CHARS_MAX};
 use crate::domain::id::DonationId;
 use crate::domain::money::{Currency, Money};
@@ -13,7 +14,7 @@ use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::capability;
 use crate::web::view::{Amount, Choice, Field, FormError, Layout};
-use crate::web::{App, CONTACT, SHOWN, present, see_other};
+use crate::web::{App, present, see_other};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::home::day_in_words;
 use crate::clock;
+use crate::domain::seals::ATTENDEE;
 use crate::domain::Command;
 use crate::domain::attendance;
 use crate::domain::money::Money;
@@ -13,7 +14,7 @@ use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::{MaybeVisitor, Visitor, visitor_cookie};
 use crate::web::view::{Amount, Feed, Field, FormError, Layout, Lineup, Phase, Room, Speaker, Stage, Ticker, Total};
-use crate::web::{ATTENDEE, App, present, see_other};
+use crate::web::{App, present, see_other};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};

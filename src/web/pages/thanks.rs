@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::home::when_in_words;
 use crate::clock;
+use crate::domain::seals::CONTACT;
 use crate::domain::donation;
 use crate::domain::id::{DonationId, RallyId};
 use crate::domain::money::Money;
@@ -12,7 +13,7 @@ use crate::domain::rally::{Phase, Rally};
 use crate::projections::totals::timezone;
 use crate::web::problem::Problem;
 use crate::web::view::{Layout, Total};
-use crate::web::{App, CONTACT, present};
+use crate::web::{App, present};
 use axum::response::{Html, IntoResponse, Response};
 
 /// The page after a donation.
