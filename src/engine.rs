@@ -325,9 +325,8 @@ impl WriterLoop {
     fn is_stale(&self, event: &Event) -> bool {
         seals(event).into_iter().any(|seal| {
             let erasure = self.state.privacy.erasure(seal.person);
-            erasure.is_some_and(|erasure| {
-                !self.vault.is_sealed_since(erasure.id, seal.person, seal.context, seal.sealed)
-            })
+            erasure
+                .is_some_and(|erasure| !self.vault.is_sealed_since(erasure.id, seal.person, seal.context, seal.sealed))
         })
     }
 }

@@ -104,7 +104,9 @@ pub enum Refusal {
     Unknown,
     #[error("a payment or refund of theirs is under way (donation {donation}): wait for its outcome, then try again")]
     UnderWay { donation: DonationId },
-    #[error("a notice about them from the payment company waits to be read: let the server run a moment, then try again")]
+    #[error(
+        "a notice about them from the payment company waits to be read: let the server run a moment, then try again"
+    )]
     NoticeWaits,
     #[error(
         "the law keeps the record of their last donation, of {given}, until the end of {}: try again after {until}", until.year()

@@ -63,7 +63,8 @@ impl KeyFile {
             if slot.iter().all(|byte| *byte == 0) {
                 continue;
             }
-            let (person, key, mark) = decode(slot).ok_or_else(|| Fault::DamagedSlot { path: path.clone(), slot: place })?;
+            let (person, key, mark) =
+                decode(slot).ok_or_else(|| Fault::DamagedSlot { path: path.clone(), slot: place })?;
             let entry = people.entry(person).or_insert(Entry { key: None, erased: false, mark });
             // A later key stands in a later slot, so the last slot names the last erasure.
             entry.mark = mark;

@@ -32,6 +32,9 @@ const REFUSALS_MAX: usize = 5;
 /// Where the goal bar has marks, in percent.
 const MILESTONES: [u32; 3] = [25, 50, 75];
 
+/// What stands where the name of an erased person stood.
+pub const ERASED: &str = "(erased)";
+
 /// The rally's state for pages.
 pub fn phase(rally: &Rally) -> Phase {
     match rally.phase {
@@ -71,7 +74,7 @@ pub fn count(number: usize) -> String {
 }
 
 fn shown(app: &App, latest: &Latest) -> Shown {
-    let erased = || Shown { name: "Erased".into(), place: None, message: None };
+    let erased = || Shown { name: ERASED.into(), place: None, message: None };
     app.open_sealed(latest.donor, SHOWN, &latest.shown).unwrap_or_else(erased)
 }
 

@@ -21,6 +21,7 @@ mod live;
 mod localstripe;
 mod log;
 mod media;
+mod privacy;
 #[path = "../support/server.rs"]
 mod server;
 mod staff;

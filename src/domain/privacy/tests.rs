@@ -123,8 +123,7 @@ fn nobody_is_erased_while_their_money_is_under_way() {
     let named = PaymentNamed { donation: DONATION, payment: payment("pi_1") };
     waits.clone().and([donation::Event::Processing(named)]).when(erase()).refuses(under_way());
     let paid = waits.clone().and([settled()]);
-    let refund =
-        RefundRequested { donation: DONATION, refund: REFUND, payment: payment("pi_1"), amount: usd(100) };
+    let refund = RefundRequested { donation: DONATION, refund: REFUND, payment: payment("pi_1"), amount: usd(100) };
     paid.clone().and([donation::Event::RefundRequested(refund)]).when(erase()).refuses(under_way());
     paid.when(erase()).then([Event::Erased(erased(FIRST))]);
     let declined =
@@ -150,7 +149,7 @@ fn notices_about_them_go_too_once_they_are_read() {
     let gone = late.when(about()).then([Event::Erased(all)]);
     assert_eq!(gone.state.privacy.erasure(NOTICE).unwrap().id, SECOND);
     gone.when(Command::Erase(Erase { notices: vec![NOTICE], ..command(FIRST) })).changes_nothing();
-    let many: Vec<_> = (0..NAMED_MAX + 1).map(|n| PersonId(Uuid::from_u128(0x1000 + n as u128))).collect();
+    let many: Vec<_> = (0x1000_u128..).take(NAMED_MAX + 1).map(|n| PersonId(Uuid::from_u128(n))).collect();
     let list = |notices: &[PersonId]| Event::Erased(Erased { notices: notices.to_vec(), ..erased(FIRST) });
     let command = Command::Erase(Erase { notices: many.clone(), ..command(FIRST) });
     known.when(command).then([list(&many[..NAMED_MAX]), list(&many[NAMED_MAX..])]);
@@ -169,12 +168,8 @@ fn the_last_owner_stays_and_an_erased_account_has_no_sessions() {
 
 #[test]
 fn what_was_disclosed_is_kept_with_who_and_why() {
-    let disclosed = |who: &str, reason: &str| Disclosed {
-        from_seq: 3,
-        to_seq: Some(5),
-        who: who.into(),
-        reason: reason.into(),
-    };
+    let disclosed =
+        |who: &str, reason: &str| Disclosed { from_seq: 3, to_seq: Some(5), who: who.into(), reason: reason.into() };
     let show = |who: &str, reason: &str| Command::Disclose(disclosed(who, reason));
     given_nothing().when(show("shell:ana", "audit 4")).then([Event::Disclosed(disclosed("shell:ana", "audit 4"))]);
     given_nothing().when(show("shell:ana", " ")).refuses(Refusal::ReasonLength);

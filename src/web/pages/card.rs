@@ -1,11 +1,11 @@
 //! `/r/{slug}/donate/{id}`: the card, the bank's question, the wait, and the thanks once the money is there.
 
 use super::thanks;
-use crate::domain::seals::CONTACT;
 use crate::domain::donation;
 use crate::domain::id::{DonationId, RallyId};
 use crate::domain::profile::Contact;
 use crate::domain::rally::Rally;
+use crate::domain::seals::CONTACT;
 use crate::payments::card_form::{CardForm, CardFormView, Sources};
 use crate::payments::cashier::{Cashier, Standing, Trouble};
 use crate::web::form::Form;
@@ -111,6 +111,9 @@ async fn show(State(app): State<App>, Path((slug, id)): Path<(String, String)>) 
 fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Result<Response, Problem> {
     if standing == Standing::Settled {
         return thanks::page(app, gift.rally_id, &gift.rally, gift.id, &gift.gift);
+    }
+    if app.engine().world().state.privacy.is_closed(gift.id) {
+        return Err(Problem::Refused(donation::Refusal::Erased.to_string()));
     }
     let contact = contact(app, gift);
     let details = &gift.rally.details;

@@ -2,12 +2,12 @@
 
 use askama::Template;
 
-use crate::domain::seals::{CONTACT, SHOWN};
 use crate::domain::donation::{self, AMOUNT_MINOR_MAX, ATTESTATIONS, REFCODE_CHARS_MAX};
 use crate::domain::id::DonationId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::profile::{Contact, Shown};
 use crate::domain::rally::Details;
+use crate::domain::seals::{CONTACT, SHOWN};
 use crate::domain::{Command, Refusal};
 use crate::engine::Failure;
 use crate::web::form::{Errors, Form};
@@ -293,7 +293,8 @@ async fn pledge(State(app): State<App>, Path(slug): Path<String>, body: Bytes) -
         contact: app.seal(donor, CONTACT, &contact)?,
         shown: app.seal(donor, SHOWN, &shown)?,
         attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
-        refcode: Some(form.get("refcode")).filter(|code| !code.is_empty()),
+        // A mail program that puts the address into its link must not put it into the log in the clear.
+        refcode: Some(form.get("refcode")).filter(|code| !code.is_empty() && !code.contains('@')),
     };
     let command = Command::Donation(donation::Command::Pledge(pledge));
     match app.engine().execute(command, format!("pledge:{id}"), &format!("donor:{donor}")).await {

@@ -5,11 +5,11 @@ use askama::Template;
 use super::confirm::Confirm;
 use super::home::when_in_words;
 use crate::clock;
-use crate::domain::seals::CONTACT;
 use crate::domain::id::{DonationId, RefundId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::profile::Contact;
 use crate::domain::rally;
+use crate::domain::seals::CONTACT;
 use crate::projections::Projections;
 use crate::projections::ledger::{Kind, Row};
 use crate::projections::totals::{Sums, day_of, timezone};
@@ -372,7 +372,7 @@ fn row_line(app: &App, world: &Projections, row: &Row) -> FinanceRow {
         when_iso: present::iso(row.at),
         donor: contact
             .as_ref()
-            .map_or("(erased)".into(), |contact| format!("{} {}", contact.first_name, contact.last_name)),
+            .map_or(present::ERASED.into(), |contact| format!("{} {}", contact.first_name, contact.last_name)),
         place: contact.map(|contact| format!("{} {}", contact.city, contact.region)).unwrap_or_default(),
         rally: world.state.rallies.get(row.rally).map(|rally| rally.details.title.clone()).unwrap_or_default(),
         gross: row.amount.to_exact(),
@@ -424,8 +424,9 @@ async fn refund(
         let world = app.engine().world();
         let pledge = world.ledger.pledge(id);
         let contact: Option<Contact> = pledge.and_then(|pledge| app.open_sealed(gift.donor, CONTACT, &pledge.contact));
-        let name =
-            contact.map_or("this donor".into(), |contact| format!("{} {}", contact.first_name, contact.last_name));
+        let name = contact.map_or("a donor whose name was erased".into(), |contact| {
+            format!("{} {}", contact.first_name, contact.last_name)
+        });
         let when =
             pledge.map(|pledge| when_in_words(pledge.at, timezone(&world.state, gift.rally))).unwrap_or_default();
         let page = Confirm {

@@ -3,8 +3,8 @@
 use askama::Template;
 
 use super::sign_in::{self, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
-use crate::domain::seals::ACCOUNT;
 use crate::domain::profile::Account;
+use crate::domain::seals::ACCOUNT;
 use crate::domain::staff::Role;
 use crate::domain::{Command, staff};
 use crate::web::form::{Errors, Form};

@@ -4,12 +4,12 @@ use askama::Template;
 
 use super::home::when_in_words;
 use crate::clock;
-use crate::domain::seals::CONTACT;
 use crate::domain::donation;
 use crate::domain::id::{DonationId, RallyId};
 use crate::domain::money::Money;
 use crate::domain::profile::Contact;
 use crate::domain::rally::{Phase, Rally};
+use crate::domain::seals::CONTACT;
 use crate::projections::totals::timezone;
 use crate::web::problem::Problem;
 use crate::web::view::{Layout, Total};
@@ -28,7 +28,7 @@ pub struct Thanks {
     pub rally_href: String,
     /// Whether its doors are open, so that the way back says so.
     pub rally_live: bool,
-    /// The donor's first name.
+    /// The donor's first name; empty where it was erased.
     pub first_name: String,
     /// The amount with its currency: `$50`.
     pub amount: String,
@@ -80,9 +80,8 @@ pub fn page(
         if gift.refunded_minor() > 0 {
             receipt.push(line("Refunded", Money::new(gift.refunded_minor(), details.currency).to_exact()));
         }
-        if let Some(contact) = &contact {
-            receipt.push(line("Given by", format!("{} {}", contact.first_name, contact.last_name)));
-        }
+        let name = contact.as_ref().map(|contact| format!("{} {}", contact.first_name, contact.last_name));
+        receipt.push(line("Given by", name.unwrap_or_else(|| present::ERASED.into())));
         receipt.push(line("Date", when_in_words(row.map_or_else(clock::now, |row| row.at), zone)));
         if let Some(card) = row.and_then(|row| row.card.clone()) {
             receipt.push(line("Card", card));
