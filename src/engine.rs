@@ -3,11 +3,11 @@
 //! One thread drains the queue, decides every command against a state only it sees, packs what follows into one append
 //! with one sync, then lets everybody see it and answers everybody in the batch.
 
+mod erasure;
+
 use crate::clock;
 use crate::domain::codec::{self, CodecError};
-use crate::domain::privacy;
-use crate::domain::seals::seals;
-use crate::domain::{Command, Event, Recorded, Refusal, State, decide};
+use crate::domain::{Command, Recorded, Refusal, State, decide};
 use crate::log::group::Group;
 use crate::log::sled::{Reader, SledLog};
 use crate::log::{self, Head, Log as _, MAX_LINE_BYTES};
@@ -120,7 +120,7 @@ impl Engine {
         let vault = Arc::new(Vault::open(&data.join("vault"))?);
         let reader = log.reader();
         let replayed = replay(&reader)?;
-        erase_again(&vault, &replayed.projections.state)?;
+        erasure::repeat(&vault, &replayed.projections.state)?;
         let world = Arc::new(RwLock::new(replayed.projections));
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (head_tx, head) = watch::channel(log.head());
@@ -264,7 +264,7 @@ impl WriterLoop {
                     continue;
                 }
             };
-            if decided.iter().any(|event| self.is_stale(event)) {
+            if decided.iter().any(|event| erasure::is_stale(&self.vault, &self.state, event)) {
                 answers.push((answer, Err(Failure::Erased)));
                 continue;
             }
@@ -295,7 +295,7 @@ impl WriterLoop {
             self.vault.commit()?;
             let head = self.log.append(&lines)?;
             for recorded in &events {
-                self.erase(&recorded.event)?;
+                erasure::perform(&self.vault, &recorded.event)?;
             }
             {
                 let mut world = self.world.write();
@@ -308,39 +308,6 @@ impl WriterLoop {
         }
         Ok(())
     }
-}
-
-impl WriterLoop {
-    /// The effect of an erasure, once the log has it: before anybody hears of it the key is gone.
-    fn erase(&self, event: &Event) -> Result<(), Fault> {
-        if let Event::Privacy(privacy::Event::Erased(erased)) = event {
-            for name in erased.names() {
-                self.vault.erase(name, erased.erasure)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether something in it was sealed with a key that an erasure has destroyed since, or is about to.
-    fn is_stale(&self, event: &Event) -> bool {
-        seals(event).into_iter().any(|seal| {
-            let erasure = self.state.privacy.erasure(seal.person);
-            erasure
-                .is_some_and(|erasure| !self.vault.is_sealed_since(erasure.id, seal.person, seal.context, seal.sealed))
-        })
-    }
-}
-
-/// Makes good what a crash between an erasure's record and its effect left, or a vault from a backup brought back.
-fn erase_again(vault: &Vault, state: &State) -> Result<(), vault::Fault> {
-    let mut keys = 0_u64;
-    for (person, erasure) in state.privacy.erasures() {
-        keys = keys.saturating_add(u64::from(vault.erase(person, erasure)?));
-    }
-    if keys > 0 {
-        tracing::warn!(keys, "keys of people the log says were erased were still there; they are destroyed now");
-    }
-    Ok(())
 }
 
 struct Replayed {

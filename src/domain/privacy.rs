@@ -5,6 +5,7 @@
 use super::id::{DonationId, ErasureId, PersonId};
 use super::staff::Role;
 use super::{State, attendance, donation, ledger, staff};
+use chrono::serde::ts_microseconds;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -117,23 +118,24 @@ pub enum Refusal {
 }
 
 /// An erasure that the log knows of.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Erasure {
     /// Which.
     pub id: ErasureId,
     /// When.
+    #[serde(with = "ts_microseconds")]
     pub at: DateTime<Utc>,
     /// Whether they joined, pledged or got an account since.
     pub came_back: bool,
 }
 
 /// Who was erased, and whose record the law keeps.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Privacy {
     erased: HashMap<PersonId, Erasure>,
     closed: HashSet<DonationId>,
-    /// Each donor's last gift of real money.
-    last_gift: HashMap<PersonId, DateTime<Utc>>,
+    /// Each donor's last gift of real money, in seconds since 1970.
+    last_gift: HashMap<PersonId, i64>,
 }
 
 impl Privacy {
@@ -154,7 +156,11 @@ impl Privacy {
 
     /// Until when the law keeps a person's record, where it does at all.
     pub fn kept_until(&self, person: PersonId, retention_years: u16) -> Option<NaiveDate> {
-        self.last_gift.get(&person).and_then(|at| keep_until(*at, retention_years))
+        self.last_gift(person).and_then(|at| keep_until(at, retention_years))
+    }
+
+    fn last_gift(&self, person: PersonId) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp(*self.last_gift.get(&person)?, 0)
     }
 
     fn returns(&mut self, person: PersonId) {
@@ -226,7 +232,7 @@ fn decide_erase(state: &State, erase: Erase) -> Result<Vec<Event>, Refusal> {
         return Ok(vec![]);
     }
     if let (Some(given), Some(until)) =
-        (state.privacy.last_gift.get(&person), state.privacy.kept_until(person, retention_years))
+        (state.privacy.last_gift(person), state.privacy.kept_until(person, retention_years))
         && now.date_naive() <= until
     {
         return Err(Refusal::Kept { given: given.date_naive(), until });
@@ -270,7 +276,7 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         super::Event::Donation(donation::Event::Pledged(pledged)) => privacy.returns(pledged.donor),
         // Only real money is reported.
         super::Event::Donation(donation::Event::Settled(settled)) if state.mode == Some(ledger::Mode::Live) => {
-            privacy.last_gift.insert(settled.donor, at);
+            privacy.last_gift.insert(settled.donor, at.timestamp());
         }
         super::Event::Attendance(_)
         | super::Event::Staff(_)
