@@ -3,13 +3,15 @@
 
 mod control;
 mod demo;
+mod erase;
 mod export;
+mod log;
 mod serve;
 mod staff;
 mod verify;
 
 use crate::config::Config;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,6 +40,13 @@ enum Command {
         after_help = "Example:\n  groundswell export csv --rally answer-the-call --from 2028-07-25 --out donations.csv"
     )]
     Export(export::ExportArgs),
+    /// Make a person's data unreadable for good; totals stay as they are.
+    #[command(
+        after_help = "Example:\n  groundswell erase joan@example.org --reason 'asked by letter of 1 February'\n\nIt shows what is known of them and asks first."
+    )]
+    Erase(erase::EraseArgs),
+    /// Read the log's events.
+    Log(log::LogArgs),
     /// Check every frame of the log, and heads that were published, and print its head hash last.
     #[command(
         after_help = "Example:\n  groundswell verify --data /var/lib/groundswell\n\nA head kept elsewhere shows what the log alone can't: --head HASH, or --head EVENT:HASH for a clearer answer."
@@ -118,6 +127,8 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Staff(args) => staff::run(args).await,
             Command::Export(args) => export::run(args).await,
+            Command::Erase(args) => erase::run(args).await,
+            Command::Log(args) => log::run(args).await,
             Command::Verify(args) => verify::run(args).await,
         }
     });
@@ -125,9 +136,20 @@ pub fn main() -> ExitCode {
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("groundswell: {error:#}");
-            ExitCode::from(1)
-        }
+        Err(error) => match error.downcast_ref::<clap::Error>() {
+            Some(misunderstood) => {
+                let _ = misunderstood.print();
+                ExitCode::from(2)
+            }
+            None => {
+                eprintln!("groundswell: {error:#}");
+                ExitCode::from(1)
+            }
+        },
     }
+}
+
+/// What was asked makes no sense, which only shows once it is looked at: exit status 2.
+fn usage(message: &str) -> anyhow::Error {
+    Cli::command().error(clap::error::ErrorKind::ValueValidation, message).into()
 }

@@ -3,7 +3,8 @@
 //! `stripe.api_base` in the file is `GROUNDSWELL_STRIPE_API_BASE` in the environment. Secrets come from the environment or
 //! from a file of their own (`stripe.secret_key_file`), so that the settings file can be shown to anybody.
 
-use serde::Deserialize;
+use crate::domain::privacy::RETENTION_YEARS_MAX;
+use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,12 +22,16 @@ const KEYS: &[&str] = &[
     "site_name",
     "rtmp_url",
     "processor",
+    "retention_years",
     "stripe.publishable_key",
     "stripe.api_base",
     "stripe.script_url",
     "stripe.secret_key_file",
     "stripe.webhook_secret_file",
 ];
+
+/// US committees keep records for three years after the report is filed (11 CFR 102.9(c)).
+const RETENTION_YEARS: u16 = 3;
 
 /// All settings, with defaults that run on one machine without any.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,6 +51,9 @@ pub struct Config {
     pub site_name: String,
     /// Who takes the money.
     pub processor: ProcessorKind,
+    /// Years for which the law keeps a donor's record after the year in which it was reported: nobody is erased before.
+    #[serde(deserialize_with = "years")]
+    pub retention_years: u16,
     /// Stripe's account, for `processor = "stripe"`.
     pub stripe: Stripe,
 }
@@ -60,6 +68,7 @@ impl Default for Config {
             rtmp_url: None,
             site_name: "Groundswell".into(),
             processor: ProcessorKind::Simulated,
+            retention_years: RETENTION_YEARS,
             stripe: Stripe::default(),
         }
     }
@@ -191,6 +200,25 @@ impl Config {
     }
 }
 
+/// A number of years, from the file as a number and from the environment as text.
+fn years<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Years {
+        Number(u16),
+        Text(String),
+    }
+    let years = match Years::deserialize(deserializer).map_err(|_| wrong_years())? {
+        Years::Number(years) => Some(years),
+        Years::Text(text) => text.trim().parse().ok(),
+    };
+    years.filter(|years| *years <= RETENTION_YEARS_MAX).ok_or_else(wrong_years)
+}
+
+fn wrong_years<E: serde::de::Error>() -> E {
+    E::custom(format!("retention_years is a number of years from 0 to {RETENTION_YEARS_MAX}"))
+}
+
 fn variable(key: &str) -> String {
     format!("GROUNDSWELL_{}", key.replace('.', "_").to_uppercase())
 }
@@ -246,6 +274,17 @@ mod tests {
         assert_eq!(config.site_name, "Rivera");
         assert_eq!(config.rtmp.port(), 1935);
         assert_eq!(config.rtmp_url(), "rtmp://127.0.0.1:1935/live");
+    }
+
+    #[test]
+    fn years_of_retention_are_a_number_in_the_file_and_a_text_in_the_environment() {
+        assert_eq!(read("", &[]).unwrap().retention_years, 3);
+        assert_eq!(read("retention_years = 7", &[]).unwrap().retention_years, 7);
+        assert_eq!(read("", &[("GROUNDSWELL_RETENTION_YEARS", "0")]).unwrap().retention_years, 0);
+        for wrong in ["retention_years = -1", "retention_years = \"three\"", "retention_years = 101"] {
+            let error = read(wrong, &[]).unwrap_err().to_string();
+            assert!(error.contains("retention_years is a number of years from 0 to 100"), "{error}");
+        }
     }
 
     #[test]

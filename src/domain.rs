@@ -11,9 +11,11 @@ pub mod id;
 pub mod inbox;
 pub mod ledger;
 pub mod money;
+pub mod privacy;
 pub mod profile;
 pub mod rally;
 pub mod sealed;
+pub mod seals;
 pub mod staff;
 #[cfg(test)]
 mod test_kit;
@@ -33,6 +35,7 @@ pub enum Command {
     Attendance(attendance::Command),
     Donation(donation::Command),
     Inbox(inbox::Command),
+    Privacy(privacy::Command),
 }
 
 /// What happened.
@@ -46,6 +49,7 @@ pub enum Event {
     Attendance(attendance::Event),
     Donation(donation::Event),
     Inbox(inbox::Event),
+    Privacy(privacy::Event),
 }
 
 /// The rules said no; the message says what to do instead and is fit for the person who asked.
@@ -66,6 +70,8 @@ pub enum Refusal {
     Donation(#[from] donation::Refusal),
     #[error(transparent)]
     Inbox(#[from] inbox::Refusal),
+    #[error(transparent)]
+    Privacy(#[from] privacy::Refusal),
 }
 
 /// An event at its place in the log.
@@ -96,6 +102,8 @@ pub struct State {
     pub donations: donation::Donations,
     /// The processor's notices.
     pub inbox: inbox::Inbox,
+    /// Who was erased, and whose data the law keeps.
+    pub privacy: privacy::Privacy,
 }
 
 /// Applies the rules: the events that follow from a command at an instant; none where it changes nothing.
@@ -111,6 +119,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Attendance(command) => attendance::decide(state, command)?,
         Command::Donation(command) => donation::decide(state, command)?,
         Command::Inbox(command) => inbox::decide(state, command)?,
+        Command::Privacy(command) => privacy::decide(state, command)?,
     })
 }
 
@@ -125,6 +134,8 @@ impl State {
             Event::Attendance(event) => attendance::evolve(self, event),
             Event::Donation(event) => donation::evolve(self, event),
             Event::Inbox(event) => inbox::evolve(self, event),
+            Event::Privacy(event) => privacy::evolve(self, event, at),
         }
+        privacy::follow(self, event, at);
     }
 }

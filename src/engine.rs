@@ -3,6 +3,7 @@
 //! One thread drains the queue, decides every command against a state only it sees, packs what follows into one append
 //! with one sync, then lets everybody see it and answers everybody in the batch.
 
+mod erasure;
 mod keys;
 pub mod lines;
 mod replay;
@@ -58,6 +59,9 @@ pub enum Failure {
     /// What follows from the command does not fit a line of the log.
     #[error("that is more than can be recorded at once: shorten it and try again")]
     TooLong,
+    /// Somebody in it was erased after it was sealed: what it holds could never be read.
+    #[error("this person's data was erased a moment ago: send it again")]
+    Erased,
     /// The command's key is empty or longer than [`KEY_CHARS_MAX`].
     #[error("a command's key has 1 to {KEY_CHARS_MAX} characters")]
     Key,
@@ -118,6 +122,7 @@ impl Engine {
         let seal = vault.derive("snapshot", &[]);
         let cache = snapshots::Cache { dir: data.join("snapshots"), seal, reader: reader.clone() };
         let (standing, snapshot_seq) = cache.standing()?;
+        erasure::repeat(&vault, &standing.projections.state)?;
         let (jobs, mut queue) = mpsc::channel(QUEUE_MAX);
         let (head_tx, head) = watch::channel(standing.head);
         let (ended, writer) = oneshot::channel();

@@ -7,7 +7,7 @@ pub mod signals;
 pub mod totals;
 
 use crate::domain::id::RallyId;
-use crate::domain::{Event, Recorded, State, attendance, broadcast, rally};
+use crate::domain::{Event, Recorded, State, attendance, broadcast, privacy, rally};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -41,8 +41,12 @@ impl Projections {
         self.ledger.apply(recorded, &self.state);
         self.signals.apply(recorded);
         self.seq = recorded.seq;
-        let touches_all =
-            matches!(recorded.event, Event::Ledger(_) | Event::Broadcast(broadcast::Event::StrangerRefused(_)));
+        let touches_all = matches!(
+            recorded.event,
+            Event::Ledger(_)
+                | Event::Broadcast(broadcast::Event::StrangerRefused(_))
+                | Event::Privacy(privacy::Event::Erased(_))
+        );
         if touches_all {
             self.changed.values_mut().for_each(|seq| *seq = recorded.seq);
         }
@@ -62,6 +66,7 @@ impl Projections {
             ("attendance", self.state.attendance == other.state.attendance),
             ("donations", self.state.donations == other.state.donations),
             ("inbox", self.state.inbox == other.state.inbox),
+            ("privacy", self.state.privacy == other.state.privacy),
             ("totals", self.totals == other.totals),
             ("room", self.room == other.room),
             ("feed", self.feed == other.feed),
@@ -83,7 +88,7 @@ impl Projections {
 fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
     let of_donation = |id| state.donations.get(id).map(|donation| donation.rally);
     match event {
-        Event::Ledger(_) | Event::Staff(_) | Event::Inbox(_) => None,
+        Event::Ledger(_) | Event::Staff(_) | Event::Inbox(_) | Event::Privacy(_) => None,
         Event::Rally(event) => Some(match event {
             rally::Event::Created(data) | rally::Event::Revised(data) => data.rally,
             rally::Event::SpeakerAdded(data) => data.rally,

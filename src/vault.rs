@@ -7,7 +7,7 @@
 mod keys;
 mod master;
 
-use crate::domain::id::PersonId;
+use crate::domain::id::{ErasureId, PersonId};
 use crate::domain::sealed::Sealed;
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
@@ -25,6 +25,16 @@ const NONCE_BYTES: usize = 24;
 
 /// A secret key that is wiped when dropped.
 type Key = Zeroizing<[u8; 32]>;
+
+/// Names an erasure in a slot: the last 12 bytes of its id, of which 62 bits are random; zeros for none.
+type Mark = [u8; 12];
+
+fn mark_of(erasure: ErasureId) -> Mark {
+    let bytes = erasure.0.as_bytes();
+    let mut mark = Mark::default();
+    mark.iter_mut().zip(bytes.iter().skip(4)).for_each(|(to, from)| *to = *from);
+    mark
+}
 
 /// Why a key or sealed data could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +111,8 @@ struct Entry {
     key: Option<Key>,
     /// True when an earlier key of theirs was erased, so that older data is gone rather than tampered with.
     erased: bool,
+    /// The last erasure that the vault heard of; the key in use was made after it.
+    mark: Mark,
 }
 
 /// The keys of one server; every method may be called from any thread.
@@ -177,13 +189,13 @@ impl Vault {
         let fresh = Key::new(random()?);
         let mut file = self.file.lock();
         let mut people = self.people.write();
-        let entry = people.entry(person).or_insert(Entry { key: None, erased: false });
+        let entry = people.entry(person).or_insert(Entry { key: None, erased: false, mark: Mark::default() });
         // Another thread may have been quicker.
         if let Some(key) = &entry.key {
             return Ok(key.clone());
         }
         entry.key = Some(fresh.clone());
-        file.pend(person, fresh.clone());
+        file.pend(person, fresh.clone(), entry.mark);
         Ok(fresh)
     }
 
@@ -201,36 +213,52 @@ impl Vault {
     /// # Errors
     /// [`Fault::Tampered`] when it is not theirs, not of this context or changed; [`Fault::NoKey`] when their key was lost.
     pub fn unseal(&self, person: PersonId, context: &str, sealed: &Sealed) -> Result<Option<Vec<u8>>, Fault> {
-        let Some(Entry { key, erased }) = self.people.read().get(&person).cloned() else {
+        let Some(Entry { key, erased, .. }) = self.people.read().get(&person).cloned() else {
             return Err(Fault::NoKey { person });
         };
         let Some(key) = key else { return Ok(None) };
-        let opened = sealed.bytes().split_first_chunk::<NONCE_BYTES>().and_then(|(nonce, text)| {
-            let payload = Payload { msg: text, aad: &aad(person, context) };
-            XChaCha20Poly1305::new((&*key).into()).decrypt(&XNonce::from(*nonce), payload).ok()
-        });
-        match opened {
+        match open(&key, person, context, sealed) {
             Some(plaintext) => Ok(Some(plaintext)),
             None if erased => Ok(None),
             None => Err(Fault::Tampered { person, context: context.to_owned() }),
         }
     }
 
-    /// Destroys the person's key for good: what was sealed with it can never be read again. True when there was one. A
-    /// person who comes back gets a new key.
+    /// Whether this was sealed with a key that was made after the erasure, and can be opened.
+    pub fn is_sealed_since(&self, erasure: ErasureId, person: PersonId, context: &str, sealed: &Sealed) -> bool {
+        let entry = self.people.read().get(&person).cloned();
+        let entry = entry.filter(|entry| entry.mark == mark_of(erasure));
+        entry.and_then(|entry| entry.key).is_some_and(|key| open(&key, person, context, sealed).is_some())
+    }
+
+    /// Destroys the person's key for good, unless it was made after this very erasure: what was sealed before can never be
+    /// read again. True when there was one. A person who comes back gets a new key, which names this erasure; so repeating
+    /// the erasures of the log, as each start does, destroys what a crash or an older vault left and nothing else.
     ///
     /// # Errors
     /// [`Fault::Io`]: the process must stop, and every later call answers [`Fault::Stopped`].
-    pub fn erase(&self, person: PersonId) -> Result<bool, Fault> {
+    pub fn erase(&self, person: PersonId, erasure: ErasureId) -> Result<bool, Fault> {
+        let mark = mark_of(erasure);
         let mut file = self.file.lock();
-        if self.people.read().get(&person).is_none_or(|entry| entry.key.is_none()) {
-            return Ok(false);
+        let has_key = match self.people.read().get(&person) {
+            Some(entry) if entry.mark == mark => return Ok(false),
+            Some(entry) => entry.key.is_some(),
+            None => false,
+        };
+        if has_key {
+            file.commit()?;
+            file.erase(person, mark)?;
         }
-        file.commit()?;
-        file.erase(person)?;
-        self.people.write().insert(person, Entry { key: None, erased: true });
-        Ok(true)
+        self.people.write().insert(person, Entry { key: None, erased: true, mark });
+        Ok(has_key)
     }
+}
+
+fn open(key: &Key, person: PersonId, context: &str, sealed: &Sealed) -> Option<Vec<u8>> {
+    let bytes = sealed.bytes();
+    let (nonce, text) = bytes.split_first_chunk::<NONCE_BYTES>()?;
+    let payload = Payload { msg: text, aad: &aad(person, context) };
+    XChaCha20Poly1305::new((&**key).into()).decrypt(&XNonce::from(*nonce), payload).ok()
 }
 
 /// What a sealed text is bound to: whose it is (16 bytes) and what it is.

@@ -20,6 +20,7 @@ use crate::domain::id::{PersonId, RallyId};
 use crate::domain::profile::Account;
 use crate::domain::rally::{Details, Rally, Speaker};
 use crate::domain::sealed::Sealed;
+use crate::domain::seals::ACCOUNT;
 use crate::engine::Engine;
 use crate::live::Live;
 use crate::live::presence::Presence;
@@ -59,15 +60,6 @@ const REQUEST_MAX: Duration = Duration::from_secs(45);
 pub const LIVE_CONNECTIONS_MAX: usize = 16_000;
 /// Password hashes computed at once: each takes a core for a tenth of a second and 19 MiB.
 const HASHES_MAX: usize = 2;
-
-/// Seals of personal data, by what is in them.
-pub const ATTENDEE: &str = "attendance.joined.profile";
-/// A [`crate::domain::profile::Contact`].
-pub const CONTACT: &str = "donation.pledged.contact";
-/// A [`crate::domain::profile::Shown`].
-pub const SHOWN: &str = "donation.pledged.shown";
-/// A [`crate::domain::profile::Account`].
-pub const ACCOUNT: &str = "staff.added.account";
 
 /// What the pages are made with.
 pub struct Settings {

@@ -9,12 +9,12 @@ use groundswell::domain::attendance::{self, Joined, Present};
 use groundswell::domain::broadcast::{self, Cut, SourceConnected, SourceReason};
 use groundswell::domain::donation::{self, ATTESTATIONS, Card, Command as Notice, Pledged};
 use groundswell::domain::id::{
-    DonationId, NoticeId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId,
+    DonationId, ErasureId, NoticeId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId,
 };
 use groundswell::domain::money::{Currency, Money};
 use groundswell::domain::rally::{self, Announced, Details, RallyNamed, SpeakerAdded, SpeakerNamed};
 use groundswell::domain::sealed::Sealed;
-use groundswell::domain::{Command, Event, Recorded, State, codec, decide, inbox, ledger, staff};
+use groundswell::domain::{Command, Event, Recorded, State, codec, decide, inbox, ledger, privacy, staff};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -237,7 +237,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     let name = || select(vec!["pi_1", "pi_2", "pi_3"]).prop_map(|name| PaymentId(name.into()));
     let amount = || (any::<i64>(), select(Currency::ALL)).prop_map(|(minor, currency)| Money { minor, currency });
     let text = || prop_oneof![".{0,8}", Just("👩🏽‍⚕️".to_string()), Just("ليلى\u{202e}".to_string())];
-    (0..31_usize, (id(), id(), id(), id()), name(), amount(), any::<u32>(), text()).prop_map(
+    (0..33_usize, (id(), id(), id(), id()), name(), amount(), any::<u32>(), text()).prop_map(
         |(kind, (a, b, c, d), payment, amount, number, text)| {
             let (rally, source, person, donation) = (RallyId(a), SourceId(b), PersonId(c), DonationId(d));
             let (refund, processor_refund) = (RefundId(b), ProcessorRefundId(text.clone()));
@@ -338,7 +338,20 @@ fn any_event() -> impl Strategy<Value = Event> {
                     sealed_for: person,
                     body: sealed,
                 })),
-                _ => Event::Inbox(inbox::Event::Interpreted(inbox::Interpreted { notice, outcome: text })),
+                30 => Event::Inbox(inbox::Event::Interpreted(inbox::Interpreted { notice, outcome: text })),
+                31 => Event::Privacy(privacy::Event::Erased(privacy::Erased {
+                    erasure: ErasureId(c),
+                    person,
+                    reason: text,
+                    notices: maybe.map(|_| PersonId(a)).into_iter().collect(),
+                    closed: maybe.map(|_| donation).into_iter().collect(),
+                })),
+                _ => Event::Privacy(privacy::Event::Disclosed(privacy::Disclosed {
+                    from_seq: number.into(),
+                    to_seq: maybe.map(|_| number.into()),
+                    who: text.clone(),
+                    reason: text,
+                })),
             }
         },
     )

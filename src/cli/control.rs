@@ -2,7 +2,7 @@
 //!
 //! The log has one writer, so a command on a folder that is served asks the server instead of opening the folder.
 
-use super::verify;
+use super::{erase, log, verify};
 use crate::domain::staff::Role;
 use crate::engine::Engine;
 use crate::log::published::Published;
@@ -43,7 +43,7 @@ pub struct NewStaff {
 }
 
 /// Serves the socket until shut down.
-pub async fn serve(data: PathBuf, engine: Engine, shutdown: CancellationToken) {
+pub async fn serve(data: PathBuf, engine: Engine, retention_years: u16, shutdown: CancellationToken) {
     let path = data.join(SOCKET);
     // The log's lock is held, so a socket that stands here is left over from a crash.
     let _ = std::fs::remove_file(&path);
@@ -62,7 +62,9 @@ pub async fn serve(data: PathBuf, engine: Engine, shutdown: CancellationToken) {
         .route("/staff", post(add_staff))
         .route("/donations.csv", get(csv))
         .route("/verify", get(check))
-        .with_state(engine);
+        .with_state(engine.clone())
+        .merge(erase::routes(engine.clone(), retention_years))
+        .merge(log::routes(engine, shutdown.clone()));
     http::run(listener, router, shutdown).await;
     let _ = std::fs::remove_file(&path);
 }

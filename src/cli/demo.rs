@@ -62,6 +62,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
 }
 
 async fn show(config: crate::config::Config) -> anyhow::Result<()> {
+    let data = config.data.clone();
     let running = serve::start(config).await?;
     let engine = running.app.engine().clone();
     if engine.world().state.rallies.find(SLUG).is_some() {
@@ -88,7 +89,7 @@ async fn show(config: crate::config::Config) -> anyhow::Result<()> {
     }
     let crowd = tokio::spawn(crowd::run(reachable(running.listen), SLUG, stop.clone()));
     wait_for_picture(&engine, &sources).await;
-    tell(&running, &password);
+    tell(&running, &password, &data);
     drop(engine);
     let result = running.until_stopped_after(stop).await;
     crowd.abort();
@@ -154,7 +155,7 @@ async fn wait_for_picture(engine: &Engine, sources: &[SourceId]) {
     }
 }
 
-fn tell(running: &Running, password: &str) {
+fn tell(running: &Running, password: &str, data: &std::path::Path) {
     let base = running.app.public_url();
     println!("\n  A rally is live. Everything in it is simulated: no money moves.\n");
     println!("  Rally     {base}/r/{SLUG}");
@@ -163,5 +164,6 @@ fn tell(running: &Running, password: &str) {
     println!("  Finance   {base}/finance     the same sign-in");
     println!("  Overlay   {base}/r/{SLUG}/overlay/total   (also /feed and /goal, for OBS)");
     println!("  Encoders  {}        each speaker's key is on their page in the studio", running.app.rtmp_url());
+    println!("  Data      {}   for other commands: groundswell log tail --data ...", data.display());
     println!("\n  Stop with Ctrl-C.\n");
 }

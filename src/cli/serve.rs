@@ -99,7 +99,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         tasks.spawn(async move { live.run(stop).await });
     }
     tasks.spawn(tell_head(engine.clone(), shutdown.clone()));
-    tasks.spawn(control::serve(config.data.clone(), engine, shutdown.clone()));
+    tasks.spawn(control::serve(config.data.clone(), engine, config.retention_years, shutdown.clone()));
     tasks.spawn(web::serve::run(http, web::router(app.clone()), shutdown.clone()));
     tracing::info!(listen = %listen_at, rtmp = %rtmp_at, mode = %app.cashier().mode(), "serving");
     Ok(Running { app, listen: listen_at, rtmp: rtmp_at, tasks, writer, archive, scrub, shutdown })

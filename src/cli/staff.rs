@@ -3,11 +3,12 @@
 use super::control::{self, NewStaff};
 use super::{DataArgs, serve};
 use crate::domain::profile::Account;
+use crate::domain::seals::ACCOUNT;
 use crate::domain::staff::Role;
 use crate::domain::{Command, staff};
 use crate::engine::Engine;
+use crate::web::fresh_key;
 use crate::web::pages::sign_in::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, hash_blocking};
-use crate::web::{ACCOUNT, fresh_key};
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use std::io::{BufRead, IsTerminal};

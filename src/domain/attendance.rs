@@ -21,6 +21,13 @@ impl Attendance {
         self.joined.get(&rally).is_some_and(|people| people.contains(&person))
     }
 
+    /// Who was erased is asked to join again; whoever has the page open is counted until they go.
+    pub(super) fn forget(&mut self, person: PersonId) {
+        for people in self.joined.values_mut() {
+            people.remove(&person);
+        }
+    }
+
     fn is_here(&self, rally: RallyId, person: PersonId) -> bool {
         self.here.get(&rally).is_some_and(|people| people.contains(&person))
     }

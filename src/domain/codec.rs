@@ -10,6 +10,7 @@ use super::broadcast::Event as Broadcast;
 use super::donation::Event as Donation;
 use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
+use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
 use super::staff::Event as Staff;
 use super::{Event, Recorded};
@@ -134,6 +135,8 @@ kinds! {
     "donation.refund_failed" 1 Donation RefundFailed,
     "inbox.received" 1 Inbox Received,
     "inbox.interpreted" 1 Inbox Interpreted,
+    "privacy.erased" 1 Privacy Erased,
+    "privacy.disclosed" 1 Privacy Disclosed,
 }
 
 /// How to read an event's data.
@@ -249,9 +252,11 @@ mod tests {
 
     #[test]
     fn data_before_its_kind_or_anything_missing_is_refused() {
-        let line = br#"{"seq":1,"at":"2026-01-01T00:00:00Z","v":1,"data":{},"kind":"ledger.started","key":"k","by":"x"}"#;
+        let line =
+            br#"{"seq":1,"at":"2026-01-01T00:00:00Z","v":1,"data":{},"kind":"ledger.started","key":"k","by":"x"}"#;
         assert!(decode(line).unwrap_err().to_string().contains("before"));
-        let whole = r#"{"seq":1,"at":"2026-01-01T00:00:00Z","kind":"ledger.started","v":1,"key":"k","by":"x","data":{}}"#;
+        let whole =
+            r#"{"seq":1,"at":"2026-01-01T00:00:00Z","kind":"ledger.started","v":1,"key":"k","by":"x","data":{}}"#;
         assert!(decode(whole.as_bytes()).is_ok());
         for part in [r#""seq":1,"#, r#""kind":"ledger.started","#, r#""key":"k","#, r#","data":{}"#] {
             assert!(decode(whole.replace(part, "").as_bytes()).is_err(), "without {part}");

@@ -119,6 +119,18 @@ impl Donation {
         self.refund_requests.iter().map(|(id, request)| (*id, request))
     }
 
+    /// Whether a payment or refund may still come of it.
+    pub fn is_under_way(&self) -> bool {
+        self.in_flight.is_some()
+            || !self.refund_requests.is_empty()
+            || self.payments.values().any(|payment| matches!(payment, Payment::Processing))
+    }
+
+    /// The processor's names of its payments.
+    pub fn payments(&self) -> impl Iterator<Item = &PaymentId> {
+        self.payments.keys()
+    }
+
     fn settled(&self) -> impl Iterator<Item = (&PaymentId, i64, i64)> {
         self.payments.iter().filter_map(|(id, payment)| match payment {
             Payment::Settled { amount_minor, refunds, .. } => {
@@ -210,6 +222,8 @@ pub enum Refusal {
     InFlight,
     #[error("too many attempts to pay: start a new donation")]
     TooManyAttempts,
+    #[error("what was typed for this donation has been erased: start a new donation")]
+    Erased,
     #[error("the card form sent nothing to pay with")]
     MethodMissing,
     #[error("there is nothing left to refund of this donation: at most {}", .0.to_exact())]
@@ -226,6 +240,8 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
     let known = |id: DonationId| state.donations.get(id).ok_or(Refusal::Unknown);
     let events = match command {
         Command::Pledge(pledge) => vec![decide_pledge(state, pledge)?],
+        // The law wants a donor's name with their money: a pledge whose name is gone is not paid any more.
+        Command::RequestPayment { donation, .. } if state.privacy.is_closed(donation) => return Err(Refusal::Erased),
         Command::RequestPayment { donation, method } => vec![request_payment(known(donation)?, donation, method)?],
         Command::RecordAction { donation, payment } => match known(donation)?.payments.get(&payment) {
             Some(_) => vec![],

@@ -48,6 +48,10 @@ id!(
     /// One refund of a donation.
     RefundId
 );
+id!(
+    /// One erasure of a person.
+    ErasureId
+);
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {

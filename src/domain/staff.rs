@@ -155,7 +155,9 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
 pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
     match event {
         Event::Added(added) => {
-            let member = Member { role: added.role, account: added.account.clone(), revoked_before: None };
+            // Whoever was erased and is added again does not get the sessions of before.
+            let revoked_before = state.privacy.erasure(added.staff).map(|erasure| erasure.at);
+            let member = Member { role: added.role, account: added.account.clone(), revoked_before };
             state.staff.insert(added.staff, member);
         }
         Event::SessionsRevoked(revoked) => {

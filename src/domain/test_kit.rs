@@ -206,5 +206,6 @@ macro_rules! wrap {
 }
 
 wrap!(
-    Ledger ledger, Staff staff, Rally rally, Broadcast broadcast, Attendance attendance, Donation donation, Inbox inbox
+    Ledger ledger, Staff staff, Rally rally, Broadcast broadcast, Attendance attendance, Donation donation, Inbox inbox,
+    Privacy privacy
 );

@@ -136,7 +136,9 @@ pub fn load(path: &Path, seal: &Seal, reader: &Reader) -> Result<Standing, Fault
         start = start.saturating_add(section.length);
     }
     let section = |place: usize| -> Result<Vec<u8>, Fault> {
-        let (Some(section), Some(start)) = (header.sections.get(place), starts.get(place)) else { return Err(damaged()) };
+        let (Some(section), Some(start)) = (header.sections.get(place), starts.get(place)) else {
+            return Err(damaged());
+        };
         // The header is authentic, so its lengths are ours.
         let mut bytes = vec![0; usize::try_from(section.length).map_err(|_| damaged())?];
         file.read_exact_at(&mut bytes, *start).map_err(|_| damaged())?;
@@ -170,7 +172,10 @@ pub fn save(dir: &Path, seal: &Seal, standing: Standing) -> Result<(), Fault> {
     let Standing { mut projections, keys, last_at, head } = standing;
     let path = dir.join(format!("{:020}.{EXTENSION}", head.seq));
     let beside = path.with_extension("unfinished");
-    let io = |doing| { let path = beside.clone(); move |source| Fault::Io { doing, path, source } };
+    let io = |doing| {
+        let path = beside.clone();
+        move |source| Fault::Io { doing, path, source }
+    };
     std::fs::create_dir_all(dir).map_err(io("making the folder for"))?;
     let mut file = File::create(&beside).map_err(io("making"))?;
     let front = u64::try_from(HEADER_BYTES).unwrap_or(u64::MAX);
@@ -184,7 +189,8 @@ pub fn save(dir: &Path, seal: &Seal, standing: Standing) -> Result<(), Fault> {
     ];
     let [keys, state, ledger, rest] = sections;
     let sections = [keys?, state?, ledger?, rest?];
-    let header = Header { folds: FOLDS, seq: head.seq, hash: head.hash, last_at_us: last_at.timestamp_micros(), sections };
+    let header =
+        Header { folds: FOLDS, seq: head.seq, hash: head.hash, last_at_us: last_at.timestamp_micros(), sections };
     let mut text = postcard::to_stdvec(&header)?;
     text.resize(HEADER_BYTES.saturating_sub(MAGIC.len()).saturating_sub(32), 0);
     let mac = blake3::keyed_hash(seal, &text);

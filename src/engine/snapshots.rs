@@ -56,7 +56,8 @@ impl Cache {
     /// Makes snapshots until told to stop.
     pub(super) fn keep(self, made: u64, head: watch::Receiver<Head>) -> std::io::Result<Keeper> {
         let (stop, stopped) = channel();
-        let thread = std::thread::Builder::new().name("snapshots".into()).spawn(move || self.run(made, &head, &stopped))?;
+        let thread =
+            std::thread::Builder::new().name("snapshots".into()).spawn(move || self.run(made, &head, &stopped))?;
         Ok(Keeper { stop, thread })
     }
 

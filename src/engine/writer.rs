@@ -1,7 +1,7 @@
 //! The writer: takes commands in batches, decides them one after the other, and answers nobody before the sync.
 
 use super::keys::{self, Keys, Span};
-use super::{Failure, Fault, Receipt};
+use super::{Failure, Fault, Receipt, erasure};
 use crate::domain::codec;
 use crate::domain::{Command, Recorded, State, decide};
 use crate::log::{Head, Log, MAX_LINE_BYTES};
@@ -57,6 +57,9 @@ impl<L: Log> Writer<L> {
             // A person's key is durable before anything that is sealed with it.
             self.vault.commit()?;
             let head = self.log.append(&decided.lines)?;
+            for recorded in &decided.events {
+                erasure::perform(&self.vault, &recorded.event)?;
+            }
             {
                 let mut world = self.world.write();
                 decided.events.iter().for_each(|recorded| world.apply(recorded));
@@ -83,6 +86,10 @@ impl<L: Log> Writer<L> {
                 return Ok(());
             }
         };
+        if events.iter().any(|event| erasure::is_stale(&self.vault, &self.state, event)) {
+            decided.answers.push((answer, Err(Failure::Erased)));
+            return Ok(());
+        }
         let queued = u64::try_from(decided.lines.len()).unwrap_or(u64::MAX);
         let first_seq = self.log.head().seq.saturating_add(queued).saturating_add(1);
         let mut encoded = Vec::with_capacity(events.len());

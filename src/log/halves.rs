@@ -34,7 +34,13 @@ pub struct Storing {
 }
 
 /// Both halves of the log that `reader` reads.
-pub(super) fn halves(reader: Reader, chain: Chain, packer: Packer, witness: Witness, ahead: Ahead) -> (Packing, Storing) {
+pub(super) fn halves(
+    reader: Reader,
+    chain: Chain,
+    packer: Packer,
+    witness: Witness,
+    ahead: Ahead,
+) -> (Packing, Storing) {
     let stopped = Arc::new(AtomicBool::new(false));
     let packing = Packing { packer, chain, reader: reader.clone(), stopped: stopped.clone() };
     (packing, Storing { reader, witness, ahead, stopped })

@@ -10,6 +10,7 @@ use crate::domain::donation::{self, Attempt};
 use crate::domain::id::{DonationId, NoticeId, PaymentId, ProcessorRefundId, RefundId};
 use crate::domain::inbox::{self, Received};
 use crate::domain::money::Money;
+use crate::domain::seals::NOTICE;
 use crate::domain::{Command, Refusal};
 use crate::engine::{Engine, Failure};
 use crate::vault;
@@ -170,7 +171,7 @@ impl Cashier {
         let notice = NoticeId(webhook.event_id);
         // The donor is known only after interpretation, so the seal has a name of its own, made from the notice's.
         let sealed_for = self.engine.vault().person_id(&format!("webhook:{notice}"));
-        let body = self.engine.vault().seal(sealed_for, WEBHOOK_CONTEXT, &packed)?;
+        let body = self.engine.vault().seal(sealed_for, NOTICE, &packed)?;
         let key = format!("webhook:{notice}");
         let command = inbox::Command::Receive { notice, what: webhook.kind, sealed_for, body };
         self.engine.execute(Command::Inbox(command), key, "processor").await?;
@@ -352,7 +353,7 @@ impl Cashier {
     }
 
     async fn interpret(&self, received: &Received) -> Result<String, Trouble> {
-        let opened = self.engine.vault().unseal(received.sealed_for, WEBHOOK_CONTEXT, &received.body)?;
+        let opened = self.engine.vault().unseal(received.sealed_for, NOTICE, &received.body)?;
         let Some(packed) = opened else { return Ok("erased".into()) };
         let body = zstd::bulk::decompress(&packed, WEBHOOK_UNPACKED_MAX).map_err(Trouble::Pack)?;
         let notices = match self.processor.interpret(&body) {
@@ -446,9 +447,6 @@ impl Cashier {
         self.processor.mode()
     }
 }
-
-/// Names the seal of stored webhooks.
-const WEBHOOK_CONTEXT: &str = "inbox.received";
 
 fn settled(
     donation: DonationId,

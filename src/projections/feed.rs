@@ -62,7 +62,8 @@ impl Feed {
             | Event::Rally(_)
             | Event::Broadcast(_)
             | Event::Attendance(_)
-            | Event::Inbox(_) => {}
+            | Event::Inbox(_)
+            | Event::Privacy(_) => {}
         }
     }
 }

@@ -102,6 +102,11 @@ impl Ledger {
         self.pledges.get(&donation)
     }
 
+    /// The row of a donation's last payment.
+    pub fn settled(&self, donation: DonationId) -> Option<&Row> {
+        self.rows.get(*self.pledges.get(&donation)?.payments.last()?)
+    }
+
     /// The row of a payment: its card and fee.
     pub fn payment(&self, donation: DonationId, payment: &PaymentId) -> Option<&Row> {
         self.rows.get(self.place(donation, payment)?)

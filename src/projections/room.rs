@@ -50,7 +50,8 @@ impl Room {
             | Event::Rally(_)
             | Event::Broadcast(_)
             | Event::Donation(_)
-            | Event::Inbox(_) => {}
+            | Event::Inbox(_)
+            | Event::Privacy(_) => {}
         }
     }
 }

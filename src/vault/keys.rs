@@ -4,10 +4,11 @@
 //! slot itself is overwritten and synced. (A drive that moves sectors may still hold a copy that only its maker's tools reach;
 //! encrypt the drive where that matters.)
 //!
-//! A slot: person (16), key (32), CRC32C of both (4, little-endian), zeros (12). A key of zeros says "erased". 64 divides a
-//! sector, so a slot is written whole or not at all; one of zeros was never written.
+//! A slot: person (16), key (32), CRC32C (4, little-endian), mark (12). The mark names the erasure after which the key was
+//! made, or, where the key is of zeros, the erasure that destroyed it; zeros for none. The CRC is of person and key, and of
+//! the mark where there is one. 64 divides a sector, so a slot is written whole or not at all; one of zeros was never written.
 
-use super::{Entry, Fault, Key};
+use super::{Entry, Fault, Key, Mark};
 use crate::domain::id::PersonId;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -29,7 +30,7 @@ pub(super) struct KeyFile {
     slots: u64,
     /// Where each person's key in use stands; needed only to erase it.
     places: HashMap<PersonId, u64>,
-    pending: Vec<(PersonId, Key)>,
+    pending: Vec<(PersonId, Key, Mark)>,
     stopped: bool,
 }
 
@@ -62,11 +63,15 @@ impl KeyFile {
             if slot.iter().all(|byte| *byte == 0) {
                 continue;
             }
-            let (person, key) = decode(slot).ok_or_else(|| Fault::DamagedSlot { path: path.clone(), slot: place })?;
-            let entry = people.entry(person).or_insert(Entry { key: None, erased: false });
+            let (person, key, mark) =
+                decode(slot).ok_or_else(|| Fault::DamagedSlot { path: path.clone(), slot: place })?;
+            let entry = people.entry(person).or_insert(Entry { key: None, erased: false, mark });
+            // A later key stands in a later slot, so the last slot names the last erasure.
+            entry.mark = mark;
             if key.iter().all(|byte| *byte == 0) {
                 entry.erased = true;
             } else {
+                entry.erased |= mark != Mark::default();
                 entry.key = Some(key);
                 places.insert(person, place);
             }
@@ -78,8 +83,8 @@ impl KeyFile {
     }
 
     /// Marks a new key to be written by the next commit.
-    pub(super) fn pend(&mut self, person: PersonId, key: Key) {
-        self.pending.push((person, key));
+    pub(super) fn pend(&mut self, person: PersonId, key: Key, made_after: Mark) {
+        self.pending.push((person, key, made_after));
     }
 
     /// Writes and syncs the pending keys.
@@ -91,11 +96,11 @@ impl KeyFile {
             return Ok(());
         }
         let mut bytes = Zeroizing::new(Vec::with_capacity(self.pending.len().saturating_mul(SLOT_BYTES)));
-        for (person, key) in &self.pending {
-            bytes.extend_from_slice(&*encode(*person, key));
+        for (person, key, made_after) in &self.pending {
+            bytes.extend_from_slice(&*encode(*person, key, made_after));
         }
         self.write(&bytes, self.slots)?;
-        for (person, _) in self.pending.drain(..) {
+        for (person, ..) in self.pending.drain(..) {
             self.places.insert(person, self.slots);
             self.slots = self.slots.saturating_add(1);
         }
@@ -103,12 +108,12 @@ impl KeyFile {
     }
 
     /// Overwrites a person's key with zeros and syncs.
-    pub(super) fn erase(&mut self, person: PersonId) -> Result<(), Fault> {
+    pub(super) fn erase(&mut self, person: PersonId, erasure: Mark) -> Result<(), Fault> {
         if self.stopped {
             return Err(Fault::Stopped);
         }
         let Some(place) = self.places.get(&person).copied() else { return Ok(()) };
-        self.write(&*encode(person, &[0; 32]), place)?;
+        self.write(&*encode(person, &[0; 32], &erasure), place)?;
         self.places.remove(&person);
         Ok(())
     }
@@ -124,19 +129,24 @@ impl KeyFile {
     }
 }
 
-fn encode(person: PersonId, key: &[u8; 32]) -> Zeroizing<[u8; SLOT_BYTES]> {
+fn encode(person: PersonId, key: &[u8; 32], mark: &Mark) -> Zeroizing<[u8; SLOT_BYTES]> {
     let mut slot = Zeroizing::new([0_u8; SLOT_BYTES]);
-    let crc = crc32c::crc32c_append(crc32c::crc32c(person.0.as_bytes()), key).to_le_bytes();
-    let bytes = person.0.as_bytes().iter().chain(key).chain(&crc);
+    let crc = crc_of(person.0.as_bytes(), key, mark).to_le_bytes();
+    let bytes = person.0.as_bytes().iter().chain(key).chain(&crc).chain(mark);
     slot.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     slot
 }
 
-fn decode(slot: &[u8; SLOT_BYTES]) -> Option<(PersonId, Key)> {
+fn crc_of(person: &[u8; 16], key: &[u8; 32], mark: &Mark) -> u32 {
+    let crc = crc32c::crc32c_append(crc32c::crc32c(person), key);
+    if *mark == Mark::default() { crc } else { crc32c::crc32c_append(crc, mark) }
+}
+
+fn decode(slot: &[u8; SLOT_BYTES]) -> Option<(PersonId, Key, Mark)> {
     let (person, rest) = slot.split_first_chunk::<16>()?;
     let (key, rest) = rest.split_first_chunk::<32>()?;
     let (crc, rest) = rest.split_first_chunk::<4>()?;
-    let sound = crc32c::crc32c_append(crc32c::crc32c(person), key) == u32::from_le_bytes(*crc)
-        && rest.iter().all(|byte| *byte == 0);
-    sound.then(|| (PersonId(Uuid::from_bytes(*person)), Key::new(*key)))
+    let mark = Mark::try_from(rest).ok()?;
+    let sound = crc_of(person, key, &mark) == u32::from_le_bytes(*crc);
+    sound.then(|| (PersonId(Uuid::from_bytes(*person)), Key::new(*key), mark))
 }

@@ -1,5 +1,8 @@
 use super::*;
 
+const FIRST: ErasureId = ErasureId(Uuid::from_u128(0x0193_4f2a_0000_7000_8000_0000_0000_0001));
+const SECOND: ErasureId = ErasureId(Uuid::from_u128(0x0193_4f2a_0000_7000_8000_0000_0000_0002));
+
 fn vault() -> (tempfile::TempDir, Vault) {
     let dir = tempfile::tempdir().unwrap();
     let vault = Vault::open(&dir.path().join("vault")).unwrap();
@@ -37,8 +40,8 @@ fn an_erased_key_is_gone_from_memory_and_disk_and_a_new_one_does_not_bring_it_ba
     vault.commit().unwrap();
     let path = dir.path().join("vault/keys");
     let key = std::fs::read(&path).unwrap()[16..48].to_vec();
-    assert!(vault.erase(ann).unwrap());
-    assert!(!vault.erase(ann).unwrap());
+    assert!(vault.erase(ann, FIRST).unwrap());
+    assert!(!vault.erase(ann, FIRST).unwrap());
     let bytes = std::fs::read(&path).unwrap();
     assert!(!bytes.windows(32).any(|window| window == key), "the key is still in the file");
     assert_eq!(vault.unseal(ann, "name", &sealed).unwrap(), None);
@@ -49,6 +52,66 @@ fn an_erased_key_is_gone_from_memory_and_disk_and_a_new_one_does_not_bring_it_ba
     let vault = reopen(&dir, vault).unwrap();
     assert_eq!(vault.unseal(ann, "name", &sealed).unwrap(), None);
     assert_eq!(vault.unseal(ann, "name", &again).unwrap().unwrap(), b"Ann again");
+}
+
+#[test]
+fn erasures_told_again_take_what_is_older_and_leave_what_came_after() {
+    let (dir, vault) = vault();
+    let path = dir.path().join("vault/keys");
+    let ann = vault.person_id("ann@example.org");
+    let before = vault.seal(ann, "name", b"Ann").unwrap();
+    vault.commit().unwrap();
+    let backup = std::fs::read(&path).unwrap();
+    assert!(!vault.is_sealed_since(FIRST, ann, "name", &before));
+    assert!(vault.erase(ann, FIRST).unwrap());
+    let after = vault.seal(ann, "name", b"Ann again").unwrap();
+    vault.commit().unwrap();
+    assert!(vault.is_sealed_since(FIRST, ann, "name", &after));
+    assert!(!vault.is_sealed_since(FIRST, ann, "name", &before));
+    for _ in 0..2 {
+        assert!(!vault.erase(ann, FIRST).unwrap(), "the key was made after this erasure");
+        assert_eq!(vault.unseal(ann, "name", &after).unwrap().unwrap(), b"Ann again");
+    }
+    let vault = reopen(&dir, vault).unwrap();
+    assert!(!vault.erase(ann, FIRST).unwrap(), "and is known to be so after a restart");
+    assert_eq!(vault.unseal(ann, "name", &after).unwrap().unwrap(), b"Ann again");
+    assert!(vault.erase(ann, SECOND).unwrap());
+    assert_eq!(vault.unseal(ann, "name", &after).unwrap(), None);
+    drop(vault);
+    // An older vault is put back: it has the first key, and has heard of no erasure.
+    std::fs::write(&path, &backup).unwrap();
+    let vault = Vault::open(&dir.path().join("vault")).unwrap();
+    assert_eq!(vault.unseal(ann, "name", &before).unwrap().unwrap(), b"Ann");
+    assert!(vault.erase(ann, SECOND).unwrap());
+    assert_eq!(vault.unseal(ann, "name", &before).unwrap(), None);
+    assert!(!std::fs::read(&path).unwrap().windows(32).any(|window| window == &backup[16..48]));
+    // One that never had a key is told too: what they are sealed with from now on was made after.
+    let bob = vault.person_id("bob@example.org");
+    assert!(!vault.erase(bob, FIRST).unwrap());
+    let sealed = vault.seal(bob, "name", b"Bob").unwrap();
+    vault.commit().unwrap();
+    let vault = reopen(&dir, vault).unwrap();
+    assert!(!vault.erase(bob, FIRST).unwrap());
+    assert_eq!(vault.unseal(bob, "name", &sealed).unwrap().unwrap(), b"Bob");
+}
+
+#[test]
+fn a_flipped_bit_of_a_marked_slot_is_seen() {
+    let (dir, vault) = vault();
+    let path = dir.path().join("vault/keys");
+    let ann = vault.person_id("ann@example.org");
+    vault.seal(ann, "name", b"Ann").unwrap();
+    vault.commit().unwrap();
+    vault.erase(ann, FIRST).unwrap();
+    drop(vault);
+    let whole = std::fs::read(&path).unwrap();
+    for byte in 0..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[byte] ^= 4;
+        std::fs::write(&path, &flipped).unwrap();
+        let fault = Vault::open(&dir.path().join("vault")).unwrap_err();
+        assert!(matches!(fault, Fault::DamagedSlot { slot: 0, .. }), "byte {byte}: {fault}");
+    }
 }
 
 #[test]

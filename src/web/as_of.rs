@@ -18,7 +18,9 @@ pub struct AsOf {
 #[derive(Debug, Error)]
 pub enum Fault {
     /// It can't be read.
-    #[error("write it like 2028-07-25T21:14, like 2028-07-25T21:14:00-04:00, as a day like 2028-07-25, or as an event's number")]
+    #[error(
+        "write it like 2028-07-25T21:14, like 2028-07-25T21:14:00-04:00, as a day like 2028-07-25, or as an event's number"
+    )]
     Text,
     /// The clocks skipped it.
     #[error("there was no such time that day: the clocks were put forward")]
@@ -78,7 +80,8 @@ mod tests {
 
     #[test]
     fn people_write_instants_in_many_ways() {
-        let read = |text| instant(text, Tz::America__New_York).map(|at| at.to_rfc3339()).map_err(|fault| fault.to_string());
+        let read =
+            |text| instant(text, Tz::America__New_York).map(|at| at.to_rfc3339()).map_err(|fault| fault.to_string());
         for (text, wanted) in [
             ("2028-07-25T21:14", "2028-07-26T01:14:00+00:00"),
             ("2028-07-25 21:14:30", "2028-07-26T01:14:30+00:00"),

@@ -1,11 +1,11 @@
 //! Who gave: read from the log where the pledge stands, and opened with the donor's key.
 
-use super::CONTACT;
 use crate::domain::id::PersonId;
 use crate::domain::profile::Contact;
+use crate::domain::seals::CONTACT;
 use crate::domain::{Event, donation};
-use crate::engine::{self, Engine};
 use crate::engine::lines::Lines;
+use crate::engine::{self, Engine};
 use crate::vault::{self, Vault};
 use std::sync::Arc;
 use thiserror::Error;

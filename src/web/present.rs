@@ -10,6 +10,7 @@ use crate::domain::id::{RallyId, SourceId};
 use crate::domain::money::{Money, group_thousands};
 use crate::domain::profile::Shown;
 use crate::domain::rally::{self, Details, Rally};
+use crate::domain::seals::SHOWN;
 use crate::live::Audience;
 use crate::media;
 use crate::projections::Projections;
@@ -30,6 +31,9 @@ const TICKER_MAX: usize = 6;
 const REFUSALS_MAX: usize = 5;
 /// Where the goal bar has marks, in percent.
 const MILESTONES: [u32; 3] = [25, 50, 75];
+
+/// What stands where the name of an erased person stood.
+pub const ERASED: &str = "(erased)";
 
 /// The rally's state for pages.
 pub fn phase(rally: &Rally) -> Phase {
@@ -70,8 +74,8 @@ pub fn count(number: usize) -> String {
 }
 
 fn shown(app: &App, latest: &Latest) -> Shown {
-    let erased = || Shown { name: "Erased".into(), place: None, message: None };
-    app.open_sealed(latest.donor, super::SHOWN, &latest.shown).unwrap_or_else(erased)
+    let erased = || Shown { name: ERASED.into(), place: None, message: None };
+    app.open_sealed(latest.donor, SHOWN, &latest.shown).unwrap_or_else(erased)
 }
 
 /// The latest donors.

@@ -151,7 +151,7 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Refused(refusal) => refusal.into(),
-            Failure::Overloaded | Failure::Stopped => Self::Busy { seconds: 3 },
+            Failure::Overloaded | Failure::Stopped | Failure::Erased => Self::Busy { seconds: 3 },
             Failure::TooLong => Self::TooLarge,
             Failure::Key => Self::Internal,
         }

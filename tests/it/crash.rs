@@ -2,9 +2,9 @@
 
 use crate::server::{House, Server, csv_rows, encode, gift, minor, pay, run, said, state, try_send};
 use groundswell::domain::profile::Attendee;
+use groundswell::domain::seals::ATTENDEE;
 use groundswell::domain::{Event, attendance};
 use groundswell::engine::Engine;
-use groundswell::web::ATTENDEE;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;

@@ -17,11 +17,13 @@ mod cashier;
 mod crash;
 mod faults;
 mod folder;
+mod golden;
 mod live;
 #[path = "../support/localstripe.rs"]
 mod localstripe;
 mod log;
 mod media;
+mod privacy;
 mod proof;
 #[path = "../support/server.rs"]
 mod server;

@@ -4,8 +4,8 @@ use crate::server::{House, csv_rows, encode, gift, pay, pledge, run, state, unti
 use stripe_webhook::Webhook;
 
 const SECRET: &str = "whsec_Secret";
-/// Nobody listens there.
-const DEAD: &[(&str, &str)] = &[
+/// Stripe with an API where nobody listens.
+pub const DEAD: &[(&str, &str)] = &[
     ("GROUNDSWELL_PROCESSOR", "stripe"),
     ("GROUNDSWELL_STRIPE_SECRET_KEY", "sk_test_51Secret"),
     ("GROUNDSWELL_STRIPE_PUBLISHABLE_KEY", "pk_test_51Public"),
@@ -14,7 +14,8 @@ const DEAD: &[(&str, &str)] = &[
     ("GROUNDSWELL_STRIPE_SCRIPT_URL", "http://127.0.0.1:1/v3/"),
 ];
 
-fn succeeded(event: &str, donation: &str, payment: &str, cents: i64) -> String {
+/// The event by which Stripe says that a donation was paid.
+pub fn succeeded(event: &str, donation: &str, payment: &str, cents: i64) -> String {
     let id = donation.rsplit('/').next().unwrap();
     serde_json::json!({
         "id": event, "object": "event", "type": "payment_intent.succeeded", "livemode": false, "unheard_of": [1, {}],
@@ -26,12 +27,14 @@ fn succeeded(event: &str, donation: &str, payment: &str, cents: i64) -> String {
     .to_string()
 }
 
-async fn hook(house: &House, body: &str) -> u16 {
+/// Sends a signed webhook; the status it gets.
+pub async fn hook(house: &House, body: &str) -> u16 {
     let signature = Webhook::generate_test_header(body, SECRET, None);
     house.server.send("POST", "/webhooks/stripe", &[("stripe-signature", &signature)], body.as_bytes()).await.status
 }
 
-async fn raised(house: &House, wanted: i64) {
+/// Waits until this much is counted.
+pub async fn raised(house: &House, wanted: i64) {
     until("the webhook's money is not counted", || async { state(&house.server).await["raised_minor"] == wanted })
         .await;
 }

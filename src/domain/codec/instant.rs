@@ -34,7 +34,9 @@ impl Visitor<'_> for Text {
 /// `2028-07-25T21:14:05.123456Z`, with any number of decimal places up to nine.
 fn read(text: &[u8]) -> Option<DateTime<Utc>> {
     let (whole, rest) = text.split_first_chunk::<19>()?;
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2] = whole else { return None };
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2] = whole else {
+        return None;
+    };
     let fraction = rest.strip_suffix(b"Z")?;
     let nanos = match fraction.split_first() {
         None => 0,
@@ -72,7 +74,8 @@ mod tests {
         ] {
             assert_eq!(read(text.as_bytes()), Some(text.parse().unwrap()), "{text}");
         }
-        for text in ["2028-07-25T21:14:05", "2028-13-25T21:14:05Z", "2027-02-29T00:00:00Z", "2028-07-25T21:14:05.Z", ""] {
+        for text in ["2028-07-25T21:14:05", "2028-13-25T21:14:05Z", "2027-02-29T00:00:00Z", "2028-07-25T21:14:05.Z", ""]
+        {
             assert_eq!(read(text.as_bytes()), None, "{text}");
         }
         for text in [r#""2028-07-25T21:14:05+02:00""#, r#""2028-07-25T21:14:60Z""#] {

@@ -111,6 +111,9 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
     if standing == Standing::Settled {
         return thanks::page(app, gift.rally_id, &gift.rally, gift.id, &gift.gift);
     }
+    if app.engine().world().state.privacy.is_closed(gift.id) {
+        return Err(Problem::Refused(donation::Refusal::Erased.to_string()));
+    }
     let contact = contact(app, gift);
     let details = &gift.rally.details;
     let form = app.cashier().processor().card_form();

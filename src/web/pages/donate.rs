@@ -7,13 +7,14 @@ use crate::domain::id::DonationId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::profile::{Contact, Shown};
 use crate::domain::rally::Details;
+use crate::domain::seals::{CONTACT, SHOWN};
 use crate::domain::{Command, Refusal};
 use crate::engine::Failure;
 use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::capability;
 use crate::web::view::{Amount, Choice, Field, FormError, Layout};
-use crate::web::{App, CONTACT, SHOWN, present, see_other};
+use crate::web::{App, present, see_other};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
@@ -292,7 +293,8 @@ async fn pledge(State(app): State<App>, Path(slug): Path<String>, body: Bytes) -
         contact: app.seal(donor, CONTACT, &contact)?,
         shown: app.seal(donor, SHOWN, &shown)?,
         attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
-        refcode: Some(form.get("refcode")).filter(|code| !code.is_empty()),
+        // A mail program that puts the address into its link must not put it into the log in the clear.
+        refcode: Some(form.get("refcode")).filter(|code| !code.is_empty() && !code.contains('@')),
     };
     let command = Command::Donation(donation::Command::Pledge(pledge));
     match app.engine().execute(command, format!("pledge:{id}"), &format!("donor:{donor}")).await {

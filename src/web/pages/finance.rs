@@ -350,7 +350,11 @@ fn days(by_day: BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>) -> Vec<Fi
 }
 
 /// The latest rows, without the donors' names, and whose names they want: donor and pledge.
-fn rows(world: &Projections, selection: &Selection, seq: u64) -> (Vec<FinanceRow>, Vec<Option<(PersonId, u64)>>, String) {
+fn rows(
+    world: &Projections,
+    selection: &Selection,
+    seq: u64,
+) -> (Vec<FinanceRow>, Vec<Option<(PersonId, u64)>>, String) {
     let takes = |row: &&Row| {
         let slug = world.state.rallies.get(row.rally).map(|rally| rally.details.slug.as_str()).unwrap_or_default();
         selection.takes(slug, row.day)
@@ -366,7 +370,13 @@ fn rows(world: &Projections, selection: &Selection, seq: u64) -> (Vec<FinanceRow
     let whose = |row: &&Row| Some((row.donor, world.ledger.pledge(row.donation)?.seq));
     let wanted = shown.iter().map(whose).collect();
     let now = selection.as_of.is_none();
-    let line = |row: &Row| if now { row_line(world, row, row.fee.map(|fee| fee.amount)) } else { past(row_line(world, row, row.fee_at(seq))) };
+    let line = |row: &Row| {
+        if now {
+            row_line(world, row, row.fee.map(|fee| fee.amount))
+        } else {
+            past(row_line(world, row, row.fee_at(seq)))
+        }
+    };
     (shown.into_iter().map(line).collect(), wanted, note)
 }
 
@@ -402,7 +412,7 @@ fn row_line(world: &Projections, row: &Row, fee: Option<Money>) -> FinanceRow {
     FinanceRow {
         when: format!("{} {}", row.at.with_timezone(&zone).format("%b %-d,"), present::time_seconds(row.at, zone)),
         when_iso: present::iso(row.at),
-        donor: "(erased)".into(),
+        donor: present::ERASED.into(),
         place: String::new(),
         rally: world.state.rallies.get(row.rally).map(|rally| rally.details.title.clone()).unwrap_or_default(),
         gross: row.amount.to_exact(),
@@ -458,10 +468,13 @@ async fn refund(
     let contact = pledge.as_ref().and_then(|pledge| app.contacts().shown(gift.donor, pledge.seq));
     let html = {
         let world = app.engine().world();
-        let name =
-            contact.map_or("this donor".into(), |contact| format!("{} {}", contact.first_name, contact.last_name));
-        let when =
-            pledge.as_ref().map(|pledge| when_in_words(pledge.at, timezone(&world.state, gift.rally))).unwrap_or_default();
+        let name = contact.map_or("a donor whose name was erased".into(), |contact| {
+            format!("{} {}", contact.first_name, contact.last_name)
+        });
+        let when = pledge
+            .as_ref()
+            .map(|pledge| when_in_words(pledge.at, timezone(&world.state, gift.rally)))
+            .unwrap_or_default();
         let page = Confirm {
             layout: app.staff_layout("Refund", &staff, StaffRoom::Finance, None),
             question: format!("Refund {} to {name}?", left.to_exact()),

@@ -4,13 +4,14 @@ use askama::Template;
 
 use super::sign_in::{self, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 use crate::domain::profile::Account;
+use crate::domain::seals::ACCOUNT;
 use crate::domain::staff::Role;
 use crate::domain::{Command, staff};
 use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::staff_cookie;
 use crate::web::view::{Field, FormError, Layout};
-use crate::web::{ACCOUNT, App, see_other};
+use crate::web::{App, see_other};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};

@@ -8,12 +8,13 @@ use crate::domain::Command;
 use crate::domain::attendance;
 use crate::domain::money::Money;
 use crate::domain::profile::Attendee;
+use crate::domain::seals::ATTENDEE;
 use crate::projections::totals::timezone;
 use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::{MaybeVisitor, Visitor, visitor_cookie};
 use crate::web::view::{Amount, Feed, Field, FormError, Layout, Lineup, Phase, Room, Speaker, Stage, Ticker, Total};
-use crate::web::{ATTENDEE, App, present, see_other};
+use crate::web::{App, present, see_other};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -178,7 +179,12 @@ async fn join(State(app): State<App>, Path(slug): Path<String>, body: Bytes) -> 
     };
     let profile = app.seal(person, ATTENDEE, &attendee)?;
     let command = Command::Attendance(attendance::Command::Join { rally: id, person, profile });
-    app.engine().execute(command, format!("join:{id}:{person}"), &format!("attendee:{person}")).await?;
+    let mut key = format!("join:{id}:{person}");
+    if let Some(erasure) = app.engine().world().state.privacy.erasure(person) {
+        // Whoever comes back after an erasure joins anew: it is no repeat of what was erased.
+        key.push_str(&format!(":{}", erasure.id));
+    }
+    app.engine().execute(command, key, &format!("attendee:{person}")).await?;
     let cookie = visitor_cookie(&app, person, &name);
     Ok(([(SET_COOKIE, cookie)], see_other(&format!("/r/{}", rally.details.slug))).into_response())
 }

@@ -26,7 +26,7 @@ pub struct Thanks {
     pub rally_href: String,
     /// Whether its doors are open, so that the way back says so.
     pub rally_live: bool,
-    /// The donor's first name.
+    /// The donor's first name; empty where it was erased.
     pub first_name: String,
     /// The amount with its currency: `$50`.
     pub amount: String,
@@ -71,7 +71,7 @@ pub fn page(
         let world = app.engine().world();
         // The handler's copy may be older than the settlement that brought it here.
         let gift = world.state.donations.get(id).unwrap_or(gift);
-        let row = world.ledger.rows.iter().rev().find(|row| row.donation == id && row.processor_refund.is_none());
+        let row = world.ledger.settled(id);
         let paid = Money::new(gift.settled_minor(), details.currency);
         let zone = timezone(&world.state, rally_id);
         let line = |label: &str, value: String| ReceiptLine { label: label.into(), value };
@@ -79,9 +79,8 @@ pub fn page(
         if gift.refunded_minor() > 0 {
             receipt.push(line("Refunded", Money::new(gift.refunded_minor(), details.currency).to_exact()));
         }
-        if let Some(contact) = &contact {
-            receipt.push(line("Given by", format!("{} {}", contact.first_name, contact.last_name)));
-        }
+        let name = contact.as_ref().map(|contact| format!("{} {}", contact.first_name, contact.last_name));
+        receipt.push(line("Given by", name.unwrap_or_else(|| present::ERASED.into())));
         receipt.push(line("Date", when_in_words(row.map_or_else(clock::now, |row| row.at), zone)));
         if let Some(card) = row.and_then(|row| row.card.clone()) {
             receipt.push(line("Card", card.into()));

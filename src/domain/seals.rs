@@ -1,0 +1,59 @@
+//! Where personal data stands in events: every seal, whose it is and what it holds. Nothing else in an event is personal.
+
+use super::id::PersonId;
+use super::sealed::Sealed;
+use super::{Event, attendance, donation, inbox, staff};
+
+/// Seals a [`super::profile::Attendee`].
+pub const ATTENDEE: &str = "attendance.joined.profile";
+/// Seals a [`super::profile::Contact`].
+pub const CONTACT: &str = "donation.pledged.contact";
+/// Seals a [`super::profile::Shown`].
+pub const SHOWN: &str = "donation.pledged.shown";
+/// Seals a [`super::profile::Account`].
+pub const ACCOUNT: &str = "staff.added.account";
+/// Seals a notice of the processor, packed by zstd.
+pub const NOTICE: &str = "inbox.received";
+
+/// A seal in an event.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seal<'a> {
+    /// Whose key opens it.
+    pub person: PersonId,
+    /// What it holds: one of the names above.
+    pub context: &'static str,
+    /// The sealed bytes.
+    pub sealed: &'a Sealed,
+}
+
+/// Every seal of an event.
+pub fn seals(event: &Event) -> Vec<Seal<'_>> {
+    let seal = |person: &PersonId, context, sealed| Seal { person: *person, context, sealed };
+    match event {
+        Event::Staff(staff::Event::Added(data)) => vec![seal(&data.staff, ACCOUNT, &data.account)],
+        Event::Attendance(attendance::Event::Joined(data)) => vec![seal(&data.person, ATTENDEE, &data.profile)],
+        Event::Donation(donation::Event::Pledged(data)) => {
+            vec![seal(&data.donor, CONTACT, &data.contact), seal(&data.donor, SHOWN, &data.shown)]
+        }
+        Event::Inbox(inbox::Event::Received(data)) => vec![seal(&data.sealed_for, NOTICE, &data.body)],
+        Event::Staff(staff::Event::SessionsRevoked(_))
+        | Event::Attendance(attendance::Event::Entered(_) | attendance::Event::Left(_))
+        | Event::Donation(
+            donation::Event::PaymentRequested(_)
+            | donation::Event::ActionRequired(_)
+            | donation::Event::Processing(_)
+            | donation::Event::Settled(_)
+            | donation::Event::FeeRecorded(_)
+            | donation::Event::Declined(_)
+            | donation::Event::RefundRequested(_)
+            | donation::Event::Refunded(_)
+            | donation::Event::RefundUnmatched(_)
+            | donation::Event::RefundFailed(_),
+        )
+        | Event::Inbox(inbox::Event::Interpreted(_))
+        | Event::Ledger(_)
+        | Event::Rally(_)
+        | Event::Broadcast(_)
+        | Event::Privacy(_) => vec![],
+    }
+}
