@@ -1,11 +1,14 @@
 //! The command line: one file a subcommand. Exit status: 0 done, 1 something is wrong with the data or the world, 2 the
 //! command was not understood.
 
+mod backup;
 mod control;
 mod demo;
 mod erase;
 mod export;
 mod log;
+mod receipt;
+mod replay;
 mod serve;
 mod staff;
 mod verify;
@@ -40,6 +43,22 @@ enum Command {
         after_help = "Example:\n  groundswell export csv --rally answer-the-call --from 2028-07-25 --out donations.csv"
     )]
     Export(export::ExportArgs),
+    /// Copy log and vault of a server, which may run, into a folder.
+    #[command(
+        after_help = "Example:\n  groundswell backup /mnt/backup/groundswell\n\nAgain into the same folder, it copies what is new."
+    )]
+    Backup(backup::BackupArgs),
+    /// Make a data folder of a backup.
+    #[command(
+        after_help = "Example:\n  groundswell restore /mnt/backup/groundswell --data /var/lib/groundswell\n\nIt never overwrites."
+    )]
+    Restore(backup::RestoreArgs),
+    /// Make every projection anew from the log and compare it with what is shown.
+    #[command(after_help = "Example:\n  groundswell replay --data /var/lib/groundswell")]
+    Replay(DataArgs),
+    /// Check a donor's receipt against a published head; needs no server and no data.
+    #[command(after_help = "Example:\n  groundswell verify-receipt proof.json --head 5f0c…64 hex digits")]
+    VerifyReceipt(receipt::ReceiptArgs),
     /// Make a person's data unreadable for good; totals stay as they are.
     #[command(
         after_help = "Example:\n  groundswell erase joan@example.org --reason 'asked by letter of 1 February'\n\nIt shows what is known of them and asks first."
@@ -127,6 +146,10 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Staff(args) => staff::run(args).await,
             Command::Export(args) => export::run(args).await,
+            Command::Backup(args) => backup::run(args).await,
+            Command::Restore(args) => backup::restore(args).await,
+            Command::Replay(args) => replay::run(args).await,
+            Command::VerifyReceipt(args) => receipt::run(&args),
             Command::Erase(args) => erase::run(args).await,
             Command::Log(args) => log::run(args).await,
             Command::Verify(args) => verify::run(args).await,

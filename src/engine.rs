@@ -87,6 +87,15 @@ pub enum Fault {
     Interrupted,
 }
 
+/// What a replay came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// The last event.
+    pub seq: u64,
+    /// The parts of what is shown that are not what the log says, by name.
+    pub differences: Vec<&'static str>,
+}
+
 /// A handle on the writer and on what it made visible. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
@@ -201,6 +210,25 @@ impl Engine {
     /// Whether the writer takes commands.
     pub fn is_writing(&self) -> bool {
         !self.jobs.is_closed()
+    }
+
+    /// Folds the whole log anew and compares. Pages wait while the last step is compared: milliseconds for each hundred
+    /// thousand donations.
+    ///
+    /// # Errors
+    /// [`Fault`] where the log can't be read.
+    pub fn replay(&self) -> Result<Replayed, Fault> {
+        let mut standing = replay::Standing::default();
+        let told = || snapshots::telling();
+        let newest = self.world().seq;
+        standing = replay::go_on(&self.reader, standing, self.head_at(newest)?, told())?;
+        let world = self.world();
+        standing = replay::go_on(&self.reader, standing, self.head_at(world.seq)?, told())?;
+        Ok(Replayed { seq: world.seq, differences: standing.projections.differences(&world) })
+    }
+
+    fn head_at(&self, seq: u64) -> Result<Head, Fault> {
+        Ok(self.reader.head_at(seq)?.unwrap_or(Head::EMPTY))
     }
 
     /// Reads single events back from the log.

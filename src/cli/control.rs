@@ -2,9 +2,10 @@
 //!
 //! The log has one writer, so a command on a folder that is served asks the server instead of opening the folder.
 
-use super::{erase, log, verify};
+use super::{backup, erase, log, replay, verify};
 use crate::domain::staff::Role;
 use crate::engine::Engine;
+use crate::log::archive::Archive;
 use crate::log::published::Published;
 use crate::web::form::Form;
 use crate::web::ledger_file;
@@ -23,6 +24,7 @@ use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -43,7 +45,13 @@ pub struct NewStaff {
 }
 
 /// Serves the socket until shut down.
-pub async fn serve(data: PathBuf, engine: Engine, retention_years: u16, shutdown: CancellationToken) {
+pub async fn serve(
+    data: PathBuf,
+    engine: Engine,
+    archive: Option<Arc<Archive>>,
+    retention_years: u16,
+    shutdown: CancellationToken,
+) {
     let path = data.join(SOCKET);
     // The log's lock is held, so a socket that stands here is left over from a crash.
     let _ = std::fs::remove_file(&path);
@@ -62,7 +70,9 @@ pub async fn serve(data: PathBuf, engine: Engine, retention_years: u16, shutdown
         .route("/staff", post(add_staff))
         .route("/donations.csv", get(csv))
         .route("/verify", get(check))
+        .route("/replay", get(replay_all))
         .with_state(engine.clone())
+        .merge(Router::new().route("/backup", post(catch_up)).with_state(archive))
         .merge(erase::routes(engine.clone(), retention_years))
         .merge(log::routes(engine, shutdown.clone()));
     http::run(listener, router, shutdown).await;
@@ -96,6 +106,27 @@ async fn check(State(engine): State<Engine>, RawQuery(query): RawQuery) -> Respo
     match checked {
         Ok(Ok(head)) => format!("{} {head}", head.seq).into_response(),
         Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn replay_all(State(engine): State<Engine>) -> Response {
+    match tokio::task::spawn_blocking(move || replay::compare(&engine)).await {
+        Ok(Ok(said)) => said.into_response(),
+        Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn catch_up(State(archive): State<Option<Arc<Archive>>>) -> Response {
+    let Some(archive) = archive else {
+        let why =
+            "the server could not open its archive, so there is nothing to copy: look at its log and start it again";
+        return (StatusCode::CONFLICT, why).into_response();
+    };
+    match tokio::task::spawn_blocking(move || archive.catch_up()).await {
+        Ok(Ok(caught)) => Json(backup::Extent::from(caught)).into_response(),
+        Ok(Err(fault)) => (StatusCode::CONFLICT, fault.to_string()).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }

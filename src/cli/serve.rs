@@ -36,7 +36,7 @@ pub struct Running {
     tasks: JoinSet<()>,
     writer: Writer,
     /// Absent where the disk refused it.
-    archive: Option<Archive>,
+    archive: Option<Arc<Archive>>,
     scrub: Scrub,
     shutdown: CancellationToken,
 }
@@ -59,7 +59,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let opened = tokio::task::spawn_blocking(move || open(&data)).await?;
     let (engine, writer) = opened?;
     let reader = engine.reader().clone();
-    let archive = tokio::task::spawn_blocking(move || archive(reader)).await??;
+    let archive = tokio::task::spawn_blocking(move || archive(reader)).await??.map(Arc::new);
     let scrub = Scrub::start(engine.reader().clone())?;
     let start = Command::Ledger(ledger::Command::Start { mode: processor.mode() });
     match engine.execute(start, web::fresh_key("start"), "server").await {
@@ -99,7 +99,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         tasks.spawn(async move { live.run(stop).await });
     }
     tasks.spawn(tell_head(engine.clone(), shutdown.clone()));
-    tasks.spawn(control::serve(config.data.clone(), engine, config.retention_years, shutdown.clone()));
+    tasks.spawn(control::serve(config.data.clone(), engine, archive.clone(), config.retention_years, shutdown.clone()));
     tasks.spawn(web::serve::run(http, web::router(app.clone()), shutdown.clone()));
     tracing::info!(listen = %listen_at, rtmp = %rtmp_at, mode = %app.cashier().mode(), "serving");
     Ok(Running { app, listen: listen_at, rtmp: rtmp_at, tasks, writer, archive, scrub, shutdown })

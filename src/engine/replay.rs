@@ -38,28 +38,28 @@ impl Default for Standing {
     }
 }
 
-/// Folds what the log holds after `from`, up to its head; `progress` hears the newest event after each frame, and may end it.
+/// Folds what the log holds after `from`, up to the head `until`; `progress` hears the newest event after each frame, and may end it.
 ///
 /// # Errors
 /// [`Fault`] where the log is damaged or newer than this program; [`Fault::Interrupted`] where `progress` said so.
 pub fn go_on(
     reader: &Reader,
     from: Standing,
+    until: Head,
     mut progress: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Standing, Fault> {
     let Standing { mut projections, keys, mut last_at, .. } = from;
-    let head = reader.head();
     let mut collector = Collector::from(keys);
     each_batch(reader, projections.seq.saturating_add(1), |batch| {
-        // What was appended meanwhile is left for later: the state is that of one head.
-        for (key, recorded) in batch.iter().filter(|(_, recorded)| recorded.seq <= head.seq) {
+        // What comes after it is left for later: the state is that of one head.
+        for (key, recorded) in batch.iter().filter(|(_, recorded)| recorded.seq <= until.seq) {
             collector.remember(*key, recorded.seq);
             last_at = recorded.at;
             projections.apply(recorded);
         }
         progress(projections.seq)
     })?;
-    Ok(Standing { projections, keys: collector.finish(), last_at, head })
+    Ok(Standing { projections, keys: collector.finish(), last_at, head: until })
 }
 
 type Batch = Vec<(Short, Recorded)>;

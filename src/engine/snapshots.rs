@@ -49,7 +49,7 @@ impl Cache {
     pub(super) fn standing(&self) -> Result<(Standing, u64), Fault> {
         let start = snapshot::newest(&self.dir, &self.seal, &self.reader).unwrap_or_default();
         let from = start.head.seq;
-        let standing = replay::go_on(&self.reader, start, telling())?;
+        let standing = replay::go_on(&self.reader, start, self.reader.head(), telling())?;
         Ok((standing, from))
     }
 
@@ -87,7 +87,7 @@ impl Cache {
             Err(std::sync::mpsc::TryRecvError::Empty) => ControlFlow::Continue(()),
             Ok(()) | Err(std::sync::mpsc::TryRecvError::Disconnected) => ControlFlow::Break(()),
         };
-        let standing = match replay::go_on(&self.reader, start, going) {
+        let standing = match replay::go_on(&self.reader, start, self.reader.head(), going) {
             Ok(standing) => standing,
             Err(Fault::Interrupted) => return Ok(None),
             Err(fault) => return Err(fault.to_string()),
@@ -98,7 +98,8 @@ impl Cache {
     }
 }
 
-fn telling() -> impl FnMut(u64) -> ControlFlow<()> {
+/// Tells of progress now and then.
+pub(super) fn telling() -> impl FnMut(u64) -> ControlFlow<()> {
     let mut told = 0_u64;
     move |seq| {
         if seq / TELL_EVERY > told {
