@@ -1,8 +1,10 @@
 //! Damaged, torn, missing and zeroed files.
 
+use super::kill::{child_command, this_program};
 use super::{copy, db, line, lines_of, log_of, open, says_what_to_do, scratch, used};
 use groundswell::log::{Fault, Head, Log as _};
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -161,6 +163,23 @@ fn missing_files_of_the_store_are_told() {
     let (dir, head, _) = log_of(3);
     std::fs::remove_file(dir.path().join("sled/conf")).unwrap();
     whole_or_refused(dir.path(), &head, "no conf");
+}
+
+/// The first segment stands in the file twice, as after a careless copy: sled panics over it.
+#[test]
+fn what_sled_panics_over_is_told_in_one_sentence() {
+    let (dir, _, used) = log_of(3);
+    let mut bytes = std::fs::read(db(dir.path())).unwrap();
+    bytes.resize(8 << 20, 0);
+    bytes.extend_from_within(..used);
+    std::fs::write(db(dir.path()), bytes).unwrap();
+    let output = child_command(&this_program(), &[], "once", dir.path()).stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let refused = said.lines().find(|line| line.starts_with("refused")).unwrap_or_else(|| panic!("{said}"));
+    for part in ["duplicate segment", "backup", dir.path().to_str().unwrap()] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "the panic itself was printed");
 }
 
 /// Zeros past what sled uses are what this log itself puts there, in any amount.

@@ -16,7 +16,7 @@ const ROUNDS: u32 = 200;
 const ROUNDS_A_FOLDER: u32 = 20;
 
 /// Runs [`child`] of this very program in a process of its own.
-fn child_command(program: &str, arguments: &[&str], job: &str, dir: &Path) -> Command {
+pub fn child_command(program: &str, arguments: &[&str], job: &str, dir: &Path) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).args(["faults::kill::child", "--exact", "--nocapture", "--test-threads=1"]);
     command.env("FAULTS_CHILD_JOB", job).env("FAULTS_CHILD_DIR", dir);
@@ -24,7 +24,7 @@ fn child_command(program: &str, arguments: &[&str], job: &str, dir: &Path) -> Co
     command
 }
 
-fn this_program() -> String {
+pub fn this_program() -> String {
     std::env::current_exe().unwrap().to_str().unwrap().to_owned()
 }
 
