@@ -18,7 +18,7 @@ pub mod sealed;
 pub mod seals;
 pub mod staff;
 #[cfg(test)]
-mod test_kit;
+pub(crate) mod test_kit;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -227,7 +227,11 @@ impl Engine {
         Ok(Replayed { seq: world.seq, differences: standing.projections.differences(&world) })
     }
 
-    fn head_at(&self, seq: u64) -> Result<Head, Fault> {
+    /// The head of the log as it was when this event was among its newest; the empty one for 0.
+    ///
+    /// # Errors
+    /// [`Fault`] where the log is damaged there.
+    pub fn head_at(&self, seq: u64) -> Result<Head, Fault> {
         Ok(self.reader.head_at(seq)?.unwrap_or(Head::EMPTY))
     }
 

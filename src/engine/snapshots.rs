@@ -109,3 +109,6 @@ pub(super) fn telling() -> impl FnMut(u64) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,6 +83,26 @@ pub fn header(out: impl Write) -> std::io::Result<()> {
     csv.flush()
 }
 
+/// Writes the last line: the head of the log that the file was made from, by which it can be shown later that the log still
+/// says the same. It has no amount, so that no sum counts it.
+///
+/// # Errors
+/// Those of `out`.
+pub fn footer(out: impl Write, seq: u64, at: DateTime<Utc>, mode: Option<Mode>, head: &str) -> std::io::Result<()> {
+    let mut csv = writer(out);
+    let mut record = [const { String::new() }; COLUMNS.len()];
+    let [seq_at, at_at, _, kind_at, mode_at, ..] = &mut record;
+    *seq_at = seq.to_string();
+    *at_at = at.to_rfc3339_opts(SecondsFormat::Micros, true);
+    *kind_at = "ledger head".into();
+    *mode_at = mode.map(|mode| mode.to_string()).unwrap_or_default();
+    if let Some((payment_at, _)) = record.iter_mut().zip(COLUMNS).find(|(_, column)| *column == "payment") {
+        *payment_at = head.into();
+    }
+    csv.write_record(&record)?;
+    csv.flush()
+}
+
 /// Writes rows, in their order.
 ///
 /// # Errors
@@ -183,6 +203,7 @@ mod tests {
         let mut out = vec![];
         header(&mut out).unwrap();
         rows(&mut out, [row("donation", 5_000, Some(175), Some(contact)), row("refund", -5_000, None, None)]).unwrap();
+        footer(&mut out, 9, "2028-07-26T02:00:00Z".parse().unwrap(), Some(Mode::Test), &"0f".repeat(32)).unwrap();
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/exports/donations.csv");
         if std::env::var_os("UPDATE_FIXTURES").is_some() {
             std::fs::write(path, &out).unwrap();

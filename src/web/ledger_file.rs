@@ -3,6 +3,7 @@
 
 use super::contacts::{Contacts, Fault};
 use super::selection::Selection;
+use crate::clock;
 use crate::domain::ledger::Mode;
 use crate::domain::rally::Rally;
 use crate::engine::Engine;
@@ -23,11 +24,12 @@ const CHUNKS_AHEAD: usize = 4;
 pub fn csv(engine: Engine, selection: Selection) -> mpsc::Receiver<std::io::Result<Bytes>> {
     let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
     tokio::task::spawn_blocking(move || {
-        let (end, as_of) = {
+        let (end, as_of, mode) = {
             let world = engine.world();
             let as_of = selection.seq(&world);
-            (world.ledger.rows_at(as_of).len(), as_of)
+            (world.ledger.rows_at(as_of).len(), as_of, world.state.mode)
         };
+        let instant = selection.as_of.map_or_else(clock::now, |as_of| as_of.at);
         let mut first = vec![];
         let _ = sender.blocking_send(csv::header(&mut first).map(|()| first.into()));
         let mut contacts = Contacts::new(&engine);
@@ -45,6 +47,10 @@ pub fn csv(engine: Engine, selection: Selection) -> mpsc::Receiver<std::io::Resu
                 return;
             }
         }
+        let mut last = vec![];
+        let head = engine.head_at(as_of).map_err(std::io::Error::other);
+        let written = head.and_then(|head| csv::footer(&mut last, as_of, instant, mode, &head.to_string()));
+        let _ = sender.blocking_send(written.map(|()| last.into()));
     });
     chunks
 }

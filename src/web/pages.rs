@@ -1,5 +1,6 @@
 //! One file a page; each holds the page's askama struct, made of text that is already in its final form.
 
+pub mod api;
 pub mod card;
 pub mod confirm;
 pub mod donate;

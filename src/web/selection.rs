@@ -2,11 +2,14 @@
 
 use super::as_of::{self, AsOf};
 use super::form::Form;
+use crate::domain::id::RallyId;
+use crate::domain::rally::Rally;
 use crate::engine::Engine;
 use crate::projections::Projections;
-use crate::projections::totals::timezone;
+use crate::projections::totals::{Sums, timezone};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use std::collections::HashMap;
 
 /// Which rows, and as of when.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +62,22 @@ impl Selection {
         self.rally.as_ref().is_none_or(|rally| rally == slug)
             && self.from.is_none_or(|from| from <= day)
             && self.to.is_none_or(|to| day <= to)
+    }
+
+    /// The rallies it is about that have money in it, the newest first, each with its sums by day.
+    pub fn money<'a>(&self, world: &'a Projections) -> Vec<(RallyId, &'a Rally, Vec<(NaiveDate, Sums)>)> {
+        let mut days: HashMap<RallyId, Vec<(NaiveDate, Sums)>> = HashMap::new();
+        for ((rally, day), sums) in world.ledger.sums_at(self.seq(world)) {
+            days.entry(rally).or_default().push((day, sums));
+        }
+        let of = |(id, rally): (RallyId, &'a Rally)| {
+            let mut days = days.remove(&id)?;
+            days.retain(|(day, _)| self.takes(&rally.details.slug, *day));
+            (!days.is_empty()).then_some((id, rally, days))
+        };
+        let mut money: Vec<_> = world.state.rallies.iter().filter_map(of).collect();
+        money.sort_by_key(|(_, rally, _)| std::cmp::Reverse(rally.details.starts_at));
+        money
     }
 
     /// The last event that counts.

@@ -61,7 +61,7 @@ async fn the_shells_commands_work_with_and_without_a_server() {
 }
 
 /// Does something with the folder while nobody serves it.
-fn stopped(house: House, act: impl FnOnce(&Path)) -> House {
+pub fn stopped(house: House, act: impl FnOnce(&Path)) -> House {
     let data = house.data();
     house.again(|server| {
         server.stop();

@@ -12,6 +12,7 @@
 )]
 
 mod archive;
+mod backup;
 mod bad_input;
 mod cashier;
 mod crash;
@@ -23,8 +24,10 @@ mod live;
 mod localstripe;
 mod log;
 mod media;
+mod past;
 mod privacy;
 mod proof;
+mod receipts;
 #[path = "../support/server.rs"]
 mod server;
 mod staff;

@@ -5,7 +5,7 @@ use askama::Template;
 use super::confirm::Confirm;
 use super::home::when_in_words;
 use crate::clock;
-use crate::domain::id::{DonationId, PersonId, RallyId, RefundId};
+use crate::domain::id::{DonationId, PersonId, RefundId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::rally;
 use crate::projections::Projections;
@@ -13,7 +13,7 @@ use crate::projections::ledger::{Kind, Row};
 use crate::projections::totals::{Sums, timezone};
 use crate::web::form::Form;
 use crate::web::ledger_file;
-use crate::web::problem::Problem;
+use crate::web::problem::{self, Problem};
 use crate::web::selection::Selection;
 use crate::web::session::{Staff, csrf_matches};
 use crate::web::view::StaffRoom;
@@ -27,7 +27,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::NaiveDate;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
@@ -69,8 +69,10 @@ pub struct Finance {
     pub rows: Vec<FinanceRow>,
     /// How many more rows the CSV has: `Showing 50 of 18,204; the CSV has them all.` Empty when all are shown.
     pub rows_note: String,
-    /// The log's head hash, shortened, or empty.
-    pub ledger_head: String,
+    /// The log's head hash at that instant, 64 hex digits.
+    pub head: String,
+    /// The same, shortened.
+    pub head_short: String,
 }
 
 /// The four figures in one currency.
@@ -182,12 +184,12 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
     let status = if complaint.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let mut layout = app.staff_layout("Finance", &staff, StaffRoom::Finance, None);
     layout.notice = notice(&form);
-    let (mut page, wanted) = {
+    let (mut page, wanted, seq) = {
         let world = app.engine().world();
         let zone = selection.zone(&world);
         let at = selection.as_of.map_or_else(clock::now, |as_of| as_of.at);
         let seq = selection.seq(&world);
-        let money = Selected::new(&world, &selection, seq);
+        let money = Selected::new(&world, &selection);
         let (rows, wanted, rows_note) = rows(&world, &selection, seq);
         let choice = |value: &str, label: &str| Choice {
             value: value.into(),
@@ -198,7 +200,6 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
         let mut known: Vec<_> = world.state.rallies.iter().map(|(_, rally)| &rally.details).collect();
         known.sort_by_key(|details| std::cmp::Reverse(details.starts_at));
         rallies_choice.extend(known.iter().map(|details| choice(&details.slug, &details.title)));
-        let head = app.engine().head().borrow().to_string();
         // As the browser's own field for an instant wants it, also where an event's number was asked for.
         let typed = match selection.as_of {
             Some(as_of) => as_of.at.with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S").to_string(),
@@ -223,12 +224,16 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
             days: days(money.by_day),
             rows,
             rows_note,
-            ledger_head: format!("{}…{}", head.get(..8).unwrap_or_default(), head.get(56..).unwrap_or_default()),
+            head: String::new(),
+            head_short: String::new(),
         };
-        (page, wanted)
+        (page, wanted, seq)
     };
     // The log is read while nobody waits for the projections.
     name_donors(&app, &mut page.rows, &wanted);
+    let head = app.engine().head_at(seq).map_err(|fault| problem::internal(&fault))?.to_string();
+    page.head_short = format!("{}…{}", head.get(..8).unwrap_or_default(), head.get(56..).unwrap_or_default());
+    page.head = head;
     Ok((status, Html(page.render()?)).into_response())
 }
 
@@ -249,28 +254,18 @@ struct Selected {
 }
 
 impl Selected {
-    fn new(world: &Projections, selection: &Selection, seq: u64) -> Self {
-        let mut of_rally: HashMap<RallyId, Vec<(NaiveDate, Sums)>> = HashMap::new();
-        for ((rally, day), sums) in world.ledger.sums_at(seq) {
-            of_rally.entry(rally).or_default().push((day, sums));
-        }
-        let mut all: Vec<_> = world.state.rallies.iter().collect();
-        all.sort_by_key(|(_, rally)| std::cmp::Reverse(rally.details.starts_at));
+    fn new(world: &Projections, selection: &Selection) -> Self {
         let mut selected = Self { by_currency: BTreeMap::new(), by_day: BTreeMap::new(), rallies: vec![] };
-        for (id, rally) in all {
+        for (id, rally, days) in selection.money(world) {
             let currency = rally.details.currency;
             let mut sums = Sums::default();
-            for (day, of_day) in of_rally.get(&id).into_iter().flatten() {
-                if selection.takes(&rally.details.slug, *day) {
-                    sums.add(of_day);
-                    let key = (*day, currency.code());
-                    selected.by_day.entry(key).or_insert((currency, Sums::default())).1.add(of_day);
-                }
+            for (day, of_day) in days {
+                sums.add(&of_day);
+                let key = (day, currency.code());
+                selected.by_day.entry(key).or_insert((currency, Sums::default())).1.add(&of_day);
             }
-            if sums != Sums::default() {
-                selected.by_currency.entry(currency.code()).or_insert((currency, Sums::default())).1.add(&sums);
-                selected.rallies.push(rally_line(world, id, rally, &sums));
-            }
+            selected.by_currency.entry(currency.code()).or_insert((currency, Sums::default())).1.add(&sums);
+            selected.rallies.push(rally_line(world, id, rally, &sums));
         }
         selected
     }

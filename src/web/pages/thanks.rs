@@ -8,11 +8,16 @@ use crate::domain::donation;
 use crate::domain::id::{DonationId, RallyId};
 use crate::domain::money::Money;
 use crate::domain::rally::{Phase, Rally};
+use crate::log;
 use crate::projections::totals::timezone;
-use crate::web::problem::Problem;
+use crate::web::problem::{self, Problem};
 use crate::web::view::{Layout, Total};
 use crate::web::{App, present};
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
 
 /// The page after a donation.
 #[derive(Debug, Clone, Template)]
@@ -38,6 +43,8 @@ pub struct Thanks {
     pub total: Total,
     /// The whole address, to pass on.
     pub share_url: String,
+    /// Where the proof that it stands in the log is had.
+    pub proof_href: String,
     /// Who pays for it, as the law wants it said.
     pub paid_for_by: String,
 }
@@ -49,6 +56,37 @@ pub struct ReceiptLine {
     pub label: String,
     /// What stands beside it.
     pub value: String,
+}
+
+/// The routes of this page; the page itself is the card step's last state.
+pub fn routes() -> Router<App> {
+    Router::new().route("/r/{slug}/donate/{id}/proof.json", get(proof))
+}
+
+/// The proof that the donation stands in the log, against the head as it is now.
+async fn proof(State(app): State<App>, Path((slug, id)): Path<(String, String)>) -> Result<Response, Problem> {
+    let (rally, _) = app.rally(&slug)?;
+    let id: DonationId = id.parse().map_err(|_| Problem::NotFound)?;
+    let seq = {
+        let world = app.engine().world();
+        let row = world.ledger.settled(id).filter(|row| row.rally == rally).ok_or(Problem::NotFound)?;
+        row.seq
+    };
+    let reader = app.engine().reader().clone();
+    let proof = tokio::task::spawn_blocking(move || reader.prove(seq)).await;
+    match proof.map_err(|error| problem::internal(&error))? {
+        Ok(proof) => {
+            let headers = [
+                (CONTENT_TYPE, "application/json".to_owned()),
+                (CONTENT_DISPOSITION, format!("attachment; filename=\"proof-{id}.json\"")),
+            ];
+            Ok((headers, proof.to_json()).into_response())
+        }
+        Err(log::Fault::NoProof { .. }) => {
+            Err(Problem::Refused("This donation is older than the form of log that proofs can be made from.".into()))
+        }
+        Err(fault) => Err(problem::internal(&fault)),
+    }
 }
 
 /// The page once the money is there.
@@ -97,6 +135,7 @@ pub fn page(
             receipt,
             receipt_email: String::new(),
             total: present::total(&world, rally_id, rally),
+            proof_href: format!("/r/{}/donate/{id}/proof.json", details.slug),
             paid_for_by: details.paid_for_by.clone(),
         };
         page.render()?
