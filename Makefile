@@ -44,7 +44,7 @@ bench-tools:
 .venv/bin/localstripe: tests/requirements.txt
 	@sh tests/setup.sh python
 	python3 -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	.venv/bin/python3 -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@
 
 clean:

@@ -128,10 +128,8 @@ mod tests {
         let account = br#"{"name":"Ana","email":"ana@example.org","password_hash":"$argon2id$x"}"#;
         let sealed = vault.seal(ana, ACCOUNT, account).unwrap();
         let line = |kind: &str, data: Value| {
-            let line = serde_json::json!({
-                "seq": 7, "at": "2026-09-23T12:00:00Z", "kind": kind, "v": 1, "key": "k", "by": "shell", "data": data,
-            });
-            line.to_string().into_bytes()
+            let front = r#"{"seq":7,"at":"2026-09-23T12:00:00Z","kind":"#;
+            format!(r#"{front}"{kind}","v":1,"key":"k","by":"shell","data":{data}}}"#).into_bytes()
         };
         let added = line("staff.added", serde_json::json!({ "staff": ana, "role": "host", "account": sealed }));
         let text = shown(&added, Some(&vault), Style::OneLine).unwrap();
