@@ -15,6 +15,8 @@ use groundswell::domain::money::{Currency, Money};
 use groundswell::domain::rally::{self, Announced, Details, RallyNamed, SpeakerAdded, SpeakerNamed};
 use groundswell::domain::sealed::Sealed;
 use groundswell::domain::{Command, Event, Recorded, State, codec, decide, inbox, ledger, privacy, staff};
+use groundswell::projections::Projections;
+use groundswell::projections::totals::Sums;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -201,6 +203,19 @@ proptest! {
     }
 
     #[test]
+    fn sums_of_an_earlier_event_are_what_they_were_then((attempts, notices, _) in tellings()) {
+        let (_, log) = told(attempts, &notices);
+        let (mut all, mut then) = (Projections::default(), Projections::default());
+        log.iter().for_each(|recorded| all.apply(recorded));
+        for recorded in &log {
+            then.apply(recorded);
+            let mut sums = Sums::default();
+            all.ledger.sums_at(recorded.seq).values().for_each(|of_day| sums.add(of_day));
+            prop_assert_eq!(sums, then.totals.sums(RALLY), "after event {}", recorded.seq);
+        }
+    }
+
+    #[test]
     fn a_log_read_back_is_the_live_state((attempts, notices, _) in tellings()) {
         let (state, log) = told(attempts, &notices);
         let mut replayed = State::default();
@@ -217,13 +232,18 @@ proptest! {
     #[test]
     fn any_events_in_any_order_are_folded_without_panic_and_read_back(events in vec(any_event(), 0..60)) {
         let (mut state, mut replayed) = (State::default(), State::default());
+        let mut projections = Projections::default();
         for (second, event) in events.into_iter().enumerate() {
-            let recorded = Recorded { seq: 1, at: instant(second), event };
+            let recorded = Recorded { seq: u64::try_from(second + 1).unwrap(), at: instant(second), event };
+            projections.apply(&recorded);
             state.evolve(&recorded.event, recorded.at);
             let line = codec::encode(&recorded, "k \"🗝\"", "x").unwrap();
             let read = codec::decode(&line).unwrap().recorded;
             replayed.evolve(&read.event, read.at);
         }
+        // A snapshot holds all of it, whatever happened.
+        let kept: Projections = postcard::from_bytes(&postcard::to_stdvec(&projections).unwrap()).unwrap();
+        prop_assert_eq!(kept.differences(&projections), Vec::<&str>::new());
         for (_, donation) in state.donations.iter() {
             let _ = (donation.settled_minor(), donation.refunded_minor());
         }
