@@ -244,6 +244,8 @@ fn fill(from: &Path, to: &Path, note: &Note) -> anyhow::Result<Head> {
     let published: Published = note.head.parse().map_err(anyhow::Error::msg)?;
     SledLog::open(&to.join("log"))?.reader().verify_against(&[published], |_| ())?;
     // A log that can be folded and a vault that opens: what the first start would find out.
-    drop(Engine::open(to)?);
+    let (engine, mut writer) = Engine::open(to)?;
+    drop(engine);
+    tokio::runtime::Handle::current().block_on(writer.ended())?;
     Ok(head)
 }

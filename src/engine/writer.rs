@@ -12,12 +12,14 @@ use parking_lot::RwLock;
 use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
+type Outcome = Result<Receipt, Failure>;
+
 /// A command that waits for its turn.
 pub(super) struct Job {
     pub(super) command: Command,
     pub(super) key: String,
     pub(super) by: String,
-    pub(super) answer: oneshot::Sender<Result<Receipt, Failure>>,
+    pub(super) answer: oneshot::Sender<Outcome>,
 }
 
 /// Everything that decides; nobody else touches `log`, `state` and `keys`.
@@ -38,7 +40,7 @@ pub(super) struct Writer<L> {
 struct Decided {
     events: Vec<Recorded>,
     lines: Vec<Vec<u8>>,
-    answers: Vec<(oneshot::Sender<Result<Receipt, Failure>>, Result<Receipt, Failure>)>,
+    answers: Vec<(oneshot::Sender<Outcome>, Outcome)>,
 }
 
 impl<L: Log> Writer<L> {

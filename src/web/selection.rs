@@ -24,6 +24,16 @@ pub struct Selection {
     pub as_of: Option<AsOf>,
 }
 
+/// A rally's money in a selection.
+pub struct RallyMoney<'a> {
+    /// Which rally.
+    pub id: RallyId,
+    /// The same.
+    pub rally: &'a Rally,
+    /// Its sums by day; never empty.
+    pub days: Vec<(NaiveDate, Sums)>,
+}
+
 impl Selection {
     /// Reads `rally`, `from`, `to` and `as_of` of a form or query; the second half says what is wrong with `as_of`, which
     /// then counts as now.
@@ -65,7 +75,7 @@ impl Selection {
     }
 
     /// The rallies it is about that have money in it, the newest first, each with its sums by day.
-    pub fn money<'a>(&self, world: &'a Projections) -> Vec<(RallyId, &'a Rally, Vec<(NaiveDate, Sums)>)> {
+    pub fn money<'a>(&self, world: &'a Projections) -> Vec<RallyMoney<'a>> {
         let mut days: HashMap<RallyId, Vec<(NaiveDate, Sums)>> = HashMap::new();
         for ((rally, day), sums) in world.ledger.sums_at(self.seq(world)) {
             days.entry(rally).or_default().push((day, sums));
@@ -73,10 +83,10 @@ impl Selection {
         let of = |(id, rally): (RallyId, &'a Rally)| {
             let mut days = days.remove(&id)?;
             days.retain(|(day, _)| self.takes(&rally.details.slug, *day));
-            (!days.is_empty()).then_some((id, rally, days))
+            (!days.is_empty()).then_some(RallyMoney { id, rally, days })
         };
         let mut money: Vec<_> = world.state.rallies.iter().filter_map(of).collect();
-        money.sort_by_key(|(_, rally, _)| std::cmp::Reverse(rally.details.starts_at));
+        money.sort_by_key(|money| std::cmp::Reverse(money.rally.details.starts_at));
         money
     }
 

@@ -67,8 +67,8 @@ async fn crowd(to: SocketAddr, round: u64, crowd: u64, known: Arc<Mutex<Known>>)
 }
 
 /// Opens what every join sealed, with nobody serving the folder; how many there were.
-fn unsealed_joins(data: &Path) -> usize {
-    let (engine, _writer) = Engine::open(data).unwrap();
+async fn unsealed_joins(data: &Path) -> usize {
+    let (engine, mut writer) = Engine::open(data).unwrap();
     let mut joins = 0;
     let mut lines = engine.lines();
     for seq in 1..=engine.world().seq {
@@ -80,6 +80,9 @@ fn unsealed_joins(data: &Path) -> usize {
             joins += 1;
         }
     }
+    // The folder is held until the last of its threads is gone.
+    drop((lines, engine));
+    writer.ended().await.unwrap();
     joins
 }
 
@@ -164,7 +167,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9() {
     let data = house.data();
     house.server.stop();
     let told = known.lock().unwrap().joined.len();
-    let opened = unsealed_joins(&data);
+    let opened = unsealed_joins(&data).await;
     assert!(opened >= told, "{opened} of {told} joins can be read");
     let verified = run(&["verify"], &data);
     assert!(verified.status.success(), "{}", said(&verified));

@@ -8,11 +8,12 @@ use crate::projections::totals::Sums;
 use crate::web::App;
 use crate::web::form::Form;
 use crate::web::problem::{self, Problem};
-use crate::web::selection::Selection;
+use crate::web::selection::{RallyMoney, Selection};
 use crate::web::session::Staff;
 use axum::extract::{RawQuery, State};
 use axum::routing::get;
 use axum::{Json, Router};
+use chrono::SecondsFormat;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -107,14 +108,14 @@ async fn totals(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery)
     };
     let head = app.engine().head_at(seq).map_err(|fault| problem::internal(&fault))?;
     let at = selection.as_of.map_or_else(clock::now, |as_of| as_of.at);
-    let as_of = AsOf { seq, at: crate::web::present::iso(at), head: head.into() };
+    let as_of = AsOf { seq, at: at.to_rfc3339_opts(SecondsFormat::Micros, true), head: head.into() };
     Ok(Json(Totals { as_of, money, rallies, totals }))
 }
 
 fn sums(world: &Projections, selection: &Selection) -> (Vec<RallySums>, Vec<CurrencySums>) {
     let mut of_currency: BTreeMap<&'static str, Sums> = BTreeMap::new();
     let mut rallies = vec![];
-    for (_, rally, days) in selection.money(world) {
+    for RallyMoney { rally, days, .. } in selection.money(world) {
         let mut sums = Sums::default();
         days.iter().for_each(|(_, of_day)| sums.add(of_day));
         let currency = Currency::code(rally.details.currency);

@@ -14,7 +14,7 @@ use crate::projections::totals::{Sums, timezone};
 use crate::web::form::Form;
 use crate::web::ledger_file;
 use crate::web::problem::{self, Problem};
-use crate::web::selection::Selection;
+use crate::web::selection::{RallyMoney, Selection};
 use crate::web::session::{Staff, csrf_matches};
 use crate::web::view::StaffRoom;
 use crate::web::view::{Choice, Field, Layout};
@@ -256,7 +256,7 @@ struct Selected {
 impl Selected {
     fn new(world: &Projections, selection: &Selection) -> Self {
         let mut selected = Self { by_currency: BTreeMap::new(), by_day: BTreeMap::new(), rallies: vec![] };
-        for (id, rally, days) in selection.money(world) {
+        for RallyMoney { id, rally, days } in selection.money(world) {
             let currency = rally.details.currency;
             let mut sums = Sums::default();
             for (day, of_day) in days {
@@ -344,12 +344,11 @@ fn days(by_day: BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>) -> Vec<Fi
     lines.collect()
 }
 
-/// The latest rows, without the donors' names, and whose names they want: donor and pledge.
-fn rows(
-    world: &Projections,
-    selection: &Selection,
-    seq: u64,
-) -> (Vec<FinanceRow>, Vec<Option<(PersonId, u64)>>, String) {
+/// Whose name a row wants: the donor, and the event of the pledge.
+type Wanted = Option<(PersonId, u64)>;
+
+/// The latest rows, without the donors' names, and whose names they want.
+fn rows(world: &Projections, selection: &Selection, seq: u64) -> (Vec<FinanceRow>, Vec<Wanted>, String) {
     let takes = |row: &&Row| {
         let slug = world.state.rallies.get(row.rally).map(|rally| rally.details.slug.as_str()).unwrap_or_default();
         selection.takes(slug, row.day)
@@ -375,7 +374,7 @@ fn rows(
     (shown.into_iter().map(line).collect(), wanted, note)
 }
 
-fn name_donors(app: &App, rows: &mut [FinanceRow], wanted: &[Option<(PersonId, u64)>]) {
+fn name_donors(app: &App, rows: &mut [FinanceRow], wanted: &[Wanted]) {
     let mut contacts = app.contacts();
     for (row, wanted) in rows.iter_mut().zip(wanted) {
         let contact = wanted.and_then(|(donor, seq)| contacts.shown(donor, seq));
