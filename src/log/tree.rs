@@ -133,6 +133,10 @@ fn remove_unfinished(store: &Path) -> Result<(), Fault> {
 fn fault(doing: &'static str, dir: &Path, source: ::sled::Error) -> Fault {
     let dir = dir.to_path_buf();
     match source {
+        // sled has a lock of its own, which a program that was just started may still hold a copy of when ours is free.
+        ::sled::Error::Io(error) if error.to_string().starts_with("could not acquire lock") => {
+            Fault::Held { dir, holder: "its store is still in use".to_owned() }
+        }
         ::sled::Error::Io(_) => Fault::Store { doing, dir, source },
         ::sled::Error::Corruption { .. }
         | ::sled::Error::Unsupported(_)
