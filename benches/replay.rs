@@ -249,6 +249,48 @@ fn open(data: &Path) -> (u64, Duration, u64) {
     (seq, took, grown)
 }
 
+/// Waits until a snapshot is there, then opens with it: milliseconds, the median of the rounds, and its size in MiB.
+fn open_with_snapshot(data: &Path) -> (f64, u64) {
+    let dir = data.join("snapshots");
+    let (engine, mut writer) = Engine::open(data).unwrap();
+    let made = || std::fs::read_dir(&dir).is_ok_and(|mut files| files.any(|file| is_snapshot(&file.unwrap().path())));
+    while !made() {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    as_of(&engine);
+    drop(engine);
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(writer.ended()).unwrap();
+    let mut took: Vec<f64> = (0..ROUNDS).map(|_| open(data).1.as_secs_f64() * 1e3).collect();
+    took.sort_unstable_by(f64::total_cmp);
+    (took[ROUNDS / 2], folder_bytes(&dir) >> 20)
+}
+
+fn is_snapshot(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "snapshot")
+}
+
+/// What a finance page asks for an earlier instant: where it is in the log, the sums, and the head then.
+fn as_of(engine: &Engine) {
+    let last = engine.world().seq;
+    let mut took: Vec<f64> = (1..10_u64)
+        .map(|tenth| {
+            let at = engine.lines().recorded(last * tenth / 10).unwrap().unwrap().at;
+            let start = Instant::now();
+            let seq = engine.lines().last_until(at).unwrap();
+            let sums = engine.world().ledger.sums_at(seq);
+            let head = engine.head_at(seq).unwrap();
+            assert!(head.seq >= seq && !sums.is_empty());
+            start.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    took.sort_unstable_by(f64::total_cmp);
+    println!(
+        "totals as of an earlier instant: median {:.1} ms, worst {:.1} ms",
+        took[took.len() / 2],
+        took[took.len() - 1]
+    );
+}
+
 /// What every thread of this program has computed so far: unlike the time on the wall it is the same beside busy neighbours.
 fn computed() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
@@ -318,6 +360,8 @@ fn main() {
             rates[2][round]
         );
     }
+    let (took, size) = open_with_snapshot(data);
+    println!("start with a snapshot of {size} MiB: {took:.0} ms");
     let [replay, frames, decode] = rates.map(|rates| median(&rates));
     println!("median: replay {replay:.0} events/s to state, open included");
     println!("ratio replay / frames read and checked only (one thread):  {:.2}", replay / frames);
