@@ -125,12 +125,17 @@ impl Engine {
     /// # Errors
     /// [`Fault`]: the folder is in use, damaged, or was written by a newer program.
     pub fn open(data: &Path) -> Result<(Self, Writer), Fault> {
-        let log = SledLog::open(&data.join("log"))?;
         let vault = Arc::new(Vault::open(&data.join("vault"))?);
+        let (seal, dir) = (vault.derive("snapshot", &[]), data.join("snapshots"));
+        // Each takes about as long as the other.
+        let (log, newest) = std::thread::scope(|scope| {
+            let newest = scope.spawn(|| snapshot::newest(&dir, &seal));
+            (SledLog::open(&data.join("log")), newest.join().ok().flatten())
+        });
+        let log = log?;
         let reader = log.reader();
-        let seal = vault.derive("snapshot", &[]);
-        let cache = snapshots::Cache { dir: data.join("snapshots"), seal, reader: reader.clone() };
-        let (standing, snapshot_seq) = cache.standing()?;
+        let cache = snapshots::Cache { dir, seal, reader: reader.clone() };
+        let (standing, snapshot_seq) = cache.standing(newest)?;
         erasure::repeat(&vault, &standing.projections.state)?;
         let (jobs, mut queue) = mpsc::channel(QUEUE_MAX);
         let (head_tx, head) = watch::channel(standing.head);

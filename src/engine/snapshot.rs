@@ -85,15 +85,30 @@ pub enum Fault {
     Form(#[from] postcard::Error),
 }
 
-/// The newest snapshot that can be trusted; nothing where there is none, and the log is told why.
-pub fn newest(dir: &Path, seal: &Seal, reader: &Reader) -> Option<Standing> {
-    for path in all(dir) {
-        match load(&path, seal, reader) {
-            Ok(standing) => return Some(standing),
-            Err(fault) => tracing::warn!(%fault, "a snapshot is not used; the start takes longer"),
-        }
+/// The newest snapshot that is whole and of this build; nothing where there is none, and the operator is told why. Whether the
+/// log holds the frame it ends with is for the caller to ask: the log may be opening meanwhile.
+pub fn newest(dir: &Path, seal: &Seal) -> Option<Standing> {
+    all(dir).iter().find_map(|path| told(load(path, seal)))
+}
+
+/// The newest snapshot of this log.
+pub fn newest_of(dir: &Path, seal: &Seal, reader: &Reader) -> Option<Standing> {
+    all(dir).iter().find_map(|path| told(load(path, seal).and_then(|standing| of_log(standing, path, reader))))
+}
+
+fn told(loaded: Result<Standing, Fault>) -> Option<Standing> {
+    loaded.inspect_err(|fault| tracing::warn!(%fault, "a snapshot is not used; the start takes longer")).ok()
+}
+
+/// A snapshot whose last frame the log holds.
+///
+/// # Errors
+/// [`Fault::Foreign`].
+pub fn of_log(standing: Standing, path: &Path, reader: &Reader) -> Result<Standing, Fault> {
+    match reader.holds(&standing.head) {
+        Ok(true) => Ok(standing),
+        Ok(false) | Err(_) => Err(Fault::Foreign { path: path.to_path_buf() }),
     }
-    None
 }
 
 /// Snapshots by name, which is the number of their last event: the newest first.
@@ -109,7 +124,7 @@ fn all(dir: &Path) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// [`Fault`]: it is not used.
-pub fn load(path: &Path, seal: &Seal, reader: &Reader) -> Result<Standing, Fault> {
+pub fn load(path: &Path, seal: &Seal) -> Result<Standing, Fault> {
     let io = |source| Fault::Io { doing: "reading", path: path.to_path_buf(), source };
     let damaged = || Fault::Damaged { path: path.to_path_buf() };
     let file = File::open(path).map_err(io)?;
@@ -126,9 +141,6 @@ pub fn load(path: &Path, seal: &Seal, reader: &Reader) -> Result<Standing, Fault
         return Err(Fault::Stale { path: path.to_path_buf() });
     }
     let head = Head { seq: header.seq, hash: header.hash };
-    if !reader.holds(&head).unwrap_or(false) {
-        return Err(Fault::Foreign { path: path.to_path_buf() });
-    }
     let mut starts = [0_u64; SECTIONS];
     let mut start = u64::try_from(HEADER_BYTES).unwrap_or(u64::MAX);
     for (to, section) in starts.iter_mut().zip(&header.sections) {

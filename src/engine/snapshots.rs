@@ -46,8 +46,10 @@ impl Keeper {
 
 impl Cache {
     /// The state at the log's head, and the event of the snapshot that helped (0 for none).
-    pub(super) fn standing(&self) -> Result<(Standing, u64), Fault> {
-        let start = snapshot::newest(&self.dir, &self.seal, &self.reader).unwrap_or_default();
+    /// `newest` was read while the log opened; another is looked for where the log does not hold it.
+    pub(super) fn standing(&self, newest: Option<Standing>) -> Result<(Standing, u64), Fault> {
+        let start = newest.and_then(|newest| snapshot::of_log(newest, &self.dir, &self.reader).ok());
+        let start = start.or_else(|| snapshot::newest_of(&self.dir, &self.seal, &self.reader)).unwrap_or_default();
         let from = start.head.seq;
         let standing = replay::go_on(&self.reader, start, self.reader.head(), telling())?;
         Ok((standing, from))
@@ -82,7 +84,7 @@ impl Cache {
 
     /// Makes one; `None` when it is told to stop before it is done.
     fn make(&self, stopped: &Receiver<()>) -> Result<Option<u64>, String> {
-        let start = snapshot::newest(&self.dir, &self.seal, &self.reader).unwrap_or_default();
+        let start = snapshot::newest_of(&self.dir, &self.seal, &self.reader).unwrap_or_default();
         let going = |_| match stopped.try_recv() {
             Err(std::sync::mpsc::TryRecvError::Empty) => ControlFlow::Continue(()),
             Ok(()) | Err(std::sync::mpsc::TryRecvError::Disconnected) => ControlFlow::Break(()),

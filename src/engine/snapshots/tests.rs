@@ -85,7 +85,7 @@ fn truth(cache: &Cache) -> Standing {
 
 #[track_caller]
 fn is_true(cache: &Cache, begun_at: u64) {
-    let (standing, from) = cache.standing().unwrap();
+    let (standing, from) = cache.standing(snapshot::newest(&cache.dir, &SEAL)).unwrap();
     let truth = truth(cache);
     assert_eq!(from, begun_at);
     assert_eq!(standing.projections.differences(&truth.projections), Vec::<&str>::new());
@@ -128,12 +128,12 @@ fn a_snapshot_that_was_changed_anywhere_is_not_used() {
         let mut changed = whole.clone();
         changed[place] ^= 1;
         std::fs::write(&path, &changed).unwrap();
-        assert!(snapshot::load(&path, &SEAL, &cache.reader).is_err(), "byte {place} of {}", whole.len());
+        assert!(snapshot::load(&path, &SEAL).is_err(), "byte {place} of {}", whole.len());
     }
     is_true(&cache, older);
     for length in [0, 1, 47, 1_023, 1_024, whole.len() / 2, whole.len() - 1] {
         std::fs::write(&path, &whole[..length]).unwrap();
-        assert!(snapshot::load(&path, &SEAL, &cache.reader).is_err(), "{length} bytes");
+        assert!(snapshot::load(&path, &SEAL).is_err(), "{length} bytes");
     }
     is_true(&cache, older);
     std::fs::remove_dir_all(&cache.dir).unwrap();
@@ -150,8 +150,7 @@ fn a_snapshot_of_another_log_or_another_server_is_not_used() {
     let name = format!("snapshots/{seq:020}.snapshot");
     std::fs::copy(ours.path().join(&name), theirs.path().join(&name)).unwrap();
     is_true(&cache(theirs.path()), 0);
-    let cache = cache(ours.path());
-    let load = |seal| snapshot::load(&ours.path().join(&name), seal, &cache.reader).map(|_| ());
+    let load = |seal| snapshot::load(&ours.path().join(&name), seal).map(|_| ());
     assert!(matches!(load(&[8; 32]), Err(snapshot::Fault::Damaged { .. })));
     assert!(load(&SEAL).is_ok());
 }
