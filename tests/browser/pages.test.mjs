@@ -177,6 +177,7 @@ test("after: the thanks of the rally, finance, a question, signing in, what is n
   await visit("/r/the-long-table", "rally-ended");
   await staff("/host/r/the-long-table", "studio-ended");
   await staff("/finance", "finance");
+  await staff("/finance?as_of=30", "finance-past");
   const page = await host.open("/finance");
   await page.locator("button:has-text('Refund')").first().click();
   await page.locator("h1:has-text('Refund')").waitFor();
