@@ -59,6 +59,10 @@ pub fn go_on(
         }
         progress(projections.seq)
     })?;
+    // The reader says so itself; a state that ends early must not pass for the whole, whatever went wrong.
+    if projections.seq != until.seq {
+        return Err(Fault::Misplaced { seq: projections.seq, expected: until.seq });
+    }
     Ok(Standing { projections, keys: collector.finish(), last_at, head: until })
 }
 

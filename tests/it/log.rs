@@ -226,26 +226,6 @@ fn a_blob_is_refused() {
     assert!(matches!(try_open(dir.path()), Err(Fault::Blob { .. })));
 }
 
-/// What a bad sector does, anywhere in sled's own file: noticed, or harmless because nothing there is in use any more.
-#[test]
-fn a_damaged_byte_in_the_stores_file_is_never_silent() {
-    let (dir, head) = log_of(6);
-    let path = dir.path().join("sled/db");
-    let whole = std::fs::read(&path).unwrap();
-    let used = whole.iter().rposition(|byte| *byte != 0).unwrap() + 1;
-    for byte in (0..used).step_by(used / 60 + 1) {
-        let mut flipped = whole.clone();
-        flipped[byte] ^= 8;
-        let copy = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(copy.path().join("sled/blobs")).unwrap();
-        std::fs::write(copy.path().join("sled/db"), flipped).unwrap();
-        std::fs::copy(dir.path().join("sled/conf"), copy.path().join("sled/conf")).unwrap();
-        std::fs::copy(dir.path().join("head"), copy.path().join("head")).unwrap();
-        let found = verify(copy.path());
-        assert!(found.is_err() || found.as_ref().ok() == Some(&head), "byte {byte} of {used}: {found:?}");
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -294,11 +274,6 @@ pub fn start_child(job: &str, dir: &Path) -> (Child, impl Iterator<Item = String
     (child, lines)
 }
 
-/// The last event of the batch that begins with `next`; some batches are too large for one frame.
-fn batch_end(next: u64) -> u64 {
-    if next.is_multiple_of(5) { next + 9_000 } else { next + next % 40 }
-}
-
 /// Not a test by itself: what the tests below run as a second process.
 #[test]
 fn child() {
@@ -311,12 +286,6 @@ fn child() {
     println!("\nopen {}", log.head().seq);
     match std::env::var("LOG_CHILD_JOB").unwrap().as_str() {
         "hold" => std::thread::sleep(Duration::from_secs(60)),
-        "once" => println!("ack {}", log.append(&[line(1)]).unwrap().seq),
-        "many" => loop {
-            let next = log.head().seq + 1;
-            let batch: Vec<_> = (next..=batch_end(next)).map(line).collect();
-            println!("ack {}", log.append(&batch).unwrap().seq);
-        },
         "archived" => {
             let _archive = groundswell::log::archive::Archive::follow(log.reader()).unwrap();
             loop {

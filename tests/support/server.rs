@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -51,6 +52,8 @@ pub struct Server {
     /// Where RTMP listens.
     pub rtmp: SocketAddr,
     printed: Arc<Mutex<String>>,
+    /// Whether it runs under another program, in a process group with it.
+    traced: bool,
 }
 
 impl Server {
@@ -87,6 +90,9 @@ impl Server {
                 command
             }
         };
+        if !under.is_empty() {
+            command.process_group(0);
+        }
         let mut child = command.envs(env.iter().copied()).spawn().unwrap();
         let printed = Arc::new(Mutex::new(String::new()));
         let keep = |stream: Box<dyn Read + Send>| {
@@ -105,7 +111,7 @@ impl Server {
             let (http, rtmp) = (after("Groundswell is at http://"), after("Encoders send to rtmp://"));
             if let (Some(http), Some(rtmp)) = (http, rtmp) {
                 let (http, rtmp) = (http.parse().unwrap(), rtmp.trim_end_matches("/live").parse().unwrap());
-                return Ok(Self { child, http, rtmp, printed });
+                return Ok(Self { child, http, rtmp, printed, traced: !under.is_empty() });
             }
             if child.try_wait().unwrap().is_some() {
                 readers.into_iter().for_each(|reader| reader.join().unwrap());
@@ -215,6 +221,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // A tracer that is killed lets go of what it traced, which would live on.
+        if self.traced {
+            let group = format!("-{}", self.child.id());
+            let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
