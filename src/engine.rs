@@ -101,13 +101,16 @@ pub struct Replayed {
 pub struct Engine {
     jobs: mpsc::Sender<Job>,
     world: Arc<RwLock<Projections>>,
-    head: watch::Receiver<Head>,
+    newest: watch::Receiver<u64>,
     reader: Reader,
     vault: Arc<Vault>,
 }
 
 /// The writer's end: resolves when the writer is gone.
-pub struct Writer(oneshot::Receiver<Result<(), Fault>>);
+pub struct Writer {
+    ended: oneshot::Receiver<Result<(), Fault>>,
+    failed: watch::Receiver<Option<Arc<log::Fault>>>,
+}
 
 impl Writer {
     /// Waits until the writer is gone: `Ok` after every handle was dropped, the fault if it had to stop.
@@ -115,7 +118,18 @@ impl Writer {
     /// # Errors
     /// The [`Fault`] that stopped it.
     pub async fn ended(&mut self) -> Result<(), Fault> {
-        (&mut self.0).await.unwrap_or(Ok(()))
+        let failed = async {
+            match self.failed.wait_for(Option::is_some).await.map(|fault| fault.clone()) {
+                Ok(Some(fault)) => Err(log::Fault::Failed(fault).into()),
+                Ok(None) | Err(_) => std::future::pending().await,
+            }
+        };
+        // What broke the log says more than that the writer had to stop for it.
+        tokio::select! {
+            biased;
+            fault = failed => fault,
+            ended = &mut self.ended => ended.unwrap_or(Ok(())),
+        }
     }
 }
 
@@ -133,16 +147,16 @@ impl Engine {
             (SledLog::open(&data.join("log")), newest.join().ok().flatten())
         });
         let log = log?;
-        let reader = log.reader();
+        let (reader, failed) = (log.reader(), log.failed());
         let cache = snapshots::Cache { dir, seal, reader: reader.clone() };
         let (standing, snapshot_seq) = cache.standing(newest)?;
         erasure::repeat(&vault, &standing.projections.state)?;
         let (jobs, mut queue) = mpsc::channel(QUEUE_MAX);
-        let (head_tx, head) = watch::channel(standing.head);
+        let (newest_tx, newest) = watch::channel(standing.head.seq);
         let (ended, writer) = oneshot::channel();
         let state = standing.projections.state.clone();
         let world = Arc::new(RwLock::new(standing.projections));
-        let snapshots = cache.keep(snapshot_seq, head.clone()).map_err(Fault::Thread)?;
+        let snapshots = cache.keep(snapshot_seq).map_err(Fault::Thread)?;
         let mut deciding = writer::Writer {
             log,
             vault: vault.clone(),
@@ -150,7 +164,7 @@ impl Engine {
             keys: standing.keys,
             last_at: standing.last_at,
             world: world.clone(),
-            head: head_tx,
+            newest: newest_tx,
         };
         let spawned = std::thread::Builder::new().name("writer".into()).spawn(move || {
             let group = Group::default();
@@ -167,7 +181,7 @@ impl Engine {
             let _ = ended.send(result);
         });
         spawned.map_err(Fault::Thread)?;
-        Ok((Self { jobs, world, head, reader, vault }, Writer(writer)))
+        Ok((Self { jobs, world, newest, reader, vault }, Writer { ended: writer, failed }))
     }
 
     /// Records a command once: a repeat of its key, at any age, answers what followed the first time.
@@ -207,9 +221,14 @@ impl Engine {
         self.world.read()
     }
 
-    /// The newest visible event and its hash; changes with each commit.
-    pub fn head(&self) -> watch::Receiver<Head> {
-        self.head.clone()
+    /// The newest visible event; changes with each commit.
+    pub fn newest(&self) -> watch::Receiver<u64> {
+        self.newest.clone()
+    }
+
+    /// The head of what is bound into frames, which is at most a second behind what is visible.
+    pub fn head(&self) -> Head {
+        self.reader.head()
     }
 
     /// Whether the writer takes commands.
@@ -225,10 +244,12 @@ impl Engine {
     pub fn replay(&self) -> Result<Replayed, Fault> {
         let mut standing = replay::Standing::default();
         let told = || snapshots::telling();
+        // What is visible may end in the middle of a frame.
+        let until = |seq| self.head_at(seq).map(|head| Head { seq, ..head });
         let newest = self.world().seq;
-        standing = replay::go_on(&self.reader, standing, self.head_at(newest)?, told())?;
+        standing = replay::go_on(&self.reader, standing, until(newest)?, told())?;
         let world = self.world();
-        standing = replay::go_on(&self.reader, standing, self.head_at(world.seq)?, told())?;
+        standing = replay::go_on(&self.reader, standing, until(world.seq)?, told())?;
         Ok(Replayed { seq: world.seq, differences: standing.projections.differences(&world) })
     }
 
