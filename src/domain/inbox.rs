@@ -1,10 +1,11 @@
 //! The processor's notices (webhooks): stored before they are interpreted, each interpreted once.
 
 use super::State;
+use super::hash::HashSet;
 use super::id::{NoticeId, PersonId};
 use super::sealed::Sealed;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// What may be asked.

@@ -22,6 +22,8 @@ type Slot = [u8; SLOT_BYTES];
 const SLOT_BYTES: usize = 24;
 /// A command has at most a few hundred events, see the domain's limits.
 const COUNT_BITS: u32 = 16;
+/// One for each first byte of a hash.
+const PARTS: usize = 256;
 
 /// Every key.
 #[derive(Default)]
@@ -82,17 +84,23 @@ impl Keys {
 }
 
 /// Keys of a replay: gathered in the order of the log, sorted once at its end.
-#[derive(Default)]
 pub struct Collector {
     settled: Vec<Slot>,
-    gathered: Vec<Slot>,
+    /// By their first byte, so that each part is sorted within a core's cache, and grows by little at a time.
+    gathered: Vec<Vec<Slot>>,
     last: Option<(Short, Span)>,
+}
+
+impl Default for Collector {
+    fn default() -> Self {
+        Self::from(Keys::default())
+    }
 }
 
 impl Collector {
     /// Goes on from keys that are known.
     pub fn from(keys: Keys) -> Self {
-        Self { settled: keys.settled, gathered: Vec::new(), last: None }
+        Self { settled: keys.settled, gathered: vec![Vec::new(); PARTS], last: None }
     }
 
     /// Notes the next event of a command; the events of one command follow on each other.
@@ -100,21 +108,42 @@ impl Collector {
         match &mut self.last {
             Some((last, span)) if *last == key => span.count = span.count.saturating_add(1),
             last => {
-                if let Some((key, span)) = last.replace((key, Span { first_seq: seq, count: 1 })) {
-                    self.gathered.push(slot(&key, span));
-                }
+                let before = last.replace((key, Span { first_seq: seq, count: 1 }));
+                self.gather(before);
             }
+        }
+    }
+
+    fn gather(&mut self, command: Option<(Short, Span)>) {
+        let Some((key, span)) = command else { return };
+        let [front, ..] = key;
+        if let Some(part) = self.gathered.get_mut(usize::from(front)) {
+            part.push(slot(&key, span));
         }
     }
 
     /// The keys, ready to be looked up.
     pub fn finish(mut self) -> Keys {
-        self.gathered.extend(self.last.map(|(key, span)| slot(&key, span)));
-        self.settled.append(&mut self.gathered);
-        // The old table is one sorted run, which this sort recognises.
-        self.settled.sort();
-        // The first to use a key owns it.
-        self.settled.dedup_by(|next, one| hash_of(next) == hash_of(one));
+        let last = self.last.take();
+        self.gather(last);
+        std::thread::scope(|scope| {
+            let (one, other) = self.gathered.split_at_mut(PARTS / 2);
+            scope.spawn(|| one.iter_mut().for_each(|part| part.sort_unstable()));
+            other.iter_mut().for_each(|part| part.sort_unstable());
+        });
+        let new = self.gathered.iter().map(Vec::len).fold(0_usize, usize::saturating_add);
+        if new > 0 {
+            let known = !self.settled.is_empty();
+            self.settled.reserve_exact(new);
+            // Each part's memory is free again once it is taken over.
+            self.gathered.into_iter().for_each(|part| self.settled.extend_from_slice(&part));
+            if known {
+                // Two sorted runs, which this sort recognises.
+                self.settled.sort();
+            }
+            // The first to use a key owns it.
+            self.settled.dedup_by(|next, one| hash_of(next) == hash_of(one));
+        }
         Keys { settled: self.settled, recent: HashMap::new() }
     }
 }
