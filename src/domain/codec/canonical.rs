@@ -19,11 +19,9 @@ const DIGITS_MAX: usize = 18;
 
 /// Reads a line; `None` where it is not of that form.
 pub(super) fn read(line: &[u8]) -> Option<Line<'_>> {
-    // A backslash stands in escapes only, and a control character nowhere.
-    if line.iter().fold(false, |found, byte| found | (*byte < b' ') | (*byte == b'\\')) {
-        return None;
-    }
-    let mut rest = Rest(str::from_utf8(line).ok()?);
+    // A control character has no place in a text, and elsewhere it is white space or wrong.
+    let least = line.iter().fold(u8::MAX, |least, byte| least.min(*byte));
+    let mut rest = Rest(str::from_utf8(line).ok().filter(|_| least >= b' ')?);
     rest.envelope().ok().flatten().filter(|_| rest.0.is_empty())
 }
 
@@ -57,7 +55,8 @@ impl<'de> Rest<'de> {
 
     fn text(&mut self) -> Result<&'de str, Other> {
         self.skip("\"")?;
-        let end = memchr::memchr(b'"', self.0.as_bytes()).ok_or(Other)?;
+        // Before a quotation mark a backslash ends it: an escape.
+        let end = memchr::memchr2(b'"', b'\\', self.0.as_bytes()).ok_or(Other)?;
         let (text, rest) = self.0.split_at_checked(end).ok_or(Other)?;
         self.0 = rest;
         self.skip("\"")?;
