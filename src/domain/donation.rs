@@ -10,7 +10,7 @@ pub use event::{
 
 use super::State;
 use super::hash::HashMap;
-use super::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId};
+use super::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, Short};
 use super::money::Money;
 use super::shared::Shared;
 use litemap::LiteMap;
@@ -153,7 +153,7 @@ impl Donation {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Donations {
     by_id: HashMap<DonationId, Shared<Donation>>,
-    by_payment: HashMap<PaymentId, DonationId>,
+    by_payment: HashMap<Short, DonationId>,
     #[serde(with = "super::as_json")]
     early_refunds: HashMap<PaymentId, BTreeMap<ProcessorRefundId, RefundUnmatched>>,
 }
@@ -401,7 +401,7 @@ fn refunded(state: &State, reported: RefundUnmatched) -> Result<Option<Event>, R
         return Err(Refusal::AmountOutOfRange);
     }
     let donations = &state.donations;
-    let owner = donations.by_payment.get(&reported.payment);
+    let owner = donations.by_payment.get(&reported.payment.short());
     let owner = owner.and_then(|id| Some((*id, donations.get(*id)?)));
     if let Some((id, current)) = owner
         && let Some(Payment::Settled { refunds, .. }) = current.payments.get(&reported.payment)
@@ -461,7 +461,7 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
         Event::ActionRequired(named) => donations.evolve_under_way(named, true),
         Event::Processing(named) => donations.evolve_under_way(named, false),
         Event::Settled(settled) => {
-            donations.by_payment.insert(settled.payment.clone(), settled.donation);
+            donations.by_payment.insert(settled.payment.short(), settled.donation);
             donations.early_refunds.remove(&settled.payment);
             let Some(donation) = donations.get_mut(settled.donation) else { return };
             donation.in_flight = None;
@@ -513,7 +513,7 @@ impl Donations {
     }
 
     fn evolve_under_way(&mut self, named: &PaymentNamed, waits_for_donor: bool) {
-        self.by_payment.insert(named.payment.clone(), named.donation);
+        self.by_payment.insert(named.payment.short(), named.donation);
         let Some(donation) = self.get_mut(named.donation) else { return };
         let before = donation.payments.insert(named.payment.clone(), Payment::Processing);
         if let Some(attempt) = &mut donation.in_flight
@@ -529,7 +529,7 @@ impl Donations {
         let ends_attempt = match &declined.payment {
             None => donation.in_flight.is_some(),
             Some(payment) => {
-                self.by_payment.insert(payment.clone(), declined.donation);
+                self.by_payment.insert(payment.short(), declined.donation);
                 let before = donation.payments.insert(payment.clone(), Payment::Declined);
                 donation.in_flight.as_ref().is_some_and(|attempt| attempt.may_be(payment, before.is_some()))
             }

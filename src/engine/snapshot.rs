@@ -7,6 +7,7 @@
 
 use super::keys::{Keys, SLOT_BYTES, Slot};
 use super::replay::Standing;
+use crate::domain::State;
 use crate::log::Head;
 use crate::log::sled::Reader;
 use crate::projections::Projections;
@@ -40,9 +41,9 @@ struct Header {
     sections: [Section; SECTIONS],
 }
 
-const SECTIONS: usize = 4;
+const SECTIONS: usize = 5;
 
-/// Keys, state, ledger, and the rest of the projections.
+/// Keys, donations, the rest of the state, ledger, and the rest of the projections: about a core's even shares.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct Section {
     length: u64,
@@ -171,21 +172,23 @@ pub fn load(path: &Path, seal: &Seal) -> Result<Standing, Fault> {
     fn parsed<T: DeserializeOwned>(bytes: Result<Vec<u8>, Fault>, damaged: &impl Fn() -> Fault) -> Result<T, Fault> {
         postcard::from_bytes(&bytes?).map_err(|_| damaged())
     }
-    let (state, ledger, rest, keys) = std::thread::scope(|scope| {
+    let (keys, donations, state, ledger, rest) = std::thread::scope(|scope| {
         let keys = scope.spawn(table);
-        let ledger = scope.spawn(|| parsed(section(2), &damaged));
-        let state = parsed(section(1), &damaged);
-        let rest: Result<Projections, Fault> = parsed(section(3), &damaged);
-        let panicked = |_| Err(damaged());
-        (state, ledger.join().unwrap_or_else(panicked), rest, keys.join().unwrap_or_else(|_| Err(damaged())))
+        let donations = scope.spawn(|| parsed(section(1), &damaged));
+        let ledger = scope.spawn(|| parsed(section(3), &damaged));
+        let state: Result<State, Fault> = parsed(section(2), &damaged);
+        let rest: Result<Projections, Fault> = parsed(section(4), &damaged);
+        let panicked = |_| damaged();
+        let (keys, donations, ledger) = (keys.join(), donations.join(), ledger.join());
+        (keys.map_err(panicked), donations.map_err(panicked), state, ledger.map_err(panicked), rest)
     });
     let mut projections = rest?;
-    (projections.state, projections.ledger) = (state?, ledger?);
+    (projections.state, projections.state.donations, projections.ledger) = (state?, donations??, ledger??);
     let last_at = DateTime::from_timestamp_micros(header.last_at_us).ok_or_else(damaged)?;
     if projections.seq != head.seq {
         return Err(damaged());
     }
-    Ok(Standing { projections, keys: keys?, last_at, head })
+    Ok(Standing { projections, keys: keys??, last_at, head })
 }
 
 /// Writes a snapshot and removes all but the newest two.
@@ -204,16 +207,18 @@ pub fn save(dir: &Path, seal: &Seal, standing: Standing) -> Result<(), Fault> {
     let mut file = File::create(&beside).map_err(io("making"))?;
     let front = u64::try_from(HEADER_BYTES).unwrap_or(u64::MAX);
     file.seek(SeekFrom::Start(front)).map_err(io("writing"))?;
+    let donations = std::mem::take(&mut projections.state.donations);
     let (state, ledger) = (std::mem::take(&mut projections.state), std::mem::take(&mut projections.ledger));
     let slots = keys.into_slots();
     let sections = [
         write_section(&file, seal, |out| out.write_all(slots.as_flattened()).map_err(io("writing"))),
+        write_section(&file, seal, |out| Ok(postcard::to_io(&donations, out).map(|_| ())?)),
         write_section(&file, seal, |out| Ok(postcard::to_io(&state, out).map(|_| ())?)),
         write_section(&file, seal, |out| Ok(postcard::to_io(&ledger, out).map(|_| ())?)),
         write_section(&file, seal, |out| Ok(postcard::to_io(&projections, out).map(|_| ())?)),
     ];
-    let [keys, state, ledger, rest] = sections;
-    let sections = [keys?, state?, ledger?, rest?];
+    let [keys, donations, state, ledger, rest] = sections;
+    let sections = [keys?, donations?, state?, ledger?, rest?];
     let header =
         Header { folds: FOLDS, seq: head.seq, hash: head.hash, last_at_us: last_at.timestamp_micros(), sections };
     let mut text = postcard::to_stdvec(&header)?;
