@@ -112,6 +112,15 @@ impl<'de> Deserializer<'de> for &mut Rest<'de> {
         }
     }
 
+    // No event holds a float, see `money`.
+    fn deserialize_f32<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Other> {
+        Err(Other)
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Other> {
+        Err(Other)
+    }
+
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Other> {
         visitor.visit_borrowed_str(self.text()?)
     }
@@ -155,7 +164,7 @@ impl<'de> Deserializer<'de> for &mut Rest<'de> {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i128 u8 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct map identifier ignored_any
+        i8 i16 i32 i128 u8 u128 char bytes byte_buf unit unit_struct tuple tuple_struct map identifier ignored_any
     }
 }
 
