@@ -5,7 +5,6 @@
 
 use super::{Charge, Fault, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, WebhookRefusal};
 use super::{charge_key, refund_key};
-use crate::clock;
 use crate::domain::donation::{self, Attempt};
 use crate::domain::id::{DonationId, NoticeId, PaymentId, ProcessorRefundId, RefundId};
 use crate::domain::inbox::{self, Received};
@@ -163,7 +162,7 @@ impl Cashier {
     /// # Errors
     /// [`Trouble::Webhook`] where it is not to be believed; otherwise the sender should try again.
     pub async fn receive(&self, body: &[u8], signature: &str) -> Result<(), Trouble> {
-        let webhook = self.processor.verify_webhook(body, signature, clock::now().timestamp())?;
+        let webhook = self.processor.verify_webhook(body, signature, self.engine.clock().now().timestamp())?;
         let packed = zstd::bulk::compress(body, 3).map_err(Trouble::Pack)?;
         if packed.len() > WEBHOOK_PACKED_MAX {
             return Err(WebhookRefusal::TooLarge.into());
@@ -186,6 +185,8 @@ impl Cashier {
             loop {
                 self.interpret_waiting().await;
                 tokio::select! {
+                    // In this order and not in a random one: a simulation repeats itself.
+                    biased;
                     () = self.webhook_came.notified() => {}
                     () = tokio::time::sleep(RESOLVE_EVERY) => {}
                 }
@@ -193,7 +194,7 @@ impl Cashier {
         };
         let resolve = async {
             loop {
-                self.resolve(clock::now()).await;
+                self.resolve(self.engine.clock().now()).await;
                 tokio::time::sleep(RESOLVE_EVERY).await;
             }
         };
@@ -204,6 +205,7 @@ impl Cashier {
             }
         };
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => {}
             ((), (), ()) = async { tokio::join!(interpret, resolve, learn) } => {}
         }
