@@ -7,7 +7,6 @@
 mod peers;
 
 use groundswell::log::group::Group;
-use groundswell::log::pipeline::Pipeline;
 use groundswell::log::sled::SledLog;
 use groundswell::log::{Fault, Log};
 use peers::{Plain, Postgres, Rows};
@@ -106,34 +105,6 @@ fn one_by_one(mut queue: mpsc::Receiver<Item>, mut append: impl FnMut(Vec<Vec<u8
 }
 
 fn ours(tasks: usize, dir: &Path) -> Round {
-    let mut log = Pipeline::start(SledLog::open(dir).unwrap()).unwrap();
-    round(tasks, move |mut queue| {
-        let group = Group::default();
-        let size = |(line, _): &Item| line.len();
-        let mut batches = 0;
-        while let Some(mut batch) = group.next(&mut queue, size) {
-            let full = group.fill(&mut batch, &mut queue, size) || {
-                log.wait();
-                group.fill(&mut batch, &mut queue, size)
-            };
-            let (lines, acks): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-            batches += 1;
-            if full {
-                let done = Box::new(move |stored: Result<_, Fault>| {
-                    stored.unwrap();
-                    tell(acks);
-                });
-                log.append_ahead(&lines, done).unwrap();
-            } else {
-                log.append(&lines).unwrap();
-                tell(acks);
-            }
-        }
-        batches
-    })
-}
-
-fn serial(tasks: usize, dir: &Path) -> Round {
     let mut log = SledLog::open(dir).unwrap();
     round(tasks, move |queue| one_by_one(queue, |lines| assert!(log.append(&lines).is_ok())))
 }
@@ -163,8 +134,8 @@ fn ratio(ours: &[Round], theirs: &[Round], column: usize) -> f64 {
 
 fn appends(tasks: usize, dir: &Path, server: &Postgres) {
     println!("{tasks} tasks, 250-byte events, {ROUNDS} alternating rounds of {ROUND:?}, medians");
-    let names = ["plain file", "plain file, packed", "log, one thread", "PostgreSQL unnest", "PostgreSQL copy", "log"];
-    let mut all: [Vec<Round>; 6] = Default::default();
+    let names = ["plain file", "plain file, packed", "PostgreSQL unnest", "PostgreSQL copy", "log"];
+    let mut all: [Vec<Round>; 5] = Default::default();
     // The log's rounds beside each peer.
     let (mut files, mut tables) = (Vec::new(), Vec::new());
     let file = dir.join("plain");
@@ -172,15 +143,14 @@ fn appends(tasks: usize, dir: &Path, server: &Postgres) {
         all[0].push(plain(tasks, &file, false));
         files.push(ours(tasks, &dir.join(format!("log-{tasks}-{n}"))));
         all[1].push(plain(tasks, &file, true));
-        all[2].push(serial(tasks, &dir.join(format!("one-{tasks}-{n}"))));
     }
     // Apart from the files, for what a server still writes in the background would slow its neighbour.
     for n in 0..ROUNDS {
-        all[3].push(postgres(tasks, server, Rows::Unnest));
-        all[4].push(postgres(tasks, server, Rows::Copy));
+        all[2].push(postgres(tasks, server, Rows::Unnest));
+        all[3].push(postgres(tasks, server, Rows::Copy));
         tables.push(ours(tasks, &dir.join(format!("log-beside-{tasks}-{n}"))));
     }
-    all[5] = [files.as_slice(), tables.as_slice()].concat();
+    all[4] = [files.as_slice(), tables.as_slice()].concat();
     println!("                            ev/s   p50 ms   p99 ms   events a sync");
     for (name, rounds) in names.iter().zip(&all) {
         let column = |n| median(rounds, n);
@@ -189,19 +159,18 @@ fn appends(tasks: usize, dir: &Path, server: &Postgres) {
     for (other, rounds, wanted) in [
         (0, &files, " (wanted >= 0.8 and <= 1.5)"),
         (1, &files, ""),
-        (2, &files, ""),
+        (2, &tables, " (wanted >= 5)"),
         (3, &tables, " (wanted >= 5)"),
-        (4, &tables, " (wanted >= 5)"),
     ] {
         let (rate, late) = (ratio(rounds, &all[other], 0), ratio(rounds, &all[other], 2));
         println!("  log / {}: throughput {rate:.2}, p99 {late:.2}{wanted}", names[other]);
     }
 }
 
-/// What the files in the store's folder take of the disk.
+/// What the store's and the journal's files take of the disk.
 fn on_disk(dir: &Path) -> f64 {
     use std::os::unix::fs::MetadataExt as _;
-    let files = std::fs::read_dir(dir.join("sled")).unwrap();
+    let files = ["sled", "journal"].into_iter().flat_map(|name| std::fs::read_dir(dir.join(name)).unwrap());
     files.map(|file| file.unwrap().metadata().unwrap().blocks() as f64 * 512.0).sum()
 }
 
@@ -246,9 +215,12 @@ fn month(dir: &Path) -> Result<(), Fault> {
     for batch in (0..busy).map(event).collect::<Vec<_>>().chunks(250) {
         log.append(batch)?;
     }
+    log.bind()?;
     let evening = on_disk(dir);
     for n in 0..QUIET_MONTH {
         log.append(&[event(busy + n)])?;
+        // Two minutes go by.
+        log.bind()?;
     }
     drop(log);
     let closed = on_disk(dir);

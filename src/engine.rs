@@ -103,14 +103,17 @@ pub struct Replayed {
 pub struct Engine {
     jobs: mpsc::Sender<Job>,
     world: Arc<RwLock<Projections>>,
-    head: watch::Receiver<Head>,
+    newest: watch::Receiver<u64>,
     reader: Reader,
     vault: Arc<Vault>,
     clock: Clock,
 }
 
 /// The writer's end: resolves when the writer is gone.
-pub struct Writer(oneshot::Receiver<Result<(), Fault>>);
+pub struct Writer {
+    ended: oneshot::Receiver<Result<(), Fault>>,
+    failed: watch::Receiver<Option<Arc<log::Fault>>>,
+}
 
 impl Writer {
     /// Waits until the writer is gone: `Ok` after every handle was dropped, the fault if it had to stop.
@@ -118,7 +121,18 @@ impl Writer {
     /// # Errors
     /// The [`Fault`] that stopped it.
     pub async fn ended(&mut self) -> Result<(), Fault> {
-        (&mut self.0).await.unwrap_or(Ok(()))
+        let failed = async {
+            match self.failed.wait_for(Option::is_some).await.map(|fault| fault.clone()) {
+                Ok(Some(fault)) => Err(log::Fault::Failed(fault).into()),
+                Ok(None) | Err(_) => std::future::pending().await,
+            }
+        };
+        // What broke the log says more than that the writer had to stop for it.
+        tokio::select! {
+            biased;
+            fault = failed => fault,
+            ended = &mut self.ended => ended.unwrap_or(Ok(())),
+        }
     }
 }
 
@@ -136,12 +150,12 @@ impl Engine {
             (SledLog::open(&data.join("log")), newest.join().ok().flatten())
         });
         let log = log?;
-        let reader = log.reader();
+        let (reader, failed) = (log.reader(), log.failed());
         let cache = snapshots::Cache { dir, seal, reader: reader.clone() };
         let (standing, snapshot_seq) = cache.standing(newest)?;
         let (engine, mut pump) = Self::put_together(log, vault, Clock::real(), standing)?;
-        let snapshots = cache.keep(snapshot_seq, engine.head()).map_err(Fault::Thread)?;
-        let (ended, writer) = oneshot::channel();
+        let snapshots = cache.keep(snapshot_seq).map_err(Fault::Thread)?;
+        let (ended_tx, ended) = oneshot::channel();
         let spawned = std::thread::Builder::new().name("writer".into()).spawn(move || {
             let result = pump.run();
             if let Err(fault) = &result {
@@ -150,10 +164,10 @@ impl Engine {
             drop(pump);
             // It holds the folder too.
             snapshots.stop();
-            let _ = ended.send(result);
+            let _ = ended_tx.send(result);
         });
         spawned.map_err(Fault::Thread)?;
-        Ok((engine, Writer(writer)))
+        Ok((engine, Writer { ended, failed }))
     }
 
     /// An engine on a log and a vault that are open already, with a clock of their opener's, without threads and without
@@ -171,7 +185,7 @@ impl Engine {
         erasure::repeat(&vault, &standing.projections.state)?;
         let reader = log.reader();
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
-        let (head_tx, head) = watch::channel(standing.head);
+        let (newest_tx, newest) = watch::channel(standing.head.seq);
         let state = standing.projections.state.clone();
         let world = Arc::new(RwLock::new(standing.projections));
         let deciding = writer::Writer {
@@ -181,10 +195,10 @@ impl Engine {
             keys: standing.keys,
             last_at: standing.last_at,
             world: world.clone(),
-            head: head_tx,
+            newest: newest_tx,
         };
         let pump = Pump::new(queue, deciding, clock.clone());
-        Ok((Self { jobs, world, head, reader, vault, clock }, pump))
+        Ok((Self { jobs, world, newest, reader, vault, clock }, pump))
     }
 
     /// Records a command once: a repeat of its key, at any age, answers what followed the first time.
@@ -224,9 +238,14 @@ impl Engine {
         self.world.read()
     }
 
-    /// The newest visible event and its hash; changes with each commit.
-    pub fn head(&self) -> watch::Receiver<Head> {
-        self.head.clone()
+    /// The newest visible event; changes with each commit.
+    pub fn newest(&self) -> watch::Receiver<u64> {
+        self.newest.clone()
+    }
+
+    /// The head of what is bound into frames, which is at most a second behind what is visible.
+    pub fn head(&self) -> Head {
+        self.reader.head()
     }
 
     /// Whether the writer takes commands.
@@ -242,10 +261,12 @@ impl Engine {
     pub fn replay(&self) -> Result<Replayed, Fault> {
         let mut standing = Standing::default();
         let told = || snapshots::telling();
+        // What is visible may end in the middle of a frame.
+        let until = |seq| self.head_at(seq).map(|head| Head { seq, ..head });
         let newest = self.world().seq;
-        standing = replay::go_on(&self.reader, standing, self.head_at(newest)?, told())?;
+        standing = replay::go_on(&self.reader, standing, until(newest)?, told())?;
         let world = self.world();
-        standing = replay::go_on(&self.reader, standing, self.head_at(world.seq)?, told())?;
+        standing = replay::go_on(&self.reader, standing, until(world.seq)?, told())?;
         Ok(Replayed { seq: world.seq, differences: standing.projections.differences(&world) })
     }
 

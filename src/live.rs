@@ -88,12 +88,12 @@ impl Live {
 
     /// Sends frames until shut down.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let mut head = self.engine.head();
+        let mut newest = self.engine.newest();
         let mut refresh_at = Instant::now() + REFRESH;
         loop {
             let due = tokio::select! {
                 () = shutdown.cancelled() => return,
-                changed = head.changed() => {
+                changed = newest.changed() => {
                     if changed.is_err() {
                         return;
                     }

@@ -1,22 +1,25 @@
 //! The event log: opaque lines in, sequence numbers and a hash chain out, durable before anybody hears of it.
 //!
 //! Lines are the JSON that the domain's codec makes; this room never looks inside them. Sequence numbers start at 1 and have
-//! no gaps. Many lines are packed into one frame (see `log/FRAME.md`), each frame carries its predecessor's BLAKE3 hash, and
-//! `append` returns only when the frame's bytes have been synced. Readers see nothing that is not synced.
+//! no gaps. `append` returns when the lines are synced in the journal (see `log/JOURNAL.md`). A moment later they are bound:
+//! many are packed into one frame (see `log/FRAME.md`), which carries its predecessor's BLAKE3 hash and goes into sled.
+//! Readers see what is bound, and can ask for the rest to be.
 
-mod ahead;
 pub mod archive;
+mod bind;
 mod caught;
+pub mod disk;
+mod folder;
 pub mod frame;
 pub mod group;
-pub mod halves;
+mod journal;
 mod lock;
-pub mod pipeline;
 pub mod proof;
 pub mod published;
 mod real_sync;
 pub mod scrub;
 pub mod sled;
+pub mod store;
 mod tree;
 mod witness;
 
@@ -27,7 +30,7 @@ use std::path::PathBuf;
 /// (see [`frame::MAX_STORED_BYTES`]); the largest honest event, a raw webhook, is below 20 KiB.
 pub const MAX_LINE_BYTES: usize = 48 * 1024;
 
-/// Where the log ends: the newest synced event and the hash of the frame it stands in.
+/// Where the frames end: the newest bound event and the hash of the frame it stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// Sequence number of the newest event; 0 for an empty log.
@@ -50,16 +53,16 @@ impl fmt::Display for Head {
 
 /// The one place where events become durable.
 pub trait Log: Send {
-    /// Appends lines in order as one packed frame (several when they exceed a frame), and syncs once. When it returns `Ok`
-    /// every line is on disk; the first of them got the old head's `seq + 1`.
+    /// Appends lines in order, and syncs once. When it returns `Ok` every line is on disk, and the number of the last is what
+    /// it returns; the first got the number after the last before. A crash keeps all of them or, before that, none.
     ///
     /// # Errors
     /// [`Fault::LineTooLong`] and [`Fault::LineBreak`] refuse the call and change nothing. After any other fault it is
     /// unknown what reached the disk: the process must stop, and every later append answers [`Fault::Stopped`].
-    fn append(&mut self, lines: &[Vec<u8>]) -> Result<Head, Fault>;
+    fn append(&mut self, lines: &[Vec<u8>]) -> Result<u64, Fault>;
 
-    /// The newest synced event and its frame's hash.
-    fn head(&self) -> Head;
+    /// The newest durable event; 0 for an empty log.
+    fn newest(&self) -> u64;
 }
 
 /// Why the log could not be opened, written or believed.
@@ -225,16 +228,23 @@ pub enum Fault {
         /// sled's words.
         said: String,
     },
-    /// What is to be stored does not continue what is stored.
+    /// The journal lacks something that was acknowledged.
     #[error(
-        "the frames to be stored begin with event {found}, but event {expected} comes next: store them in the order in which they were packed"
+        "events {from} to {until} were acknowledged, and neither the frames nor the journal ({} and {}) hold them: it is damaged, or something of it is missing. Keep a copy of the folder, then put the data folder back from a backup", one.display(), other.display()
     )]
-    OutOfOrder {
-        /// The event that comes next.
-        expected: u64,
-        /// The first event of what was to be stored.
-        found: u64,
+    Journal {
+        /// One of its files.
+        one: PathBuf,
+        /// The other.
+        other: PathBuf,
+        /// The first missing event.
+        from: u64,
+        /// The last that is known to be missing.
+        until: u64,
     },
+    /// Something failed that others wait for too.
+    #[error("{0}")]
+    Failed(std::sync::Arc<Fault>),
     /// A file or folder operation failed.
     #[error("{doing} {} failed: {source}. Check the disk (space, permissions, kernel log), then start again", path.display())]
     Io {

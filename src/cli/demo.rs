@@ -138,14 +138,14 @@ async fn prepare(engine: &Engine) -> anyhow::Result<Vec<SourceId>> {
 }
 
 async fn wait_for_picture(engine: &Engine, sources: &[SourceId]) {
-    let mut head = engine.head();
+    let mut newest = engine.newest();
     let connected = async {
         loop {
             let first = sources.first();
             if first.is_some_and(|source| engine.world().state.broadcast.connection(*source).is_some()) {
                 return;
             }
-            if head.changed().await.is_err() {
+            if newest.changed().await.is_err() {
                 return;
             }
         }

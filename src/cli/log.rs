@@ -8,7 +8,6 @@ use crate::config::Config;
 use crate::domain::privacy::{self, Disclosed};
 use crate::domain::{Command, privacy as domain};
 use crate::engine::Engine;
-use crate::log::Head;
 use crate::log::sled::{Reader, SledLog};
 use crate::vault::Vault;
 use crate::web::fresh_key;
@@ -117,14 +116,14 @@ struct Span {
 impl Which {
     /// # Errors
     /// Where there is no such event.
-    fn span(self, head: Head) -> anyhow::Result<Span> {
+    fn span(self, newest: u64) -> anyhow::Result<Span> {
         match self {
             Which::Last { count, .. } => {
-                Ok(Span { from: head.seq.saturating_sub(count).saturating_add(1), to: head.seq })
+                Ok(Span { from: newest.saturating_sub(count).saturating_add(1), to: newest })
             }
-            Which::One { seq } if (1..=head.seq).contains(&seq) => Ok(Span { from: seq, to: seq }),
-            Which::One { seq } if head.seq == 0 => bail!("there is no event {seq}: the log is empty"),
-            Which::One { seq } => bail!("there is no event {seq}: the log has events 1 to {}", head.seq),
+            Which::One { seq } if (1..=newest).contains(&seq) => Ok(Span { from: seq, to: seq }),
+            Which::One { seq } if newest == 0 => bail!("there is no event {seq}: the log is empty"),
+            Which::One { seq } => bail!("there is no event {seq}: the log has events 1 to {newest}"),
         }
     }
 
@@ -180,8 +179,8 @@ async fn print(config: &Config, wanted: Wanted) -> anyhow::Result<()> {
     if let Some(disclose) = wanted.disclose {
         let data = config.data.clone();
         let (engine, mut writer) = tokio::task::spawn_blocking(move || serve::open(&data)).await??;
-        let head = *engine.head().borrow();
-        let span = wanted.which.span(head)?;
+        let newest = *engine.newest().borrow();
+        let span = wanted.which.span(newest)?;
         record(&engine, wanted.which, span, disclose).await?;
         let (reader, vault) = (engine.reader().clone(), engine.vault().clone());
         drop(engine);
@@ -190,7 +189,7 @@ async fn print(config: &Config, wanted: Wanted) -> anyhow::Result<()> {
         return Ok(writer.ended().await?);
     }
     let reader = tokio::task::spawn_blocking(move || SledLog::open(&dir).map(|log| log.reader())).await??;
-    let span = wanted.which.span(reader.head())?;
+    let span = wanted.which.span(reader.newest())?;
     tokio::task::spawn_blocking(move || send(&reader, span, None, wanted.which.style(), &sender));
     write_all(chunks).await
 }
@@ -221,6 +220,10 @@ fn send(
     to: &Sender<anyhow::Result<Bytes>>,
 ) -> bool {
     let mut chunk = String::new();
+    if let Err(fault) = reader.bind() {
+        let _ = to.blocking_send(Err(fault.into()));
+        return false;
+    }
     for frame in reader.frames_from(span.from) {
         let frame = match frame {
             Ok(frame) => frame,
@@ -269,8 +272,8 @@ async fn show(State(door): State<Door>, Json(wanted): Json<Wanted>) -> Response 
 
 async fn chunks_of(door: Door, wanted: Wanted) -> anyhow::Result<Receiver<anyhow::Result<Bytes>>> {
     let Wanted { which, disclose } = wanted;
-    let mut head = door.engine.head();
-    let mut span = which.span(*head.borrow_and_update())?;
+    let mut newest = door.engine.newest();
+    let mut span = which.span(*newest.borrow_and_update())?;
     let vault: Option<Arc<Vault>> = disclose.is_some().then(|| door.engine.vault().clone());
     if let Some(disclose) = disclose {
         record(&door.engine, which, span, disclose).await?;
@@ -287,11 +290,11 @@ async fn chunks_of(door: Door, wanted: Wanted) -> anyhow::Result<Receiver<anyhow
             tokio::select! {
                 () = door.shutdown.cancelled() => return,
                 () = sender.closed() => return,
-                changed = head.changed() => if changed.is_err() {
+                changed = newest.changed() => if changed.is_err() {
                     return;
                 },
             }
-            span = Span { from: span.to.saturating_add(1), to: head.borrow_and_update().seq };
+            span = Span { from: span.to.saturating_add(1), to: *newest.borrow_and_update() };
         }
     });
     Ok(chunks)

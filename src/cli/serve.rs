@@ -150,7 +150,7 @@ async fn tell_head(engine: Engine, shutdown: CancellationToken) {
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(HEAD_EVERY) => {
-                let head = *engine.head().borrow();
+                let head = engine.head();
                 tracing::info!(seq = head.seq, %head, "the log stands");
             }
         }
@@ -184,12 +184,13 @@ impl Running {
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.shutdown.cancel();
         while self.tasks.join_next().await.is_some() {}
-        let head = *self.app.engine().head().borrow();
+        let reader = self.app.engine().reader().clone();
         drop(self.app);
         // The writer ends with the last handle; a request that outlived its time may hold one.
         if let Ok(ended) = tokio::time::timeout(Duration::from_secs(5), self.writer.ended()).await {
             ended?;
         }
+        let head = reader.head();
         // The last frames are in the archive when this returns.
         drop(self.archive);
         drop(self.scrub);

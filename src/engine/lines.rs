@@ -31,7 +31,7 @@ impl Lines {
     /// # Errors
     /// [`Fault`] where the log is damaged there.
     pub fn recorded(&mut self, seq: u64) -> Result<Option<Recorded>, Fault> {
-        if seq == 0 || seq > self.reader.head().seq {
+        if seq == 0 || seq > self.reader.newest() {
             return Ok(None);
         }
         let held = |frame: &Frame| (frame.first_seq..frame.first_seq.saturating_add(frame.count.into())).contains(&seq);
@@ -50,7 +50,7 @@ impl Lines {
     /// # Errors
     /// [`Fault`] where the log is damaged there.
     pub fn last_until(&mut self, at: DateTime<Utc>) -> Result<u64, Fault> {
-        let (mut known, mut after) = (0, self.reader.head().seq.saturating_add(1));
+        let (mut known, mut after) = (0, self.reader.newest().saturating_add(1));
         while after.saturating_sub(known) > 1 {
             let middle = known.midpoint(after);
             match self.recorded(middle)? {

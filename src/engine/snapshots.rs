@@ -6,14 +6,12 @@
 use super::Fault;
 use super::replay::{self, Standing};
 use super::snapshot::{self, Seal};
-use crate::log::Head;
 use crate::log::sled::Reader;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// Events from one snapshot to the next: a start folds at most these, within half a second.
 const EVERY: u64 = 250_000;
@@ -56,16 +54,16 @@ impl Cache {
     }
 
     /// Makes snapshots until told to stop.
-    pub(super) fn keep(self, made: u64, head: watch::Receiver<Head>) -> std::io::Result<Keeper> {
+    pub(super) fn keep(self, made: u64) -> std::io::Result<Keeper> {
         let (stop, stopped) = channel();
         let thread =
-            std::thread::Builder::new().name("snapshots".into()).spawn(move || self.run(made, &head, &stopped))?;
+            std::thread::Builder::new().name("snapshots".into()).spawn(move || self.run(made, &stopped))?;
         Ok(Keeper { stop, thread })
     }
 
-    fn run(&self, mut made: u64, head: &watch::Receiver<Head>, stopped: &Receiver<()>) {
+    fn run(&self, mut made: u64, stopped: &Receiver<()>) {
         while stopped.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-            if head.borrow().seq.saturating_sub(made) < EVERY {
+            if self.reader.head().seq.saturating_sub(made) < EVERY {
                 continue;
             }
             match self.make(stopped) {
@@ -76,7 +74,7 @@ impl Cache {
                 Ok(None) => return,
                 Err(reason) => {
                     tracing::warn!(%reason, "no snapshot could be made; the next start takes longer");
-                    made = head.borrow().seq;
+                    made = self.reader.head().seq;
                 }
             }
         }

@@ -4,7 +4,7 @@ use super::keys::{self, Keys, Span};
 use super::{Failure, Fault, Receipt, erasure};
 use crate::domain::codec;
 use crate::domain::{Command, Recorded, State, decide};
-use crate::log::{Head, Log, MAX_LINE_BYTES};
+use crate::log::{Log, MAX_LINE_BYTES};
 use crate::projections::Projections;
 use crate::vault::Vault;
 use chrono::{DateTime, Utc};
@@ -32,7 +32,8 @@ pub(super) struct Writer<L> {
     pub(super) last_at: DateTime<Utc>,
     /// What everybody sees: synced events only.
     pub(super) world: Arc<RwLock<Projections>>,
-    pub(super) head: watch::Sender<Head>,
+    /// The last event of that.
+    pub(super) newest: watch::Sender<u64>,
 }
 
 /// What a batch leads to, before it is on disk.
@@ -58,7 +59,7 @@ impl<L: Log> Writer<L> {
         if !decided.lines.is_empty() {
             // A person's key is durable before anything that is sealed with it.
             self.vault.commit()?;
-            let head = self.log.append(&decided.lines)?;
+            let newest = self.log.append(&decided.lines)?;
             for recorded in &decided.events {
                 erasure::perform(&self.vault, &recorded.event)?;
             }
@@ -66,7 +67,7 @@ impl<L: Log> Writer<L> {
                 let mut world = self.world.write();
                 decided.events.iter().for_each(|recorded| world.apply(recorded));
             }
-            self.head.send_replace(head);
+            self.newest.send_replace(newest);
         }
         for (answer, outcome) in decided.answers {
             let _ = answer.send(outcome);
@@ -93,7 +94,7 @@ impl<L: Log> Writer<L> {
             return Ok(());
         }
         let queued = u64::try_from(decided.lines.len()).unwrap_or(u64::MAX);
-        let first_seq = self.log.head().seq.saturating_add(queued).saturating_add(1);
+        let first_seq = self.log.newest().saturating_add(queued).saturating_add(1);
         let mut encoded = Vec::with_capacity(events.len());
         for (seq, event) in (first_seq..).zip(events) {
             let recorded = Recorded { seq, at: self.last_at, event };

@@ -2,7 +2,8 @@
 
 use super::Fault;
 use super::caught::caught;
-use std::ops::RangeBounds;
+use super::folder::{make_folder, sync_path};
+use super::store::{Bytes, Pair, Range, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,13 +12,10 @@ use std::sync::Arc;
 const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
 /// sled's cache: the log is read from end to end and then only appended to, so a larger one would only cost memory.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// sled's folder in the log's folder.
+const FOLDER: &str = "sled";
 /// The tree of frames.
 const NAME: &str = "frames";
-
-/// A stored value; shared, not copied.
-pub(super) type Bytes = ::sled::IVec;
-/// A key and its value.
-pub(super) type Pair = (Bytes, Bytes);
 
 /// The tree of frames; cheap to clone.
 #[derive(Clone)]
@@ -30,8 +28,10 @@ struct Open {
 }
 
 impl Tree {
-    /// Opens the store in the folder `store` of the log's folder `dir`.
-    pub(super) fn open(dir: &Path, store: &Path) -> Result<Self, Fault> {
+    /// Opens the store in the log's folder `dir`, making it when there is none.
+    pub(super) fn open(dir: &Path) -> Result<Self, Fault> {
+        let store = &dir.join(FOLDER);
+        make_folder(store)?;
         let config = ::sled::Config::new()
             .path(store)
             .segment_size(SEGMENT_BYTES)
@@ -39,17 +39,44 @@ impl Tree {
             // The background flusher logs and swallows a failed fsync, after which the next one succeeds without the
             // data. Only `sync` may sync, where a failure is seen.
             .flush_every_ms(None);
+        // Before sled looks, which may delete what it finds there.
+        refuse_blobs(store)?;
         remove_unfinished(store)?;
         let tree = caught("opening", dir, || {
             let tree = config.open().and_then(|db| db.open_tree(NAME));
             let flushed = tree.and_then(|tree| tree.flush().map(|_| tree));
             flushed.map_err(|source| fault("opening", dir, source))
         })?;
+        // sled syncs its data but not the names of the files it made.
+        sync_path(&store.join("conf"))?;
+        sync_path(store)?;
         Ok(Self(Arc::new(Open { tree: Some(tree), dir: dir.to_path_buf() })))
     }
 
-    /// Adds these pairs, all or none of which survive a crash; none does for certain before [`Tree::sync`].
-    pub(super) fn add(&self, pairs: &[([u8; 8], Vec<u8>)]) -> Result<(), Fault> {
+    /// Steps of an iterator of sled's.
+    fn steps(&self, from: [u8; 8], until: [u8; 8]) -> Steps {
+        let iter = self.with("reading", |tree| Ok(tree.range(from..=until)));
+        let (iter, failed) = match iter {
+            Ok(iter) => (Some(iter), None),
+            Err(fault) => (None, Some(fault)),
+        };
+        Steps { tree: self.clone(), iter, failed }
+    }
+
+    fn with<T>(&self, doing: &'static str, act: impl FnOnce(&::sled::Tree) -> Result<T, Fault>) -> Result<T, Fault> {
+        match &self.0.tree {
+            Some(tree) => caught(doing, &self.0.dir, || act(tree)),
+            None => Err(Fault::Stopped),
+        }
+    }
+
+    fn fault(&self, doing: &'static str, source: ::sled::Error) -> Fault {
+        fault(doing, &self.0.dir, source)
+    }
+}
+
+impl Store for Tree {
+    fn add(&self, pairs: &[([u8; 8], Vec<u8>)]) -> Result<(), Fault> {
         self.with("writing", |tree| {
             let added = match pairs {
                 [(key, bytes)] => tree.insert(key, bytes.as_slice()).map(|_| ()),
@@ -63,53 +90,33 @@ impl Tree {
         })
     }
 
-    /// The value of a key.
-    pub(super) fn get(&self, key: [u8; 8]) -> Result<Option<Bytes>, Fault> {
+    fn sync(&self) -> Result<(), Fault> {
+        self.with("syncing", |tree| tree.flush().map(|_| ()).map_err(|source| self.fault("syncing", source)))?;
+        refuse_blobs(&self.0.dir.join(FOLDER))
+    }
+
+    fn get(&self, key: [u8; 8]) -> Result<Option<Bytes>, Fault> {
         self.with("reading", |tree| tree.get(key).map_err(|source| self.fault("reading", source)))
     }
 
-    /// Makes everything that was added durable.
-    pub(super) fn sync(&self) -> Result<(), Fault> {
-        self.with("syncing", |tree| tree.flush().map(|_| ()).map_err(|source| self.fault("syncing", source)))
+    fn range(&self, from: [u8; 8], until: [u8; 8]) -> Range {
+        Box::new(self.steps(from, until))
     }
 
-    /// The pairs from one key to another, in order; after an `Err` there is nothing more.
-    pub(super) fn range(&self, keys: impl RangeBounds<[u8; 8]>) -> Range {
-        let iter = self.with("reading", |tree| Ok(tree.range(keys)));
-        let (iter, failed) = match iter {
-            Ok(iter) => (Some(iter), None),
-            Err(fault) => (None, Some(fault)),
-        };
-        Range { tree: self.clone(), iter, failed }
+    fn last_until(&self, key: [u8; 8]) -> Result<Option<Pair>, Fault> {
+        self.steps([0; 8], key).step(::sled::Iter::next_back)
     }
 
-    /// The last pair up to a key.
-    pub(super) fn last_until(&self, key: [u8; 8]) -> Result<Option<Pair>, Fault> {
-        self.range(..=key).step(::sled::Iter::next_back)
-    }
-
-    /// The last pairs, in order.
-    pub(super) fn last(&self, count: usize) -> Result<Vec<Pair>, Fault> {
-        let mut range = self.range(..);
+    fn last(&self, count: usize) -> Result<Vec<Pair>, Fault> {
+        let mut steps = self.steps([0; 8], [u8::MAX; 8]);
         let mut pairs = Vec::with_capacity(count);
         while pairs.len() < count
-            && let Some(pair) = range.step(::sled::Iter::next_back)?
+            && let Some(pair) = steps.step(::sled::Iter::next_back)?
         {
             pairs.push(pair);
         }
         pairs.reverse();
         Ok(pairs)
-    }
-
-    fn with<T>(&self, doing: &'static str, act: impl FnOnce(&::sled::Tree) -> Result<T, Fault>) -> Result<T, Fault> {
-        match &self.0.tree {
-            Some(tree) => caught(doing, &self.0.dir, || act(tree)),
-            None => Err(Fault::Stopped),
-        }
-    }
-
-    fn fault(&self, doing: &'static str, source: ::sled::Error) -> Fault {
-        fault(doing, &self.0.dir, source)
     }
 }
 
@@ -160,8 +167,23 @@ impl Drop for Open {
     }
 }
 
-/// See [`Tree::range`].
-pub(super) struct Range {
+/// A blob in sled's folder is data it never synced, and opening sled may delete it: look before sled does.
+fn refuse_blobs(store: &Path) -> Result<(), Fault> {
+    let path = store.join("blobs");
+    let first = match std::fs::read_dir(&path) {
+        Ok(mut entries) => entries.next(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(source) => return Err(Fault::Io { doing: "reading the folder", path, source }),
+    };
+    match first {
+        None => Ok(()),
+        Some(Ok(entry)) => Err(Fault::Blob { path: entry.path() }),
+        Some(Err(source)) => Err(Fault::Io { doing: "reading the folder", path, source }),
+    }
+}
+
+/// See [`Store::range`].
+struct Steps {
     tree: Tree,
     iter: Option<::sled::Iter>,
     failed: Option<Fault>,
@@ -169,7 +191,7 @@ pub(super) struct Range {
 
 type Step = fn(&mut ::sled::Iter) -> Option<::sled::Result<Pair>>;
 
-impl Range {
+impl Steps {
     fn step(&mut self, step: Step) -> Result<Option<Pair>, Fault> {
         if let Some(fault) = self.failed.take() {
             return Err(fault);
@@ -186,7 +208,7 @@ impl Range {
     }
 }
 
-impl Iterator for Range {
+impl Iterator for Steps {
     type Item = Result<Pair, Fault>;
 
     fn next(&mut self) -> Option<Self::Item> {

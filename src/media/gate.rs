@@ -121,7 +121,7 @@ struct Applied {
 
 /// Puts the log's cuts, ends and removals into effect, also those of before this start, until shut down.
 pub async fn follow(engine: Engine, media: Media, shutdown: CancellationToken) {
-    let mut head = engine.head();
+    let mut newest = engine.newest();
     let mut applied: HashMap<RallyId, Applied> = HashMap::new();
     loop {
         let news: Vec<(RallyId, Rally, u64)> = {
@@ -138,7 +138,7 @@ pub async fn follow(engine: Engine, media: Media, shutdown: CancellationToken) {
         }
         tokio::select! {
             () = shutdown.cancelled() => return,
-            changed = head.changed() => {
+            changed = newest.changed() => {
                 if changed.is_err() {
                     return;
                 }

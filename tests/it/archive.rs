@@ -1,6 +1,6 @@
 //! The archive beside the log: read by zstd's own program, torn and written again, and a log made from nothing else.
 
-use crate::log::{line, open, read_all, start_child};
+use crate::log::{frame, line, open, read_all, start_child};
 use crate::proof::version_1_log;
 use groundswell::log::archive::read::{Record, read};
 use groundswell::log::archive::{Archive, Flaw, SEGMENT_MAX_BYTES};
@@ -41,10 +41,10 @@ fn archived(frames: u64) -> (tempfile::TempDir, Head) {
     let mut log = open(dir.path());
     let archive = Archive::follow(log.reader()).unwrap();
     for n in 0..frames {
-        log.append(&[line(2 * n), line(2 * n + 1)]).unwrap();
+        frame(&mut log, &[line(2 * n), line(2 * n + 1)]);
     }
     let caught = archive.catch_up().unwrap();
-    assert_eq!(caught.head, log.head());
+    assert_eq!(caught.head, log.reader().head());
     (dir, caught.head)
 }
 
@@ -55,17 +55,17 @@ fn zstds_own_program_prints_the_events() {
     let mut log = open(dir.path());
     let archive = Archive::follow(log.reader()).unwrap();
     for n in 0..50 {
-        log.append(&vec![line(n); 1 + n as usize % 7]).unwrap();
+        frame(&mut log, &vec![line(n); 1 + n as usize % 7]);
     }
     let caught = archive.catch_up().unwrap();
     let files = segments(dir.path());
     let length = std::fs::metadata(&files[0]).unwrap().len();
-    assert_eq!((caught.head, caught.end), (log.head(), Some((files[0].clone(), length))));
-    assert_eq!(archive.state().seq, log.head().seq);
+    assert_eq!((caught.head, caught.end), (log.reader().head(), Some((files[0].clone(), length))));
+    assert_eq!(archive.state().seq, log.newest());
     assert_eq!(zstd(&files), text(&log));
     let read = records(dir.path()).unwrap();
-    assert_eq!(read.last().unwrap().header().head(), log.head());
-    assert_eq!(read.iter().map(|record| record.frame().lines().count()).sum::<usize>() as u64, log.head().seq);
+    assert_eq!(read.last().unwrap().header().head(), log.reader().head());
+    assert_eq!(read.iter().map(|record| record.frame().lines().count()).sum::<usize>() as u64, log.newest());
 }
 
 #[test]
@@ -86,12 +86,12 @@ fn a_full_segment_is_followed_by_another() {
     // Everything is there already when the archive is begun, as for a log that is older than its archive.
     let archive = Archive::follow(log.reader()).unwrap();
     archive.catch_up().unwrap();
-    log.append(&[line(1)]).unwrap();
+    frame(&mut log, &[line(1)]);
     drop(archive);
     let files = segments(dir.path());
     assert_eq!(files.len(), 2);
     assert!(files.iter().all(|file| std::fs::metadata(file).unwrap().len() <= SEGMENT_MAX_BYTES));
-    assert_eq!(records(dir.path()).unwrap().last().unwrap().header().head(), log.head());
+    assert_eq!(records(dir.path()).unwrap().last().unwrap().header().head(), log.reader().head());
     assert!(zstd(&files) == text(&log));
     std::fs::remove_file(&files[0]).unwrap();
     let fault = records(dir.path()).err().unwrap();
@@ -193,10 +193,10 @@ fn a_log_made_from_an_archive_is_the_same_log() {
     version_1_log(dir.path(), 100);
     let mut log = open(dir.path());
     for n in 0..600 {
-        log.append(&vec![line(n); 1 + n as usize % 5]).unwrap();
+        frame(&mut log, &vec![line(n); 1 + n as usize % 5]);
     }
     drop(Archive::follow(log.reader()).unwrap().catch_up().unwrap());
-    let (before, head) = (read_all(&log, 1), log.head());
+    let (before, head) = (read_all(&log, 1), log.reader().head());
     let stored =
         |log: &SledLog| log.reader().stored_from(1).map(|stored| stored.unwrap().stored().to_vec()).collect::<Vec<_>>();
     let home = tempfile::tempdir().unwrap();
@@ -204,10 +204,10 @@ fn a_log_made_from_an_archive_is_the_same_log() {
     let archive = || read(&dir.path().join("archive")).unwrap();
     assert_eq!(SledLog::import(&made, archive()).unwrap(), head);
     let mut copy = open(&made);
-    assert_eq!((copy.head(), copy.reader().verify(|_| ()).unwrap()), (head, head));
+    assert_eq!((copy.reader().head(), copy.reader().verify(|_| ()).unwrap()), (head, head));
     assert!(stored(&copy) == stored(&log) && read_all(&copy, 1) == before);
     // It goes on as the first would have.
-    assert_eq!(copy.append(&[line(9)]).unwrap(), log.append(&[line(9)]).unwrap());
+    assert_eq!(frame(&mut copy, &[line(9)]), frame(&mut log, &[line(9)]));
     drop(copy);
     let fault = SledLog::import(&made, archive()).unwrap_err();
     assert!(matches!(fault, Fault::Occupied { .. }), "{fault}");
@@ -231,7 +231,7 @@ fn an_archive_that_fails_stops_nothing_but_itself() {
     let fault = archive.catch_up().unwrap_err();
     assert!(fault.to_string().contains("the log goes on"), "{fault}");
     assert!(archive.state().failed.is_some_and(|cause| cause.contains("00000000000000000001.gswf")));
-    let head = log.append(&[line(2)]).unwrap();
+    let head = frame(&mut log, &[line(2)]);
     drop(archive);
     let archive = Archive::follow(log.reader()).unwrap();
     assert_eq!(archive.catch_up().unwrap().head, head);
@@ -257,6 +257,6 @@ fn kill_9_leaves_an_archive_that_goes_on() {
     let log = open(dir.path());
     let archive = Archive::follow(log.reader()).unwrap();
     let caught = archive.catch_up().unwrap();
-    assert!(seen > 0 && caught.head == log.head() && caught.head.seq >= seen);
-    assert_eq!(records(dir.path()).unwrap().last().unwrap().header().head(), log.head());
+    assert!(seen > 0 && caught.head == log.reader().head() && caught.head.seq >= seen);
+    assert_eq!(records(dir.path()).unwrap().last().unwrap().header().head(), log.reader().head());
 }

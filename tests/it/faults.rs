@@ -3,7 +3,7 @@
 
 mod clock;
 mod damage;
-mod halves;
+mod journal;
 mod kill;
 mod system;
 
@@ -33,6 +33,7 @@ fn open(dir: &Path) -> Result<SledLog, Fault> {
 
 /// Every line from the first on, with its number.
 fn lines_of(log: &SledLog) -> Result<Vec<(u64, Vec<u8>)>, Fault> {
+    log.bind()?;
     let mut all = Vec::new();
     for frame in log.reader().frames_from(1) {
         all.extend(frame?.lines().map(|(seq, line)| (seq, line.to_vec())));
@@ -46,8 +47,9 @@ fn log_of(frames: u64) -> (tempfile::TempDir, Head, usize) {
     let mut log = open(dir.path()).unwrap();
     for n in 0..frames {
         log.append(&[line(2 * n + 1), line(2 * n + 2)]).unwrap();
+        log.bind().unwrap();
     }
-    let head = log.head();
+    let head = log.bind().unwrap();
     drop(log);
     let used = used(dir.path());
     (dir, head, used)
@@ -72,10 +74,12 @@ fn used(dir: &Path) -> usize {
 fn copy(dir: &Path) -> tempfile::TempDir {
     let to = scratch();
     std::fs::create_dir_all(to.path().join("sled/blobs")).unwrap();
-    std::fs::copy(dir.join("head"), to.path().join("head")).unwrap();
-    for file in std::fs::read_dir(dir.join("sled")).unwrap().map(Result::unwrap) {
-        if file.file_type().unwrap().is_file() {
-            std::fs::copy(file.path(), to.path().join("sled").join(file.file_name())).unwrap();
+    for folder in ["", "sled", "journal"] {
+        std::fs::create_dir_all(to.path().join(folder)).unwrap();
+        for file in std::fs::read_dir(dir.join(folder)).unwrap().map(Result::unwrap) {
+            if file.file_type().unwrap().is_file() {
+                std::fs::copy(file.path(), to.path().join(folder).join(file.file_name())).unwrap();
+            }
         }
     }
     to

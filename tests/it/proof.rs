@@ -1,6 +1,6 @@
 //! Proofs of single events, over real logs: against any later head, across restarts, and from a log that began in version 1.
 
-use crate::log::{line, open, read_all, tamper};
+use crate::log::{frame, line, open, read_all, tamper};
 use groundswell::log::proof::{Flaw, Proof};
 use groundswell::log::published::Published;
 use groundswell::log::sled::SledLog;
@@ -50,8 +50,8 @@ fn grow(dir: &Path, frames: u64) -> SledLog {
             drop(log);
             log = open(dir);
         }
-        let first = log.head().seq + 1;
-        log.append(&(first..=first + n % 9).map(content).collect::<Vec<_>>()).unwrap();
+        let first = log.newest() + 1;
+        frame(&mut log, &(first..=first + n % 9).map(content).collect::<Vec<_>>());
     }
     log
 }
@@ -60,7 +60,7 @@ fn grow(dir: &Path, frames: u64) -> SledLog {
 fn every_event_is_proven_against_every_later_head_and_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let log = grow(dir.path(), 130);
-    let (reader, last) = (log.reader(), log.head());
+    let (reader, last) = (log.reader(), log.bind().unwrap());
     assert_eq!(reader.verify(|_| ()).unwrap(), last);
     let mut longest = 0;
     for seq in (1..=last.seq).step_by(3) {
@@ -101,11 +101,11 @@ fn a_log_of_the_first_version_goes_on_and_only_its_new_events_have_proofs() {
     let dir = tempfile::tempdir().unwrap();
     let old = version_1_log(dir.path(), 70);
     let mut log = open(dir.path());
-    assert_eq!(log.head(), old);
+    assert_eq!(log.bind().unwrap(), old);
     log.append(&[content(141), content(142)]).unwrap();
     drop(log);
     let mut log = open(dir.path());
-    let head = log.append(&[content(143)]).unwrap();
+    let head = frame(&mut log, &[content(143)]);
     let reader = log.reader();
     assert_eq!(reader.verify(|_| ()).unwrap(), head);
     assert_eq!(read_all(&log, 1).len(), 143);
@@ -125,8 +125,8 @@ fn sample() -> &'static (Head, Vec<String>) {
     SAMPLE.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
         let log = grow(dir.path(), 90);
-        let proofs = [1, 33, 200, log.head().seq].map(|seq| log.reader().prove(seq).unwrap().to_json());
-        (log.head(), proofs.to_vec())
+        let proofs = [1, 33, 200, log.newest()].map(|seq| log.reader().prove(seq).unwrap().to_json());
+        (log.bind().unwrap(), proofs.to_vec())
     })
 }
 

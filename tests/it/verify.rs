@@ -1,12 +1,12 @@
 //! Heads that were published, held against logs that somebody changed; the check in the background; a second reader.
 
-use crate::log::{line, log_of, open, tamper};
+use crate::log::{frame, line, log_of, open, tamper};
 use crate::proof::version_1_log;
 use crate::server::{House, Server, give, pledge, run, said};
 use groundswell::log::archive::Archive;
 use groundswell::log::published::{Absence, Published};
 use groundswell::log::scrub::{Scrub, Verified};
-use groundswell::log::{Fault, Head, Log};
+use groundswell::log::{Fault, Head};
 use std::path::Path;
 use std::process::Command;
 
@@ -23,7 +23,7 @@ fn rewritten(events: &[Vec<u8>]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open(dir.path());
     for pair in events.chunks(2) {
-        log.append(pair).unwrap();
+        frame(&mut log, pair);
     }
     dir
 }
@@ -34,7 +34,7 @@ fn a_published_head_is_found_in_the_log_it_is_of() {
     let old = version_1_log(dir.path(), 3);
     let mut log = open(dir.path());
     let mut heads = vec![Head::EMPTY, old];
-    heads.extend((0..20).map(|n| log.append(&[line(n), line(n), line(n)]).unwrap()));
+    heads.extend((0..20).map(|n| frame(&mut log, &[line(n), line(n), line(n)])));
     drop(log);
     let published: Vec<_> = heads.iter().flat_map(|head| [only_hash(*head), Published::from(*head)]).collect();
     assert_eq!(against(dir.path(), &published).unwrap(), heads[21]);
@@ -178,7 +178,7 @@ fn a_second_reader_in_python_agrees() {
     version_1_log(dir.path(), 9);
     let mut log = open(dir.path());
     for n in 0..150 {
-        log.append(&(0..=n % 13).map(|place| line(100 * n + place)).collect::<Vec<_>>()).unwrap();
+        frame(&mut log, &(0..=n % 13).map(|place| line(100 * n + place)).collect::<Vec<_>>());
     }
     let archive = Archive::follow(log.reader()).unwrap();
     archive.catch_up().unwrap();

@@ -129,6 +129,7 @@ impl Follower {
     }
 
     fn catch_up(&mut self) -> Result<Caught, Fault> {
+        self.reader.bind()?;
         self.copy(false)?;
         self.writer.sync()?;
         let end = self.writer.end().map(|(path, bytes)| (path.to_path_buf(), bytes));

@@ -26,11 +26,11 @@ impl Packer {
     ///
     /// # Errors
     /// When zstd fails, or the chain began in the middle of a log.
-    pub fn pack(&mut self, chain: &mut Chain, lines: &[Vec<u8>]) -> io::Result<(Vec<u8>, usize)> {
+    pub fn pack<L: AsRef<[u8]>>(&mut self, chain: &mut Chain, lines: &[L]) -> io::Result<(Vec<u8>, usize)> {
         let mut take = 0_usize;
         let mut bytes = 0_usize;
         for line in lines {
-            let next = bytes.saturating_add(line.len()).saturating_add(1);
+            let next = bytes.saturating_add(line.as_ref().len()).saturating_add(1);
             if take > 0 && next > MAX_RAW_BYTES {
                 break;
             }
@@ -41,7 +41,7 @@ impl Packer {
             let packed = lines.get(..take).unwrap_or(lines);
             self.raw.clear();
             for line in packed {
-                self.raw.extend_from_slice(line);
+                self.raw.extend_from_slice(line.as_ref());
                 self.raw.push(b'\n');
             }
             let body = self.zstd.compress(&self.raw)?;
@@ -50,7 +50,7 @@ impl Packer {
                 take /= 2;
                 continue;
             }
-            let root = merkle::root(packed.iter().map(|line| merkle::leaf(line)).collect());
+            let root = merkle::root(packed.iter().map(|line| merkle::leaf(line.as_ref())).collect());
             return Ok((link(chain, packed.len(), self.raw.len(), &root, &body)?, packed.len()));
         }
     }

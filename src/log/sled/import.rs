@@ -1,6 +1,7 @@
 //! A log made anew from frames that were checked: what a restore does.
 
-use super::{SledLog, make_folder, sync_path};
+use super::SledLog;
+use crate::log::folder::{make_folder, sync_path};
 use crate::log::archive::read::Record;
 use crate::log::{Fault, Head};
 use std::path::Path;
@@ -40,11 +41,11 @@ impl SledLog {
 }
 
 fn fill(dir: &Path, frames: impl IntoIterator<Item = Result<Record, Fault>>) -> Result<Head, Fault> {
-    let (mut packing, mut storing) = SledLog::open(dir)?.split();
+    let log = SledLog::open(dir)?;
     let mut frames = frames.into_iter().peekable();
     while frames.peek().is_some() {
         let batch: Result<Vec<_>, _> = frames.by_ref().take(SYNC_EVERY).collect();
-        storing.store(packing.take(&batch?)?)?;
+        log.reader.bound.store(&batch?)?;
     }
-    Ok(storing.head())
+    Ok(log.reader.head())
 }

@@ -1,11 +1,19 @@
 //! Looking up single frames by the events in them.
 
-use super::{Reader, check, unpack};
-use crate::log::frame::chain::{Chain, Link};
+use super::Reader;
+use super::frames::{check, unpack};
 use crate::log::frame::{Break, Care, Frame, Header};
-use crate::log::tree::Bytes;
+use crate::log::store::{Bytes, Store};
 use crate::log::{Fault, Head};
 use std::path::Path;
+
+/// The frame that begins with event `first_seq`.
+pub(super) fn frame_at(store: &dyn Store, first_seq: u64) -> Result<Option<(Header, Bytes)>, Fault> {
+    let key = first_seq.to_be_bytes();
+    let Some(bytes) = store.get(key)? else { return Ok(None) };
+    let (header, _) = check(&key, &bytes, &mut None)?;
+    Ok(Some((header, bytes)))
+}
 
 impl Reader {
     /// The log's folder.
@@ -15,43 +23,16 @@ impl Reader {
 
     /// The hash of the frame that begins with event `first_seq`.
     pub(in crate::log) fn hash_of(&self, first_seq: u64) -> Result<Option<[u8; 32]>, Fault> {
-        Ok(self.frame_at(first_seq)?.map(|(header, _)| header.hash))
-    }
-
-    /// What a frame behind `last` must continue, found by following skip links back to frame 0.
-    pub(super) fn resume(&self, last: &Header) -> Result<Chain, Fault> {
-        let mut links = Vec::new();
-        let mut at = *last;
-        while let Some(fields) = at.proof.filter(|fields| fields.index > 0) {
-            let broken = || Fault::Broken { first_seq: at.first_seq, cause: Break::Skip };
-            let (before, _) = self.frame_at(fields.skip_seq)?.ok_or_else(broken)?;
-            let index = before.proof.map(|fields| fields.index).filter(|index| *index < fields.index);
-            match index {
-                Some(index) if before.hash == fields.skip => {
-                    links.push(Link { index, first_seq: before.first_seq, hash: before.hash });
-                }
-                Some(_) | None => return Err(broken()),
-            }
-            at = before;
-        }
-        Ok(Chain::resume(last, links))
-    }
-
-    /// The frame that begins with event `first_seq`.
-    pub(super) fn frame_at(&self, first_seq: u64) -> Result<Option<(Header, Bytes)>, Fault> {
-        let key = first_seq.to_be_bytes();
-        let Some(bytes) = self.tree.get(key)? else { return Ok(None) };
-        let (header, _) = check(&key, &bytes, &mut None)?;
-        Ok(Some((header, bytes)))
+        Ok(frame_at(&*self.store, first_seq)?.map(|(header, _)| header.hash))
     }
 
     /// The frame that holds event `seq`; `None` for an event that is not in the log (yet).
     pub(super) fn frame_of(&self, seq: u64) -> Result<Option<(Header, Bytes)>, Fault> {
-        if seq == 0 || seq > self.head().seq {
+        if seq == 0 || seq > self.head_for(seq)?.seq {
             return Ok(None);
         }
         let missing = Fault::Broken { first_seq: seq, cause: Break::Seq { expected: seq } };
-        let Some((key, bytes)) = self.tree.last_until(seq.to_be_bytes())? else { return Err(missing) };
+        let Some((key, bytes)) = self.store.last_until(seq.to_be_bytes())? else { return Err(missing) };
         let (header, _) = check(&key, &bytes, &mut None)?;
         if header.head().seq < seq { Err(missing) } else { Ok(Some((header, bytes))) }
     }

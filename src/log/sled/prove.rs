@@ -1,10 +1,10 @@
 //! Proofs that one line is in the chain; see [`crate::log::proof`].
 
-use super::Reader;
+use super::{Reader, look};
 use crate::log::Fault;
 use crate::log::frame::{Break, Header, merkle, v2};
 use crate::log::proof::Proof;
-use crate::log::tree::Bytes;
+use crate::log::store::Bytes;
 
 /// A frame on the walk from a head to a line.
 struct Step {
@@ -19,7 +19,7 @@ impl Reader {
     /// # Errors
     /// [`Fault::NoEvent`]; [`Fault::NoProof`] for an event in a frame of version 1; other faults when the log is damaged.
     pub fn prove(&self, seq: u64) -> Result<Proof, Fault> {
-        self.prove_at(seq, self.head().seq)
+        self.prove_at(seq, self.bind()?.seq)
     }
 
     /// Proves that event `seq` is in the chain that ends with the frame of event `head_seq`: with the head that was
@@ -78,7 +78,7 @@ impl Reader {
     }
 
     fn step_at(&self, first_seq: u64) -> Result<Option<Step>, Fault> {
-        let found = self.frame_at(first_seq)?;
+        let found = look::frame_at(&*self.store, first_seq)?;
         Ok(found.and_then(|(header, stored)| Some(Step { header, fields: header.proof?, stored })))
     }
 }

@@ -38,8 +38,7 @@ impl From<Head> for Published {
 }
 
 async fn head(State(app): State<App>) -> Json<Published> {
-    let head = *app.engine().head().borrow();
-    Json(head.into())
+    Json(app.engine().head().into())
 }
 
 #[derive(Serialize)]

@@ -1,9 +1,8 @@
 //! `kill -9` of a process that appends, and the order of its system calls.
 
 use super::{line, lines_of, open};
-use groundswell::log::pipeline::Pipeline;
 use groundswell::log::sled::SledLog;
-use groundswell::log::{Fault, Head, Log as _};
+use groundswell::log::Log as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -37,8 +36,8 @@ fn batch(next: u64) -> Vec<Vec<u8>> {
     (next..=batch_end(next)).map(line).collect()
 }
 
-fn acknowledge(stored: &Head) {
-    println!("ack {}", stored.seq);
+fn acknowledge(newest: u64) {
+    println!("ack {newest}");
 }
 
 /// Not a test by itself: what the tests below run as a second process.
@@ -50,21 +49,23 @@ fn child() {
         Err(fault) => return println!("\nrefused {fault}"),
     };
     // libtest has written "test faults::kill::child ... " without a line feed.
-    println!("\nopen {}", log.head().seq);
-    let mut next = log.head().seq + 1;
+    println!("\nopen {}", log.newest());
     match std::env::var("FAULTS_CHILD_JOB").unwrap().as_str() {
-        "once" => acknowledge(&log.append(&[line(1)]).unwrap()),
+        "once" => acknowledge(log.append(&[line(1)]).unwrap()),
         "many" => loop {
-            acknowledge(&log.append(&batch(log.head().seq + 1)).unwrap());
+            acknowledge(log.append(&batch(log.newest() + 1)).unwrap());
         },
-        "ahead" => {
-            let mut log = Pipeline::start(log).unwrap();
+        "bind" => std::thread::scope(|scope| {
+            let reader = log.reader();
+            scope.spawn(move || {
+                loop {
+                    reader.bind().unwrap();
+                }
+            });
             loop {
-                let done = Box::new(|stored: Result<Head, Fault>| acknowledge(&stored.unwrap()));
-                log.append_ahead(&batch(next), done).unwrap();
-                next = batch_end(next) + 1;
+                acknowledge(log.append(&batch(log.newest() + 1)).unwrap());
             }
-        }
+        }),
         job => panic!("no job {job}"),
     }
 }
@@ -102,7 +103,7 @@ fn read_whole(dir: &Path, acknowledged: u64) {
     let all = lines_of(&log).unwrap();
     assert!(all.len() as u64 >= acknowledged, "{} of {acknowledged} events are left", all.len());
     assert!((1..).zip(&all).all(|(n, (seq, bytes))| *seq == n && *bytes == line(n)));
-    assert_eq!(log.reader().verify(|_| ()).unwrap(), log.head());
+    assert_eq!(log.reader().verify(|_| ()).unwrap(), log.reader().head());
 }
 
 #[test]
@@ -117,7 +118,7 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
             acknowledged = 0;
             dir = tempfile::tempdir().unwrap();
         }
-        let job = if round.is_multiple_of(2) { "many" } else { "ahead" };
+        let job = if round.is_multiple_of(2) { "many" } else { "bind" };
         let before = acknowledged;
         let wait = Duration::from_micros(500 + u64::from(round) * 7919 % 40_000);
         // Some crashes fall into opening.
@@ -156,7 +157,7 @@ fn an_append_is_written_then_synced_then_acknowledged() {
     let trace = String::from_utf8_lossy(&std::fs::read(&trace).unwrap()).into_owned();
     assert!(!trace.contains("sync_file_range"), "a sync that does not survive a power cut:\n{trace}");
     let calls: Vec<&str> = trace.lines().collect();
-    let written = calls.iter().position(|call| call.contains("pwrite64(") && call.contains("GSWF")).expect(&trace);
+    let written = calls.iter().position(|call| call.contains("pwrite64(") && call.contains("GSWJ")).expect(&trace);
     let acknowledged = calls.iter().position(|call| call.contains("write(1, \"ack 1")).expect(&trace);
     assert!(written < acknowledged, "acknowledged before it was written:\n{trace}");
     let (thread, call) = calls[written].split_once(' ').unwrap();

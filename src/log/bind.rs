@@ -1,0 +1,219 @@
+//! The binder: takes lines that are durable in the journal, packs them into frames, and stores those.
+//!
+//! It has a thread of its own in production, which waits a moment so that a frame holds more than one append. Whoever needs
+//! frames at once (a proof, a head to publish, a backup, an append that finds the journal full) binds on its own thread.
+
+use super::archive::read::Record;
+use super::frame::chain::Chain;
+use super::frame::pack::Packer;
+use super::journal::Text;
+use super::store::Store;
+use super::witness::Witness;
+use super::{Fault, Head};
+use parking_lot::{Condvar, Mutex, RwLock};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// How long lines may wait for others to share a frame with.
+const LINGER: Duration = Duration::from_secs(1);
+/// As much as is worth a sync of the store: waiting for more would only put off the work.
+const ENOUGH_BYTES: usize = 1024 * 1024;
+/// Frames added at once: at most 2 MiB, which sled stores as one.
+const ADDED_MAX: usize = 32;
+
+/// What the writer, the binder's thread and all readers share.
+pub(super) struct Bound {
+    waiting: Mutex<Waiting>,
+    /// The thread waits here for enough to do.
+    enough: Condvar,
+    binder: Mutex<Binder>,
+    head: RwLock<Head>,
+    failed: watch::Sender<Option<Arc<Fault>>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    texts: Vec<Text>,
+    bytes: usize,
+    since: Option<Instant>,
+    newest: u64,
+    closing: bool,
+}
+
+/// Makes frames of lines; whoever holds it is the only one who writes to the store.
+struct Binder {
+    store: Arc<dyn Store>,
+    packer: Packer,
+    chain: Chain,
+    witness: Witness,
+    dir: PathBuf,
+}
+
+impl Bound {
+    /// Goes on behind `chain`.
+    pub(super) fn new(store: Arc<dyn Store>, chain: Chain, witness: Witness, dir: PathBuf) -> Result<Self, Fault> {
+        let packer = Packer::new();
+        let packer = packer.map_err(|source| Fault::Io { doing: "preparing to compress for", path: dir.clone(), source })?;
+        let head = chain.head();
+        Ok(Self {
+            waiting: Mutex::new(Waiting { newest: head.seq, ..Waiting::default() }),
+            enough: Condvar::new(),
+            binder: Mutex::new(Binder { store, packer, chain, witness, dir }),
+            head: RwLock::new(head),
+            failed: watch::Sender::new(None),
+        })
+    }
+
+    /// The newest frame's last event and hash.
+    pub(super) fn head(&self) -> Head {
+        *self.head.read()
+    }
+
+    /// The newest durable event.
+    pub(super) fn newest(&self) -> u64 {
+        self.waiting.lock().newest
+    }
+
+    /// Takes lines that are durable in the journal and follow on those before.
+    pub(super) fn add(&self, text: Text) {
+        let mut waiting = self.waiting.lock();
+        waiting.bytes = waiting.bytes.saturating_add(text.bytes.len());
+        waiting.newest = text.newest();
+        waiting.texts.push(text);
+        // One wake-up for the first, to note the time, and one when there is enough.
+        if waiting.since.is_none() || waiting.bytes >= ENOUGH_BYTES {
+            waiting.since.get_or_insert_with(Instant::now);
+            self.enough.notify_one();
+        }
+    }
+
+    /// Binds everything that is durable, and returns the new head.
+    ///
+    /// # Errors
+    /// [`Fault`]: nothing is lost, for the journal holds it; but nothing may be written any more.
+    pub(super) fn bind(&self) -> Result<Head, Fault> {
+        let mut binder = self.binder.lock();
+        self.check()?;
+        let texts = {
+            let mut waiting = self.waiting.lock();
+            waiting.bytes = 0;
+            waiting.since = None;
+            std::mem::take(&mut waiting.texts)
+        };
+        if texts.is_empty() {
+            return Ok(self.head());
+        }
+        binder.bind(&texts).map(|head| self.show(head)).map_err(|fault| self.fail(fault))
+    }
+
+    /// Stores frames that were packed elsewhere, as they are.
+    ///
+    /// # Errors
+    /// [`Fault::Broken`] where one does not continue the log; others when the disk fails. Nothing may be written after either.
+    pub(super) fn store(&self, records: &[Record]) -> Result<Head, Fault> {
+        let mut binder = self.binder.lock();
+        self.check()?;
+        let head = binder.store(records).map(|head| self.show(head)).map_err(|fault| self.fail(fault))?;
+        self.waiting.lock().newest = head.seq;
+        Ok(head)
+    }
+
+    /// Refuses where something has failed before.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        if self.failed.borrow().is_some() { Err(Fault::Stopped) } else { Ok(()) }
+    }
+
+    /// Notes that nothing may be written any more, and why.
+    pub(super) fn fail(&self, fault: Fault) -> Fault {
+        let cause = Arc::new(fault);
+        self.failed.send_if_modified(|failed| {
+            let first = failed.is_none();
+            failed.get_or_insert_with(|| cause.clone());
+            first
+        });
+        Fault::Failed(cause)
+    }
+
+    /// Hears why nothing may be written any more.
+    pub(super) fn failed(&self) -> watch::Receiver<Option<Arc<Fault>>> {
+        self.failed.subscribe()
+    }
+
+    fn show(&self, head: Head) -> Head {
+        *self.head.write() = head;
+        head
+    }
+
+    /// Binds as lines come, until [`Bound::close`]; what is there then is bound too.
+    pub(super) fn run(&self) {
+        loop {
+            let closing = {
+                let mut waiting = self.waiting.lock();
+                loop {
+                    let due = waiting.since.map(|since| since.checked_add(LINGER).unwrap_or(since));
+                    if waiting.closing || waiting.bytes >= ENOUGH_BYTES || due.is_some_and(|due| due <= Instant::now()) {
+                        break waiting.closing;
+                    }
+                    match due {
+                        Some(due) => drop(self.enough.wait_until(&mut waiting, due)),
+                        None => self.enough.wait(&mut waiting),
+                    }
+                }
+            };
+            if let Err(fault) = self.bind() {
+                tracing::error!(%fault, "lines that are durable can't be bound into frames");
+                return;
+            }
+            if closing {
+                return;
+            }
+        }
+    }
+
+    /// Tells the thread to finish.
+    pub(super) fn close(&self) {
+        self.waiting.lock().closing = true;
+        self.enough.notify_one();
+    }
+}
+
+impl Binder {
+    fn bind(&mut self, texts: &[Text]) -> Result<Head, Fault> {
+        let lines: Vec<&[u8]> = texts.iter().flat_map(Text::lines).collect();
+        let mut frames = Vec::new();
+        let mut rest = lines.as_slice();
+        while !rest.is_empty() {
+            let first_seq = self.chain.head().seq.saturating_add(1);
+            let packed = self.packer.pack(&mut self.chain, rest);
+            let (bytes, took) = packed.map_err(|source| Fault::Io {
+                doing: "packing frames for",
+                path: self.dir.clone(),
+                source,
+            })?;
+            frames.push((first_seq.to_be_bytes(), bytes));
+            rest = rest.get(took..).unwrap_or_default();
+        }
+        self.write(&frames)
+    }
+
+    fn store(&mut self, records: &[Record]) -> Result<Head, Fault> {
+        let mut frames = Vec::with_capacity(records.len());
+        for record in records {
+            let first_seq = record.header().first_seq;
+            self.chain.take(record.header()).map_err(|cause| Fault::Broken { first_seq, cause })?;
+            frames.push((first_seq.to_be_bytes(), record.stored().to_vec()));
+        }
+        self.write(&frames)
+    }
+
+    fn write(&mut self, frames: &[([u8; 8], Vec<u8>)]) -> Result<Head, Fault> {
+        frames.chunks(ADDED_MAX).try_for_each(|frames| self.store.add(frames))?;
+        self.store.sync()?;
+        // The journal gives their space up from here on, so that only the witness knows that they were there.
+        let head = self.chain.head();
+        self.witness.note(&head)?;
+        Ok(head)
+    }
+}

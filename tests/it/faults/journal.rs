@@ -1,0 +1,241 @@
+//! The journal: what is durable before it is in a frame.
+
+use super::{copy, line, lines_of, open, says_what_to_do, scratch};
+use groundswell::log::{Fault, Log as _};
+use std::path::{Path, PathBuf};
+
+/// Bytes that records begin at a multiple of, as the format document says.
+const BLOCK: usize = 4096;
+
+/// A copy of a log of which the first three events are in frames, and the others only in the journal, one record for each
+/// number in `records`.
+fn unbound(records: &[u64]) -> tempfile::TempDir {
+    // The binder's thread may come between, on a machine that is busy.
+    for _ in 0..50 {
+        let dir = scratch();
+        let mut log = open(dir.path()).unwrap();
+        log.append(&[line(1), line(2), line(3)]).unwrap();
+        log.bind().unwrap();
+        for count in records {
+            let first = log.newest() + 1;
+            log.append(&(first..first + count).map(line).collect::<Vec<_>>()).unwrap();
+        }
+        let copy = copy(dir.path());
+        if log.reader().head().seq == 3 {
+            return copy;
+        }
+    }
+    panic!("the binder was always quicker");
+}
+
+/// The journal's file that was written last, and how many bytes of it are records.
+fn written(dir: &Path) -> (PathBuf, usize) {
+    let files = ["a", "b"].map(|name| dir.join("journal").join(name));
+    let used = |file: &PathBuf| std::fs::read(file).unwrap().iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+    files.into_iter().map(|file| (used(&file), file)).map(|(used, file)| (file, used)).max_by_key(|(_, used)| *used).unwrap()
+}
+
+fn read(dir: &Path) -> Result<Vec<(u64, Vec<u8>)>, Fault> {
+    let log = open(dir)?;
+    log.reader().verify(|_| ())?;
+    lines_of(&log)
+}
+
+fn is_whole(events: &[(u64, Vec<u8>)], count: u64) -> bool {
+    (1..=count).map(|n| (n, line(n))).eq(events.iter().cloned())
+}
+
+#[test]
+fn what_is_only_in_the_journal_is_there_after_a_crash() {
+    for records in [&[1_u64][..], &[1, 1, 1], &[400, 7, 12_000, 1]] {
+        let dir = unbound(records);
+        let total = 3 + records.iter().sum::<u64>();
+        assert!(is_whole(&read(dir.path()).unwrap(), total), "{records:?}");
+        // Once more: what was bound by the first start is not bound twice.
+        assert!(is_whole(&read(dir.path()).unwrap(), total), "{records:?}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_any_byte_of_a_record_is_told() {
+    let whole = unbound(&[2, 2]);
+    let (file, used) = written(whole.path());
+    let bytes = std::fs::read(&file).unwrap();
+    let mut refused = 0;
+    for byte in 0..used {
+        let dir = copy(whole.path());
+        let mut changed = bytes.clone();
+        changed[byte] ^= 1 << (byte % 8);
+        std::fs::write(dir.path().join("journal").join(file.file_name().unwrap()), changed).unwrap();
+        match read(dir.path()) {
+            Ok(events) => assert!(is_whole(&events, 7), "byte {byte}: {} events", events.len()),
+            Err(fault) => {
+                assert!(matches!(fault, Fault::Journal { until: 5 | 7, .. }), "byte {byte}: {fault}");
+                assert!(says_what_to_do(&fault), "{fault}");
+                refused += 1;
+            }
+        }
+    }
+    // What is not a record's own is padding; the first three events are in frames already.
+    assert!(refused > 100 && refused < used, "{refused} of {used} bytes were missed when they changed");
+}
+
+/// A crash in the middle of an append: the caller never heard of it.
+#[test]
+fn a_torn_record_is_dropped_whole_where_nobody_was_told() {
+    let whole = unbound(&[400]);
+    let (file, used) = written(whole.path());
+    let before = unbound(&[]);
+    let note = std::fs::read(before.path().join("acknowledged")).unwrap();
+    let bytes = std::fs::read(&file).unwrap();
+    for torn in (BLOCK..used).step_by(997) {
+        for zeroed in [false, true] {
+            let dir = copy(whole.path());
+            let name = dir.path().join("journal").join(file.file_name().unwrap());
+            let mut changed = bytes.clone();
+            if zeroed { changed[torn..].fill(0) } else { changed.truncate(torn) }
+            std::fs::write(&name, changed).unwrap();
+            std::fs::write(dir.path().join("acknowledged"), &note).unwrap();
+            let events = read(dir.path()).unwrap();
+            assert!(is_whole(&events, 3), "torn at {torn} of {used}: {} events", events.len());
+            // With the note of an acknowledgement it is another matter.
+            let dir = copy(whole.path());
+            std::fs::copy(&file, dir.path().join("journal").join(file.file_name().unwrap())).unwrap();
+            let cut = std::fs::File::options().write(true).open(dir.path().join("journal").join(file.file_name().unwrap()));
+            cut.unwrap().set_len(torn as u64).unwrap();
+            let fault = read(dir.path()).unwrap_err();
+            assert!(matches!(fault, Fault::Journal { from: 4, until: 403, .. }), "{fault}");
+        }
+    }
+}
+
+#[test]
+fn a_record_that_is_missing_between_others_is_told_though_no_note_is_there() {
+    let whole = unbound(&[1, 1, 1]);
+    let (file, _) = written(whole.path());
+    let bytes = std::fs::read(&file).unwrap();
+    let first = bytes.chunks(BLOCK).position(|block| block.starts_with(b"GSWJ") && block[8] == 4).unwrap() * BLOCK;
+    // Without the second of the three; with the first and the second in each other's place; with the last one twice.
+    let (missing, swapped, twice) = {
+        let mut missing = bytes.clone();
+        missing[first + BLOCK..first + 2 * BLOCK].fill(0);
+        let mut swapped = bytes.clone();
+        let second = swapped[first + BLOCK..first + 2 * BLOCK].to_vec();
+        swapped.copy_within(first..first + BLOCK, first + BLOCK);
+        swapped[first..first + BLOCK].copy_from_slice(&second);
+        let mut twice = bytes.clone();
+        twice.copy_within(first + 2 * BLOCK..first + 3 * BLOCK, first + 3 * BLOCK);
+        (missing, swapped, twice)
+    };
+    let read_with = |bytes: &[u8]| {
+        let dir = copy(whole.path());
+        std::fs::remove_file(dir.path().join("acknowledged")).unwrap();
+        std::fs::write(dir.path().join("journal").join(file.file_name().unwrap()), bytes).unwrap();
+        read(dir.path())
+    };
+    let fault = read_with(&missing).unwrap_err();
+    assert!(matches!(fault, Fault::Journal { from: 5, until: 5, .. }), "{fault}");
+    // Each record carries its number, so that their places do not matter.
+    assert!(is_whole(&read_with(&swapped).unwrap(), 6));
+    assert!(is_whole(&read_with(&twice).unwrap(), 6));
+}
+
+#[test]
+fn a_missing_journal_is_told_where_something_is_only_there() {
+    let dir = unbound(&[5]);
+    std::fs::remove_dir_all(dir.path().join("journal")).unwrap();
+    let fault = read(dir.path()).unwrap_err();
+    assert!(matches!(fault, Fault::Journal { from: 4, until: 8, .. }) && says_what_to_do(&fault), "{fault}");
+    // Where everything is in frames, it is made anew.
+    let dir = unbound(&[]);
+    std::fs::remove_dir_all(dir.path().join("journal")).unwrap();
+    assert!(is_whole(&read(dir.path()).unwrap(), 3));
+}
+
+/// Makes every later sync of the store fail, as a blob of sled's does.
+fn break_store(dir: &Path) -> PathBuf {
+    let blob = dir.join("sled/blobs/17");
+    std::fs::write(&blob, b"never synced").unwrap();
+    blob
+}
+
+#[test]
+fn what_could_not_be_bound_stops_the_log_and_is_not_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path()).unwrap();
+    log.append(&[line(1)]).unwrap();
+    log.bind().unwrap();
+    let blob = break_store(dir.path());
+    assert_eq!(log.append(&[line(2)]).unwrap(), 2, "durable, whatever becomes of the store");
+    let fault = log.bind().unwrap_err();
+    assert!(matches!(&fault, Fault::Failed(cause) if matches!(**cause, Fault::Blob { .. })), "{fault}");
+    assert!(log.failed().borrow().is_some());
+    std::fs::remove_file(blob).unwrap();
+    assert!(matches!(log.append(&[line(3)]), Err(Fault::Stopped)));
+    assert!(matches!(log.bind(), Err(Fault::Stopped)));
+    assert_eq!((log.newest(), log.reader().head().seq), (2, 1), "what failed is not shown");
+    drop(log);
+    assert!(is_whole(&read(dir.path()).unwrap(), 2));
+}
+
+#[test]
+fn the_binders_thread_binds_by_itself_and_a_fault_of_its_is_heard() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path()).unwrap();
+    log.append(&[line(1)]).unwrap();
+    let patience = std::time::Instant::now();
+    while log.reader().head().seq < 1 {
+        assert!(patience.elapsed().as_secs() < 60, "nothing was bound");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    break_store(dir.path());
+    log.append(&[line(2)]).unwrap();
+    let mut failed = log.failed();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let heard = tokio::time::timeout(std::time::Duration::from_secs(60), failed.wait_for(Option::is_some));
+        assert!(heard.await.unwrap().is_ok());
+    });
+    assert!(matches!(log.append(&[line(3)]), Err(Fault::Stopped)));
+}
+
+/// More than both files hold: the files take turns, and an append waits for the binder where both are full.
+#[test]
+fn more_than_the_journal_holds_goes_through_it() {
+    let dir = scratch();
+    let mut log = open(dir.path()).unwrap();
+    let long = |n: u64| format!(r#"{{"n":{n},"pad":"{}"}}"#, "x".repeat(40_000)).into_bytes();
+    let mut sent = 0;
+    // One batch is larger than a file of the journal.
+    for count in [50_u64, 400, 7, 3, 200, 200, 1, 600] {
+        let batch: Vec<_> = (sent + 1..=sent + count).map(long).collect();
+        sent += count;
+        assert_eq!(log.append(&batch).unwrap(), sent);
+    }
+    let sizes = ["a", "b"].map(|name| std::fs::metadata(dir.path().join("journal").join(name)).unwrap().len());
+    assert!(sizes.iter().sum::<u64>() < 2 * 600 * 41_000, "{sizes:?}");
+    drop(log);
+    let all = lines_of(&open(dir.path()).unwrap()).unwrap();
+    assert!((1..=sent).map(|n| (n, long(n))).eq(all));
+}
+
+/// What makes a sync cheap: there are zeros between what is written and the file's end, and what is free is written again.
+#[test]
+fn the_journals_files_are_kept_longer_than_what_is_in_them_and_stay_short() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path()).unwrap();
+    let files = ["a", "b"].map(|name| dir.path().join("journal").join(name));
+    let mut grown = 0;
+    let mut last = [0, 0];
+    for n in 1..=2_000_u64 {
+        log.append(&[line(n)]).unwrap();
+        if n % 100 == 0 {
+            log.bind().unwrap();
+        }
+        let lengths = files.clone().map(|file| std::fs::metadata(file).unwrap().len());
+        grown += u32::from(lengths != last);
+        last = lengths;
+    }
+    assert!(grown < 10, "the files grew at {grown} of 2000 appends");
+    assert!(last.iter().all(|length| *length <= 2 << 20), "{last:?}");
+}
