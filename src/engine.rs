@@ -112,7 +112,7 @@ pub struct Engine {
 /// The writer's end: resolves when the writer is gone.
 pub struct Writer {
     ended: oneshot::Receiver<Result<(), Fault>>,
-    failed: watch::Receiver<Option<Arc<log::Fault>>>,
+    failed: watch::Receiver<Option<Arc<str>>>,
 }
 
 impl Writer {
@@ -122,8 +122,8 @@ impl Writer {
     /// The [`Fault`] that stopped it.
     pub async fn ended(&mut self) -> Result<(), Fault> {
         let failed = async {
-            match self.failed.wait_for(Option::is_some).await.map(|fault| fault.clone()) {
-                Ok(Some(fault)) => Err(log::Fault::Failed(fault).into()),
+            match self.failed.wait_for(Option::is_some).await.map(|said| said.clone()) {
+                Ok(Some(said)) => Err(log::Fault::Failed { said }.into()),
                 Ok(None) | Err(_) => std::future::pending().await,
             }
         };

@@ -242,9 +242,12 @@ pub enum Fault {
         /// The last that is known to be missing.
         until: u64,
     },
-    /// Something failed that others wait for too.
-    #[error("{0}")]
-    Failed(std::sync::Arc<Fault>),
+    /// A write failed, on whatever thread.
+    #[error("{said}")]
+    Failed {
+        /// What that fault said.
+        said: std::sync::Arc<str>,
+    },
     /// A file or folder operation failed.
     #[error("{doing} {} failed: {source}. Check the disk (space, permissions, kernel log), then start again", path.display())]
     Io {

@@ -30,7 +30,7 @@ pub(super) struct Bound {
     enough: Condvar,
     binder: Mutex<Binder>,
     head: RwLock<Head>,
-    failed: watch::Sender<Option<Arc<Fault>>>,
+    failed: watch::Sender<Option<Arc<str>>>,
 }
 
 #[derive(Default)]
@@ -127,17 +127,16 @@ impl Bound {
 
     /// Notes that nothing may be written any more, and why.
     pub(super) fn fail(&self, fault: Fault) -> Fault {
-        let cause = Arc::new(fault);
         self.failed.send_if_modified(|failed| {
             let first = failed.is_none();
-            failed.get_or_insert_with(|| cause.clone());
+            failed.get_or_insert_with(|| fault.to_string().into());
             first
         });
-        Fault::Failed(cause)
+        fault
     }
 
     /// Hears why nothing may be written any more.
-    pub(super) fn failed(&self) -> watch::Receiver<Option<Arc<Fault>>> {
+    pub(super) fn failed(&self) -> watch::Receiver<Option<Arc<str>>> {
         self.failed.subscribe()
     }
 

@@ -124,7 +124,7 @@ impl SledLog {
     }
 
     /// Hears why nothing may be written any more, as soon as that is so.
-    pub fn failed(&self) -> watch::Receiver<Option<Arc<Fault>>> {
+    pub fn failed(&self) -> watch::Receiver<Option<Arc<str>>> {
         self.reader.bound.failed()
     }
 

@@ -69,9 +69,12 @@ fn an_edit_a_drop_a_swap_and_a_cut_fail_against_a_published_head() {
         assert!(matches!(fault, Fault::NotPublished { absence: Absence::Unknown, .. }), "{fault}");
     }
 
-    // The end is gone, and with it the note of what was acknowledged.
+    // The end is gone, and with it everything else that knows of it.
     tamper(whole.path(), |tree| (31..40).step_by(2).for_each(|seq: u64| drop(tree.remove(seq.to_be_bytes()).unwrap())));
-    std::fs::remove_file(whole.path().join("head")).unwrap();
+    for note in ["head", "acknowledged"] {
+        std::fs::remove_file(whole.path().join(note)).unwrap();
+    }
+    std::fs::remove_dir_all(whole.path().join("journal")).unwrap();
     assert_eq!(against(whole.path(), &[then.into()]).unwrap(), then);
     let fault = against(whole.path(), &[then.into(), last.into()]).unwrap_err();
     assert!(matches!(fault, Fault::NotPublished { absence: Absence::Cut { end: 30 }, .. }), "{fault}");
@@ -129,10 +132,12 @@ fn edit_a_title(data: &Path) {
 #[tokio::test]
 async fn a_server_checks_everything_in_the_background_and_stops_at_an_edit() {
     let house = House::new().await;
+    let data = house.data();
+    // More frames than a start checks thoroughly; to verify a log makes a frame of what is new.
     for n in 0..70 {
         pledge(&house.server, "25", &format!("joan{n}@example.org")).await;
+        assert!(run(&["verify"], &data).status.success());
     }
-    let data = house.data();
     let house = house.again(Server::stop);
     crate::server::until("the check of everything told nothing", || async {
         house.server.printed().contains("every frame of the log is whole and in its place")

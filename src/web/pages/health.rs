@@ -14,8 +14,8 @@ pub async fn healthz() -> &'static str {
 
 /// The log can be written: a load balancer may send people here.
 pub async fn readyz(State(app): State<App>) -> Response {
-    let head = app.engine().head();
+    let (seq, head) = (*app.engine().newest().borrow(), app.engine().head());
     let ready = app.engine().is_writing() && !app.is_shutting_down();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": ready, "seq": head.seq, "head": head.to_string() }))).into_response()
+    (status, Json(json!({ "ready": ready, "seq": seq, "head_seq": head.seq, "head": head.to_string() }))).into_response()
 }
