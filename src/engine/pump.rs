@@ -38,9 +38,10 @@ impl Pump {
     /// # Errors
     /// The [`Fault`] after which nothing may be written any more.
     pub async fn step(&mut self) -> Result<bool, Fault> {
-        let Some(first) = self.queue.recv().await else { return Ok(false) };
-        let mut batch = vec![first];
-        self.group.fill(&mut batch, &mut self.queue, |_| 1);
+        let mut batch = Vec::new();
+        if self.queue.recv_many(&mut batch, self.group.max_items).await == 0 {
+            return Ok(false);
+        }
         self.writer.commit(batch, self.clock.now())?;
         Ok(true)
     }
