@@ -270,12 +270,12 @@ impl Town {
         }
     }
 
-    /// A batch that fills the journal: many people at once, with much to say.
+    /// What fills both files of the journal where the binder is slow: many people at once, with much to say.
     pub async fn rush(self, mut chance: Chance, evening: Duration) {
-        for wave in 0..3 {
-            tokio::time::sleep(chance.millis(0..evening.as_millis() as u64 / 3)).await;
+        for wave in 0..2 {
+            tokio::time::sleep(chance.millis(0..evening.as_millis() as u64 / 2)).await;
             let mut people = tokio::task::JoinSet::new();
-            for number in 0..170 {
+            for number in 0..450 {
                 let (town, mut chance) = (self.clone(), Chance::new(chance.number()));
                 people.spawn(async move {
                     tokio::time::sleep(chance.millis(0..1_500)).await;

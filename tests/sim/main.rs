@@ -45,7 +45,7 @@ fn number(name: &str) -> Option<u64> {
 fn report(seed: u64, outcome: &Outcome) -> String {
     let shown = outcome.trace.len().saturating_sub(SHOWN);
     format!(
-        "{}\nseed {seed} went wrong:\n  {}\nagain: GROUNDSWELL_SIM_SEED={seed} cargo test --locked --test sim -- --nocapture seeds",
+        "{}\nseed {seed} went wrong:\n  {}\nagain: GROUNDSWELL_SIM_SEED={seed} cargo test --locked --test sim -- --nocapture no_seed",
         outcome.trace[shown..].join("\n"),
         outcome.wrong.join("\n  ")
     )

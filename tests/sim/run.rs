@@ -64,7 +64,7 @@ async fn evening(seed: u64, data: &Path) -> Outcome {
     for number in 0..chance.within(3..15) {
         people.spawn(town.clone().donor(number, Chance::of(seed, &format!("donor {number}")), long));
     }
-    let is_crammed = chance.percent(8);
+    let is_crammed = chance.percent(5);
     people.spawn(town.clone().finance(Chance::of(seed, "finance")));
     people.spawn(town.clone().clerk(Chance::of(seed, "clerk")));
     people.spawn(town.clone().hosts(Chance::of(seed, "hosts"), is_crammed));
