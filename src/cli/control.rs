@@ -104,7 +104,7 @@ async fn check(State(engine): State<Engine>, RawQuery(query): RawQuery) -> Respo
     };
     let checked = tokio::task::spawn_blocking(move || verify::check(engine.reader(), &heads, |_| ())).await;
     match checked {
-        Ok(Ok(head)) => format!("{} {head}", head.seq).into_response(),
+        Ok(Ok(checked)) => checked.words().join(" ").into_response(),
         Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

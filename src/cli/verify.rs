@@ -3,6 +3,7 @@
 
 use super::{DataArgs, control};
 use crate::log::Head;
+use crate::log::archive;
 use crate::log::published::Published;
 use crate::log::sled::{Reader, SledLog};
 use anyhow::Context;
@@ -31,12 +32,13 @@ pub async fn run(args: VerifyArgs) -> anyhow::Result<()> {
         answer.extend_from_slice(bytes);
         Ok(())
     };
-    let (seq, hash) =
+    let [seq, hash, archived] =
         match control::ask(&config.data, "GET", &format!("/verify?{}", query.join("&")), vec![], take).await? {
             Some(()) => {
                 let text = String::from_utf8(answer).context("the server's answer is not text")?;
-                let (seq, hash) = text.split_once(' ').context("the server's answer is not a head")?;
-                (seq.to_owned(), hash.to_owned())
+                let mut words = text.split(' ').map(str::to_owned);
+                let mut next = || words.next().context("the server's answer is not a head");
+                [next()?, next()?, next()?]
             }
             None => {
                 let dir = config.data.join("log");
@@ -46,15 +48,15 @@ pub async fn run(args: VerifyArgs) -> anyhow::Result<()> {
                     config.data.display()
                 );
                 let wanted = heads.clone();
-                let head = tokio::task::spawn_blocking(move || -> anyhow::Result<Head> {
+                let checked = tokio::task::spawn_blocking(move || -> anyhow::Result<Checked> {
                     let log = SledLog::open(&dir)?;
                     check(&log.reader(), &wanted, |seq| eprintln!("{seq} events checked"))
                 });
-                let head = head.await??;
-                (head.seq.to_string(), head.to_string())
+                checked.await??.words()
             }
         };
     println!("{seq} events, every frame whole and in its place");
+    println!("the archive holds the same frames up to event {archived}");
     for head in heads {
         println!("contains the published head {head}");
     }
@@ -62,13 +64,27 @@ pub async fn run(args: VerifyArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks every frame and that the heads are among theirs, telling of progress now and then.
-pub fn check(reader: &Reader, heads: &[Published], mut progress: impl FnMut(u64)) -> anyhow::Result<Head> {
+/// What a check came to.
+pub struct Checked {
+    head: Head,
+    archived: Head,
+}
+
+impl Checked {
+    /// The last event, its frame's hash, and the last event in the archive.
+    pub fn words(&self) -> [String; 3] {
+        [self.head.seq.to_string(), self.head.to_string(), self.archived.seq.to_string()]
+    }
+}
+
+/// Checks every frame, that the heads are among theirs, and that the archive holds the same, telling of progress now and then.
+pub fn check(reader: &Reader, heads: &[Published], mut progress: impl FnMut(u64)) -> anyhow::Result<Checked> {
     let mut told = 0_u64;
-    Ok(reader.verify_against(heads, |seq| {
+    let head = reader.verify_against(heads, |seq| {
         if seq.saturating_sub(told) >= PROGRESS_EVERY {
             told = seq;
             progress(seq);
         }
-    })?)
+    })?;
+    Ok(Checked { head, archived: archive::read::verify(reader)? })
 }

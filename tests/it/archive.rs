@@ -2,7 +2,7 @@
 
 use crate::log::{frame, line, open, read_all, start_child};
 use crate::proof::version_1_log;
-use groundswell::log::archive::read::{Record, read};
+use groundswell::log::archive::read::{Record, read, verify};
 use groundswell::log::archive::{Archive, Flaw, SEGMENT_MAX_BYTES};
 use groundswell::log::frame::{Break, Damage};
 use groundswell::log::sled::SledLog;
@@ -219,6 +219,31 @@ fn a_log_made_from_an_archive_is_the_same_log() {
     let gap = archive().take(20).chain(archive().skip(21));
     assert!(matches!(SledLog::import(&other, gap), Err(Fault::Broken { .. })));
     assert!(!other.exists() && std::fs::read_dir(home.path()).unwrap().count() == 1);
+}
+
+#[test]
+fn an_archive_is_held_against_its_log() {
+    let (dir, head) = archived(6);
+    let log = open(dir.path());
+    assert_eq!(verify(&log.reader()).unwrap(), head);
+    let file = segments(dir.path()).remove(0);
+    let whole = std::fs::read(&file).unwrap();
+    // Torn at its end, it is whole up to there.
+    std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+    assert_eq!(verify(&log.reader()).unwrap().seq, head.seq - 2);
+    // Another log's frames are told from this one's.
+    let other = tempfile::tempdir().unwrap();
+    let mut stranger = open(other.path());
+    let archive = Archive::follow(stranger.reader()).unwrap();
+    for n in 0..6 {
+        frame(&mut stranger, &[line(7 * n), line(n)]);
+    }
+    archive.catch_up().unwrap();
+    std::fs::copy(segments(other.path()).remove(0), &file).unwrap();
+    let fault = verify(&log.reader()).unwrap_err();
+    assert!(matches!(fault, Fault::Archive { flaw: Flaw::Disagrees, .. }), "{fault}");
+    std::fs::remove_dir_all(dir.path().join("archive")).unwrap();
+    assert_eq!(verify(&log.reader()).unwrap(), Head::EMPTY);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Reading an archive, which needs nothing but its folder.
 
-use super::Flaw;
+use super::{FOLDER, Flaw};
 use super::segment::{self, Segment};
 use crate::log::frame::chain::Chain;
 use crate::log::frame::{Care, Frame, Header, Unpacker};
+use crate::log::sled::Reader;
 use crate::log::{Fault, Head};
 use std::path::{Path, PathBuf};
 
@@ -83,6 +84,40 @@ impl Records {
             let frame = frame.map_err(|damage| wrong(Flaw::Damage(damage)))?;
             return Ok(Some(Record { header: found.header, stored: found.bytes, frame }));
         }
+    }
+}
+
+/// Checks that a log's archive holds the log's own frames, and returns the head up to which it does. Behind that it may end
+/// early or torn: it is written after the log, and the next start mends it.
+///
+/// # Errors
+/// [`Fault::Archive`] where a frame is not the log's, or is damaged with others behind it; others when the disk fails.
+pub fn verify(reader: &Reader) -> Result<Head, Fault> {
+    let dir = reader.dir().join(FOLDER);
+    if !dir.exists() {
+        return Ok(Head::EMPTY);
+    }
+    let mut records = read(&dir)?;
+    let mut last = None;
+    while let Some(record) = records.next() {
+        match record {
+            Ok(record) => last = Some(*record.header()),
+            Err(Fault::Archive { flaw: Flaw::Torn { .. } | Flaw::Record | Flaw::Damage(_), .. })
+                if records.segments.len() == 0 =>
+            {
+                break;
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    // One hash stands for all before it.
+    let Some(last) = last else { return Ok(Head::EMPTY) };
+    let (head, segment) = (last.head(), dir);
+    let wrong = |flaw| Fault::Archive { segment, first_seq: last.first_seq, flaw };
+    match reader.head_at(head.seq)? {
+        Some(found) if found == head => Ok(head),
+        Some(_) => Err(wrong(Flaw::Disagrees)),
+        None => Err(wrong(Flaw::Ahead)),
     }
 }
 
