@@ -2,6 +2,7 @@
 //! still says so and whether it says what the bank's true books say. Its sums are its own; no fold of the server's is used.
 
 use crate::bank::{Back, Bank, State};
+use crate::crowd::RALLIES;
 use crate::trace::Trace;
 use groundswell::domain::codec;
 use groundswell::domain::id::{DonationId, RallyId, RefundId};
@@ -172,6 +173,12 @@ impl Auditor {
         if before.is_some_and(|before| before != sums) {
             self.wrong(format!("two pages show different sums at event {seq}"));
         }
+    }
+
+    /// A page is drawn by another thread, in the middle of whatever the writer does.
+    pub fn looks_at(&self, engine: &Engine) {
+        let (seq, sums) = page_of(engine);
+        self.saw(0, seq, sums);
     }
 
     /// After a start: is everything there that anybody was told of?
@@ -441,6 +448,12 @@ impl Auditor {
     pub fn everything_told(&self) -> Vec<Told> {
         self.notes().told.clone()
     }
+}
+
+/// What a page shows: the newest event, and the sums of each rally.
+pub fn page_of(engine: &Engine) -> (u64, Vec<(RallyId, Sums)>) {
+    let world = engine.world();
+    (world.seq, RALLIES.map(|rally| (rally, world.totals.sums(rally))).to_vec())
 }
 
 fn lines_of(engine: &Engine) -> Result<Vec<Vec<u8>>, groundswell::log::Fault> {

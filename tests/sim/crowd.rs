@@ -1,7 +1,7 @@
 //! Everybody outside the server: donors with their browsers, staff, people who look at pages, the bank's post, and strangers.
 //! They outlive the server, lose the line to it, and try again as people and programs do.
 
-use crate::auditor::{Auditor, Told};
+use crate::auditor::{Auditor, Told, page_of};
 use crate::bank::{Bank, Letter};
 use crate::chance::Chance;
 use crate::server::Line;
@@ -305,10 +305,7 @@ impl Town {
         loop {
             tokio::time::sleep(chance.millis(100..20_000)).await;
             let floor = self.auditor.seen();
-            let page = self.line.ask(PATIENCE, |engine, _| async move {
-                let world = engine.world();
-                (world.seq, RALLIES.map(|rally| (rally, world.totals.sums(rally))).to_vec())
-            });
+            let page = self.line.ask(PATIENCE, |engine, _| async move { page_of(&engine) });
             if let Some((seq, sums)) = page.await {
                 self.auditor.saw(floor, seq, sums);
             }

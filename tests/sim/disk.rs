@@ -54,7 +54,11 @@ struct Inner {
     operations: u64,
     is_on: bool,
     hurt: Option<&'static str>,
+    onlooker: Option<Onlooker>,
 }
+
+/// Somebody on another thread who looks at the server just while it waits for the disk.
+type Onlooker = Arc<dyn Fn() + Send + Sync>;
 
 /// The disk, its cache and its power switch. Cheap to clone.
 #[derive(Clone)]
@@ -218,7 +222,14 @@ impl Machine {
 
     /// The process is gone: whatever it does in going has no effect. Its files are as they were, in the cache.
     pub fn process_ends(&self) {
-        self.inner().is_on = false;
+        let mut inner = self.inner();
+        inner.is_on = false;
+        inner.onlooker = None;
+    }
+
+    /// Has the server looked at during each sync, until it ends.
+    pub fn during_syncs(&self, look: impl Fn() + Send + Sync + 'static) {
+        self.inner().onlooker = Some(Arc::new(look));
     }
 
     /// The cache is gone as well. After a failed sync it is not to be trusted, so that happens there too.
@@ -273,6 +284,10 @@ impl Machine {
     }
 
     fn sync_file(&self, name: &str) -> io::Result<()> {
+        let onlooker = self.inner().onlooker.clone();
+        if let Some(look) = onlooker {
+            look();
+        }
         let mut inner = self.inner();
         let way = inner.next(true, &self.trace)?;
         let Inner { files, chance, .. } = &mut *inner;

@@ -64,7 +64,7 @@ async fn evening(seed: u64, data: &Path) -> Outcome {
     for number in 0..chance.within(3..15) {
         people.spawn(town.clone().donor(number, Chance::of(seed, &format!("donor {number}")), long));
     }
-    let is_crammed = chance.percent(5);
+    let is_crammed = chance.percent(3);
     people.spawn(town.clone().finance(Chance::of(seed, "finance")));
     people.spawn(town.clone().clerk(Chance::of(seed, "clerk")));
     people.spawn(town.clone().hosts(Chance::of(seed, "hosts"), is_crammed));
@@ -119,6 +119,8 @@ impl Evening<'_> {
             let started = town.line.start(&self.machine, self.data, &town.bank, &self.time, chance, faults);
             match started {
                 Ok((engine, _)) => {
+                    let (looked_at, auditor) = (engine.clone(), self.town.auditor.clone());
+                    self.machine.during_syncs(move || auditor.looks_at(&looked_at));
                     self.town.trace.line(format!("process {} runs: {plan:?}", self.starts));
                     return Some((engine, down));
                 }
