@@ -6,21 +6,23 @@
 mod erasure;
 mod keys;
 pub mod lines;
+mod pump;
 mod replay;
 mod snapshot;
 mod snapshots;
 mod writer;
 
-use crate::clock;
+use crate::clock::Clock;
 use crate::domain::codec::CodecError;
 use crate::domain::{Command, Refusal};
-use crate::log::group::Group;
 use crate::log::sled::{Reader, SledLog};
 use crate::log::{self, Head};
 use crate::projections::Projections;
 use crate::vault::{self, Vault};
 use lines::Lines;
 use parking_lot::{RwLock, RwLockReadGuard};
+pub use pump::Pump;
+use replay::Standing;
 use std::path::Path;
 use std::sync::Arc;
 use thiserror::Error;
@@ -104,6 +106,7 @@ pub struct Engine {
     newest: watch::Receiver<u64>,
     reader: Reader,
     vault: Arc<Vault>,
+    clock: Clock,
 }
 
 /// The writer's end: resolves when the writer is gone.
@@ -150,14 +153,42 @@ impl Engine {
         let (reader, failed) = (log.reader(), log.failed());
         let cache = snapshots::Cache { dir, seal, reader: reader.clone() };
         let (standing, snapshot_seq) = cache.standing(newest)?;
+        let (engine, mut pump) = Self::put_together(log, vault, Clock::real(), standing)?;
+        let snapshots = cache.keep(snapshot_seq).map_err(Fault::Thread)?;
+        let (ended_tx, ended) = oneshot::channel();
+        let spawned = std::thread::Builder::new().name("writer".into()).spawn(move || {
+            let result = pump.run();
+            if let Err(fault) = &result {
+                tracing::error!(%fault, "the log can't be written any more");
+            }
+            drop(pump);
+            // It holds the folder too.
+            snapshots.stop();
+            let _ = ended_tx.send(result);
+        });
+        spawned.map_err(Fault::Thread)?;
+        Ok((engine, Writer { ended, failed }))
+    }
+
+    /// An engine on a log and a vault that are open already, with a clock of their opener's, without threads and without
+    /// snapshots: it records what is asked of it when the [`Pump`] is driven.
+    ///
+    /// # Errors
+    /// [`Fault`]: log or vault are damaged, or were written by a newer program.
+    pub fn assemble(log: SledLog, vault: Arc<Vault>, clock: Clock) -> Result<(Self, Pump), Fault> {
+        let reader = log.reader();
+        let standing = replay::go_on(&reader, Standing::default(), reader.head(), snapshots::telling())?;
+        Self::put_together(log, vault, clock, standing)
+    }
+
+    fn put_together(log: SledLog, vault: Arc<Vault>, clock: Clock, standing: Standing) -> Result<(Self, Pump), Fault> {
         erasure::repeat(&vault, &standing.projections.state)?;
-        let (jobs, mut queue) = mpsc::channel(QUEUE_MAX);
+        let reader = log.reader();
+        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (newest_tx, newest) = watch::channel(standing.head.seq);
-        let (ended, writer) = oneshot::channel();
         let state = standing.projections.state.clone();
         let world = Arc::new(RwLock::new(standing.projections));
-        let snapshots = cache.keep(snapshot_seq).map_err(Fault::Thread)?;
-        let mut deciding = writer::Writer {
+        let deciding = writer::Writer {
             log,
             vault: vault.clone(),
             state,
@@ -166,22 +197,8 @@ impl Engine {
             world: world.clone(),
             newest: newest_tx,
         };
-        let spawned = std::thread::Builder::new().name("writer".into()).spawn(move || {
-            let group = Group::default();
-            let mut result = Ok(());
-            while let (Ok(()), Some(batch)) = (&result, group.next(&mut queue, |_| 1)) {
-                result = deciding.commit(batch, clock::now());
-            }
-            if let Err(fault) = &result {
-                tracing::error!(%fault, "the log can't be written any more");
-            }
-            drop(deciding);
-            // It holds the folder too.
-            snapshots.stop();
-            let _ = ended.send(result);
-        });
-        spawned.map_err(Fault::Thread)?;
-        Ok((Self { jobs, world, newest, reader, vault }, Writer { ended: writer, failed }))
+        let pump = Pump::new(queue, deciding, clock.clone());
+        Ok((Self { jobs, world, newest, reader, vault, clock }, pump))
     }
 
     /// Records a command once: a repeat of its key, at any age, answers what followed the first time.
@@ -242,7 +259,7 @@ impl Engine {
     /// # Errors
     /// [`Fault`] where the log can't be read.
     pub fn replay(&self) -> Result<Replayed, Fault> {
-        let mut standing = replay::Standing::default();
+        let mut standing = Standing::default();
         let told = || snapshots::telling();
         // What is visible may end in the middle of a frame.
         let until = |seq| self.head_at(seq).map(|head| Head { seq, ..head });
@@ -269,6 +286,11 @@ impl Engine {
     /// Reads the log while it is written.
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// The clock by which events are dated.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Seals and opens personal data.

@@ -251,11 +251,19 @@ pub enum Fault {
         /// What was seen: a time limit, a lost connection, its own failure.
         cause: String,
     },
-    /// Refused for now because of too many calls; nothing happened.
+    /// Refused for now because of too many calls. This call did nothing; of an earlier one it says nothing.
     #[error("the payment processor asks us to slow down")]
     Throttled {
         /// How long to wait, when it says so.
         retry_after: Option<Duration>,
+    },
+    /// We are not let in, as with a key that was replaced. This call did nothing; of an earlier one it says nothing.
+    #[error("the payment processor does not let us in ({code}): {message}")]
+    Barred {
+        /// The reason in the processor's vocabulary.
+        code: String,
+        /// The reason for whoever runs the server.
+        message: String,
     },
     /// Our request is wrong or the account is not set up for it; nothing happened, and asking again won't help.
     #[error("the payment processor refused our request ({code}): {message}")]

@@ -3,18 +3,22 @@
 //! Whatever is interrupted between the two is taken up again by [`Cashier::resolve`]: it asks the processor once more with
 //! the same key, so that nothing is charged or refunded twice and nothing stays unknown.
 
+mod asks;
+mod overdue;
+
 use super::{Charge, Fault, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, WebhookRefusal};
 use super::{charge_key, refund_key};
-use crate::clock;
 use crate::domain::donation::{self, Attempt};
 use crate::domain::id::{DonationId, NoticeId, PaymentId, ProcessorRefundId, RefundId};
 use crate::domain::inbox::{self, Received};
 use crate::domain::money::Money;
 use crate::domain::seals::NOTICE;
 use crate::domain::{Command, Refusal};
-use crate::engine::{Engine, Failure};
+use crate::engine::{Engine, Failure, Receipt};
 use crate::vault;
+use asks::Asks;
 use chrono::{DateTime, Utc};
+use overdue::Overdue;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -23,15 +27,10 @@ use tokio_util::sync::CancellationToken;
 
 /// How often unfinished business is looked for; what a lost answer costs a donor at most.
 const RESOLVE_EVERY: Duration = Duration::from_secs(10);
-/// An attempt younger than this is still with the request that made it.
-const ATTEMPT_IS_STALE_AFTER_S: i64 = 45;
-/// Processors forget idempotency keys after a day: an attempt or refund older than this is not asked for again, since that
-/// could take the money twice. A person has to look at the processor's own pages.
-const ATTEMPT_IS_LOST_AFTER_S: i64 = 23 * 3600;
 /// Payments whose fee waits to be learned; the look-ups go one after another.
 const FEES_WAITING_MAX: usize = 10_000;
-/// Unfinished business taken up in one round: a round stays short, and the rest has the next.
-const RESOLVE_MAX: usize = 200;
+/// Webhooks interpreted in one round: a round stays short, and the rest has the next.
+const INTERPRET_MAX: usize = 200;
 /// How far a stored webhook may unpack: the largest that is accepted.
 const WEBHOOK_UNPACKED_MAX: usize = super::WEBHOOK_BYTES_MAX;
 /// A sealed webhook must fit one line of the log; compressed, Stripe's are below 3 KiB.
@@ -79,6 +78,8 @@ pub struct Cashier {
     processor: Arc<dyn Processor>,
     webhook_came: Arc<Notify>,
     fees: Arc<(mpsc::Sender<WithoutFee>, Mutex<mpsc::Receiver<WithoutFee>>)>,
+    asks: Arc<Asks>,
+    overdue: Arc<parking_lot::Mutex<Overdue>>,
 }
 
 /// A settled payment whose fee the processor has not said yet.
@@ -88,7 +89,9 @@ impl Cashier {
     /// Takes money through `processor`, into the engine's ledger.
     pub fn new(engine: Engine, processor: Arc<dyn Processor>) -> Self {
         let (to_learn, waiting) = mpsc::channel(FEES_WAITING_MAX);
-        Self { engine, processor, webhook_came: Arc::default(), fees: Arc::new((to_learn, Mutex::new(waiting))) }
+        let fees = Arc::new((to_learn, Mutex::new(waiting)));
+        let (webhook_came, asks, overdue) = (Arc::default(), Arc::default(), Arc::default());
+        Self { engine, processor, webhook_came, fees, asks, overdue }
     }
 
     /// The processor.
@@ -120,7 +123,10 @@ impl Cashier {
         }
         let attempt = self.next_attempt(donation);
         let command = donation::Command::RequestPayment { donation, method };
-        self.tell(command, format!("pay:{donation}:{attempt}"), &format!("donor:{donation}")).await?;
+        let told = self.tell(command, format!("pay:{donation}:{attempt}"), &format!("donor:{donation}")).await?;
+        if !told.repeated {
+            self.asks.begin((donation, attempt));
+        }
         self.charge(donation).await
     }
 
@@ -163,7 +169,7 @@ impl Cashier {
     /// # Errors
     /// [`Trouble::Webhook`] where it is not to be believed; otherwise the sender should try again.
     pub async fn receive(&self, body: &[u8], signature: &str) -> Result<(), Trouble> {
-        let webhook = self.processor.verify_webhook(body, signature, clock::now().timestamp())?;
+        let webhook = self.processor.verify_webhook(body, signature, self.engine.clock().now().timestamp())?;
         let packed = zstd::bulk::compress(body, 3).map_err(Trouble::Pack)?;
         if packed.len() > WEBHOOK_PACKED_MAX {
             return Err(WebhookRefusal::TooLarge.into());
@@ -186,6 +192,8 @@ impl Cashier {
             loop {
                 self.interpret_waiting().await;
                 tokio::select! {
+                    // In this order and not in a random one: a simulation repeats itself.
+                    biased;
                     () = self.webhook_came.notified() => {}
                     () = tokio::time::sleep(RESOLVE_EVERY) => {}
                 }
@@ -193,7 +201,7 @@ impl Cashier {
         };
         let resolve = async {
             loop {
-                self.resolve(clock::now()).await;
+                self.resolve(self.engine.clock().now()).await;
                 tokio::time::sleep(RESOLVE_EVERY).await;
             }
         };
@@ -204,6 +212,7 @@ impl Cashier {
             }
         };
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => {}
             ((), (), ()) = async { tokio::join!(interpret, resolve, learn) } => {}
         }
@@ -211,20 +220,21 @@ impl Cashier {
 
     /// Takes up attempts and refunds whose outcome was never recorded, where they are stale at `now`.
     pub async fn resolve(&self, now: DateTime<Utc>) {
-        let now = now.timestamp();
         let (attempts, refunds) = {
             let world = self.engine.world();
+            let known = |donation| world.state.donations.get(donation);
+            let number =
+                |donation| known(donation).and_then(|known| known.in_flight.as_ref()).map(|attempt| attempt.number);
+            self.asks.retain(|donation, asked| number(donation) == Some(asked));
+            let unfinished = world.ledger.unfinished();
+            let unfinished = unfinished.map(|id| (id, known(id.donation).map_or(0, |donation| donation.attempts)));
             let (mut attempts, mut refunds) = (vec![], vec![]);
-            for id in world.ledger.unfinished().take(RESOLVE_MAX) {
-                let Some(donation) = world.state.donations.get(id.donation) else { continue };
-                let age = now.saturating_sub(id.since.timestamp());
-                let stale = (ATTEMPT_IS_STALE_AFTER_S..ATTEMPT_IS_LOST_AFTER_S).contains(&age);
-                if stale && donation.in_flight.is_some() {
-                    attempts.push(id.donation);
+            for id in self.overdue.lock().round(unfinished, now) {
+                let Some(donation) = known(id) else { continue };
+                if donation.in_flight.is_some() {
+                    attempts.push(id);
                 }
-                if stale {
-                    refunds.extend(donation.waiting_refunds().map(|(refund, _)| (id.donation, refund)));
-                }
+                refunds.extend(donation.waiting_refunds().map(|(refund, _)| (id, refund)));
             }
             (attempts, refunds)
         };
@@ -249,29 +259,35 @@ impl Cashier {
     }
 
     async fn charge(&self, donation: DonationId) -> Result<Standing, Trouble> {
-        let Some(charge) = self.charge_of(donation) else { return Ok(self.standing(donation)) };
-        match self.processor.charge(&charge).await {
-            Ok(outcome) => self.record(donation, outcome).await,
+        let Some((attempt, charge)) = self.asks.ask(|| self.charge_of(donation)) else {
+            return Ok(self.standing(donation));
+        };
+        let fault = match self.processor.charge(&charge).await {
+            Ok(outcome) => return self.record(donation, outcome).await,
+            Err(fault) => fault,
+        };
+        let is_over = match &fault {
+            Fault::Unknown { .. } => false,
+            Fault::Throttled { .. } | Fault::Barred { .. } => self.asks.is_refused((donation, attempt)),
+            Fault::Rejected { .. } => true,
+        };
+        if !is_over {
             // Nobody knows whether it happened: it stays in flight, and `resolve` asks again with the same key.
-            Err(Fault::Unknown { cause }) => {
-                tracing::warn!(%donation, cause, "the processor gave no clear answer");
-                Ok(Standing::Processing)
-            }
-            // Nothing happened: the attempt ends, and the donor may try again.
-            Err(fault @ (Fault::Throttled { .. } | Fault::Rejected { .. })) => {
-                tracing::error!(%donation, %fault, "the processor took no payment");
-                let reason = match &fault {
-                    Fault::Throttled { .. } => {
-                        "Very many people are giving right now. Nothing was charged; try again in a moment."
-                    }
-                    Fault::Rejected { .. } | Fault::Unknown { .. } => {
-                        "The payment company did not accept this. Nothing was charged; try again, or use another card."
-                    }
-                };
-                let outcome = Outcome::Declined { payment: None, code: "not_taken".into(), reason: reason.into() };
-                self.record(donation, outcome).await
-            }
+            tracing::warn!(%donation, %fault, "the processor gave no clear answer");
+            return Ok(Standing::Processing);
         }
+        // Nothing happened: the attempt ends, and the donor may try again.
+        tracing::error!(%donation, %fault, "the processor took no payment");
+        let reason = match &fault {
+            Fault::Throttled { .. } => {
+                "Very many people are giving right now. Nothing was charged; try again in a moment."
+            }
+            Fault::Rejected { .. } | Fault::Barred { .. } | Fault::Unknown { .. } => {
+                "The payment company did not accept this. Nothing was charged; try again, or use another card."
+            }
+        };
+        let outcome = Outcome::Declined { payment: None, code: "not_taken".into(), reason: reason.into() };
+        self.record(donation, outcome).await
     }
 
     async fn ask_refund(&self, donation: DonationId, refund: RefundId) -> Result<(), Trouble> {
@@ -294,12 +310,12 @@ impl Cashier {
                 let key = format!("refunded:{processor_refund}");
                 let command =
                     donation::Command::RecordRefunded { payment, processor_refund, refund: Some(refund), amount };
-                self.tell(command, key, "processor").await
+                self.tell(command, key, "processor").await.map(|_| ())
             }
             RefundOutcome::Pending { .. } => Ok(()),
             RefundOutcome::Failed { code, .. } => {
                 let command = donation::Command::RecordRefundFailed { donation, refund, reason: code };
-                self.tell(command, format!("refund-failed:{refund}"), "processor").await
+                self.tell(command, format!("refund-failed:{refund}"), "processor").await.map(|_| ())
             }
         }
     }
@@ -335,7 +351,7 @@ impl Cashier {
 
     /// Takes the meaning of stored webhooks into the ledger, in any order: it comes out the same.
     async fn interpret_waiting(&self) {
-        let waiting: Vec<Received> = self.engine.world().state.inbox.waiting().take(RESOLVE_MAX).cloned().collect();
+        let waiting: Vec<Received> = self.engine.world().state.inbox.waiting().take(INTERPRET_MAX).cloned().collect();
         for received in waiting {
             let notice = received.notice.clone();
             match self.interpret(&received).await {
@@ -401,18 +417,19 @@ impl Cashier {
         }
     }
 
-    async fn tell(&self, command: donation::Command, key: String, by: &str) -> Result<(), Trouble> {
-        self.engine.execute(Command::Donation(command), key, by).await?;
-        Ok(())
+    async fn tell(&self, command: donation::Command, key: String, by: &str) -> Result<Receipt, Trouble> {
+        Ok(self.engine.execute(Command::Donation(command), key, by).await?)
     }
 
-    fn charge_of(&self, donation: DonationId) -> Option<Charge> {
+    /// The attempt in flight, and what the processor is asked for it.
+    fn charge_of(&self, donation: DonationId) -> Option<((DonationId, u32), (u32, Charge))> {
         let world = self.engine.world();
         let known = world.state.donations.get(donation)?;
         let attempt = known.in_flight.as_ref()?;
         let rally = world.state.rallies.get(known.rally)?.details.slug.clone();
-        let key = charge_key(donation, attempt.number);
-        Some(Charge { donation, amount: known.amount, key, method: attempt.method.clone(), rally })
+        let (number, method) = (attempt.number, attempt.method.clone());
+        let charge = Charge { donation, amount: known.amount, key: charge_key(donation, number), method, rally };
+        Some(((donation, number), (number, charge)))
     }
 
     fn in_flight(&self, donation: DonationId) -> Option<Attempt> {

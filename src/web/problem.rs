@@ -163,7 +163,7 @@ impl From<Trouble> for Problem {
         match trouble {
             Trouble::Failure(failure) => failure.into(),
             Trouble::Fault(Fault::Throttled { .. }) => Self::Busy { seconds: 5 },
-            Trouble::Fault(fault @ (Fault::Unknown { .. } | Fault::Rejected { .. })) => {
+            Trouble::Fault(fault @ (Fault::Unknown { .. } | Fault::Barred { .. } | Fault::Rejected { .. })) => {
                 tracing::error!(%fault, "the payment processor failed");
                 Self::Processor
             }

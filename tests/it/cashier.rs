@@ -180,6 +180,45 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_key() {
 }
 
 #[tokio::test]
+async fn a_call_turned_away_says_nothing_of_the_one_before() {
+    let barred = || Fault::Barred { code: "key_refused".into(), message: "the key was replaced".into() };
+    let throttled = || Fault::Throttled { retry_after: None };
+    let dir = tempfile::tempdir().unwrap();
+    // The first takes the money, and its answer is lost.
+    let answers = [Err(unknown()), Err(throttled()), Err(barred()), Ok(paid("pi_1", 2500))];
+    let scripted = Scripted::answering(answers);
+    let (engine, cashier, donation) = with_pledge(dir.path(), scripted.clone()).await;
+    assert!(cashier.pay(donation, "pm_1".into()).await.unwrap() == Standing::Processing);
+    // Sent again by the page, then by the cashier itself.
+    assert!(cashier.pay(donation, "pm_1".into()).await.unwrap() == Standing::Processing);
+    let later = Utc::now() + TimeDelta::seconds(60);
+    cashier.resolve(later).await;
+    let other_card = cashier.pay(donation, "pm_2".into()).await.err().unwrap();
+    assert!(matches!(other_card, Trouble::Failure(Failure::Refused(_))), "{other_card}");
+    cashier.resolve(later).await;
+    assert_eq!(engine.world().totals.sums(RALLY).raised_minor(), 2500);
+    let asked = scripted.asked();
+    assert!(asked.len() == 4 && asked.iter().all(|call| *call == asked[0]), "one key, one request: {asked:?}");
+}
+
+#[tokio::test]
+async fn a_call_turned_away_after_a_restart_says_nothing_either() {
+    let dir = tempfile::tempdir().unwrap();
+    let throttled = Err(Fault::Throttled { retry_after: None });
+    let scripted = Scripted::answering([Err(unknown()), throttled, Ok(paid("pi_1", 2500))]);
+    let (engine, cashier, donation) = with_pledge(dir.path(), scripted.clone()).await;
+    cashier.pay(donation, "pm_1".into()).await.unwrap();
+    drop((engine, cashier));
+    let (engine, _) = reopened(dir.path()).await;
+    let cashier = Cashier::new(engine.clone(), scripted.clone());
+    let later = Utc::now() + TimeDelta::seconds(60);
+    cashier.resolve(later).await;
+    assert!(cashier.standing(donation) == Standing::Processing, "the first call may have taken the money");
+    cashier.resolve(later).await;
+    assert_eq!(engine.world().totals.sums(RALLY).raised_minor(), 2500);
+}
+
+#[tokio::test]
 async fn a_crash_between_call_and_record_is_resolved_by_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let scripted = Scripted::answering([Err(unknown()), Ok(paid("pi_1", 2500))]);

@@ -425,7 +425,7 @@ async fn an_answer_becomes_an_outcome_or_a_fault() {
     }
     let leak = json(401, r#"{"error":{"message":"Invalid API Key provided: sk_test_51SecretSecret"}}"#);
     let (_server, outcome) = answering(leak).await;
-    assert!(matches!(&outcome, Err(Fault::Rejected { .. })) && !format!("{outcome:?}").contains("sk_test"));
+    assert!(matches!(&outcome, Err(Fault::Barred { .. })) && !format!("{outcome:?}").contains("sk_test"));
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ impl CallError {
             StatusCode::CONFLICT | StatusCode::FAILED_DEPENDENCY | StatusCode::REQUEST_TIMEOUT => {
                 Fault::Unknown { cause: format!("status {}", status.as_u16()) }
             }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Fault::Rejected {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Fault::Barred {
                 code: error.code.unwrap_or_else(|| "key_refused".into()),
                 message: "the API key is not accepted for this call; check it and its permissions".into(),
             },
