@@ -44,3 +44,17 @@ impl<'de, Value: Deserialize<'de>> Deserialize<'de> for Shared<Value> {
         Value::deserialize(deserializer).map(|value| Self(Arc::new(value)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_one_copys_own() {
+        let mut one = Shared::new(vec![1]);
+        let other = one.clone();
+        assert!(Arc::ptr_eq(&one.0, &other.0));
+        one.change().push(2);
+        assert_eq!((one.as_slice(), other.as_slice()), ([1, 2].as_slice(), [1].as_slice()));
+    }
+}
