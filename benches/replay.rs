@@ -1,7 +1,8 @@
 //! Replay: how fast a log becomes state again, beside what it costs to read and check its frames alone, and to decode its
 //! JSON alone. Trust the ratios, not the figures: the machine is shared.
 //!
-//! `GROUNDSWELL_BENCH_EVENTS` takes the place of a million events, for a quick look.
+//! `GROUNDSWELL_BENCH_EVENTS` takes the place of a million events, for a quick look. `GROUNDSWELL_BENCH_DATA` names a folder
+//! where the log is kept and found again by the next run.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 #![allow(clippy::float_arithmetic, reason = "figures for people to read")]
 
@@ -20,7 +21,7 @@ use groundswell::domain::{Event, Recorded, codec};
 use groundswell::engine::Engine;
 use groundswell::log::Log as _;
 use groundswell::log::sled::SledLog;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -194,15 +195,14 @@ impl Evening {
     }
 }
 
-/// Writes the log and gives its events' JSON back, for the codec's own limit.
-fn build(data: &Path, wanted: u64) -> Vec<Vec<u8>> {
+/// Writes the log.
+fn build(data: &Path, wanted: u64) {
     std::fs::create_dir_all(data).unwrap();
     let mut log = SledLog::open(&data.join("log")).unwrap();
     let at = DateTime::from_timestamp(1_853_458_200, 0).unwrap();
     let draw = Draw(0x9e37_79b9_7f4a_7c15);
     let mut evening = Evening { draw, rally: RallyId(Uuid::from_u128(0xa1)), seq: 0, at, lines: Vec::new() };
     evening.opening();
-    let mut all = Vec::new();
     while evening.seq < wanted {
         for _ in 0..2 {
             evening.person();
@@ -211,12 +211,17 @@ fn build(data: &Path, wanted: u64) -> Vec<Vec<u8>> {
         evening.gift(donor);
         if evening.lines.len() >= BATCH {
             log.append(&evening.lines).unwrap();
-            all.append(&mut evening.lines);
+            evening.lines.clear();
         }
     }
     log.append(&evening.lines).unwrap();
-    all.append(&mut evening.lines);
-    all
+}
+
+/// The events' JSON, for the codec's own limit.
+fn lines_of(data: &Path) -> Vec<Vec<u8>> {
+    let log = SledLog::open(&data.join("log")).unwrap();
+    let frames = log.reader().frames_from(1).map(Result::unwrap);
+    frames.flat_map(|frame| frame.lines().map(|(_, line)| line.to_vec()).collect::<Vec<_>>()).collect()
 }
 
 fn frames_only(data: &Path) -> (u64, Duration) {
@@ -235,22 +240,37 @@ fn decode_only(lines: &[Vec<u8>]) -> (u64, Duration) {
     (last, start.elapsed())
 }
 
+/// What it took to open.
+struct Start {
+    /// The last event.
+    seq: u64,
+    took: Duration,
+    /// Of all cores, for the program and by the kernel for it.
+    core: Duration,
+    /// Bytes that stay.
+    grown: u64,
+    /// Bytes at most, on the way.
+    peak: u64,
+}
+
 /// The whole of what a restart waits for: log and vault opened, every event folded.
-fn open(data: &Path) -> (u64, Duration, u64) {
-    let before = resident_bytes();
-    let start = Instant::now();
+fn open(data: &Path) -> Start {
+    // Makes the peak begin anew.
+    std::fs::write("/proc/self/clear_refs", "5").ok();
+    let (before, core_before, start) = (memory("VmRSS:"), computed(), Instant::now());
     let (engine, mut writer) = Engine::open(data).unwrap();
-    let took = start.elapsed();
-    let grown = resident_bytes().saturating_sub(before);
+    let (took, core) = (start.elapsed(), computed() - core_before);
+    let [grown, peak] = ["VmRSS:", "VmHWM:"].map(|line| memory(line).saturating_sub(before));
     let seq = engine.world().seq;
     drop(engine);
     // The next round needs the folder's lock.
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(writer.ended()).unwrap();
-    (seq, took, grown)
+    Start { seq, took, core, grown, peak }
 }
 
-/// Waits until a snapshot is there, then opens with it: milliseconds, the median of the rounds, and its size in MiB.
-fn open_with_snapshot(data: &Path) -> (f64, u64) {
+/// Waits until a snapshot is there, then opens with it: milliseconds on the wall and of a core, the medians of the rounds, and
+/// its size in MiB.
+fn open_with_snapshot(data: &Path) -> ([f64; 2], u64) {
     let dir = data.join("snapshots");
     let (engine, mut writer) = Engine::open(data).unwrap();
     let made = || std::fs::read_dir(&dir).is_ok_and(|mut files| files.any(|file| is_snapshot(&file.unwrap().path())));
@@ -260,9 +280,11 @@ fn open_with_snapshot(data: &Path) -> (f64, u64) {
     as_of(&engine);
     drop(engine);
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(writer.ended()).unwrap();
-    let mut took: Vec<f64> = (0..ROUNDS).map(|_| open(data).1.as_secs_f64() * 1e3).collect();
-    took.sort_unstable_by(f64::total_cmp);
-    (took[ROUNDS / 2], folder_bytes(&dir) >> 20)
+    let opened: Vec<Start> = (0..ROUNDS).map(|_| open(data)).collect();
+    let milliseconds = |of: fn(&Start) -> Duration| {
+        median(&opened.iter().map(|opened| of(opened).as_secs_f64() * 1e3).collect::<Vec<_>>())
+    };
+    ([milliseconds(|opened| opened.took), milliseconds(|opened| opened.core)], folder_bytes(&dir) >> 20)
 }
 
 fn is_snapshot(path: &Path) -> bool {
@@ -300,9 +322,9 @@ fn computed() -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
-fn resident_bytes() -> u64 {
+fn memory(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("0");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("0");
     line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
@@ -324,26 +346,30 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
     std::fs::create_dir_all(&root).unwrap();
     let dir = tempfile::tempdir_in(root).unwrap();
-    let data = dir.path();
-    let start = Instant::now();
-    let lines = build(data, wanted);
-    let events = lines.len() as u64;
-    let json: u64 = lines.iter().map(|line| line.len() as u64).sum();
-    println!(
-        "{events} events written in {:.1} s: {} bytes of JSON an event, {} on disk",
-        start.elapsed().as_secs_f64(),
-        json / events,
-        folder_bytes(data) / events
-    );
+    let kept = std::env::var_os("GROUNDSWELL_BENCH_DATA").map(PathBuf::from);
+    let data = kept.as_deref().unwrap_or(dir.path());
+    if !data.join("log").exists() {
+        let start = Instant::now();
+        build(data, wanted);
+        println!("log written in {:.1} s", start.elapsed().as_secs_f64());
+    }
     let mut rates = [const { Vec::new() }; 3];
+    let mut lines = Vec::new();
     for round in 0..ROUNDS {
         std::fs::remove_dir_all(data.join("snapshots")).ok();
-        let before = computed();
-        let (seq, took, grown) = open(data);
-        let core_us = (computed() - before).as_secs_f64() * 1e6 / events as f64;
-        assert_eq!(seq, events);
+        let Start { seq: events, took, grown, peak, core } = open(data);
+        let core_us = core.as_secs_f64() * 1e6 / events as f64;
         if round == 0 {
-            println!("memory grew by {} MiB at the first open: {} bytes an event", grown >> 20, grown / events);
+            println!(
+                "memory grew by {} MiB at the first open: {} bytes an event, {} on the way",
+                grown >> 20,
+                grown / events,
+                peak / events
+            );
+            // Not before: what they take would be free again for the first open to grow into.
+            lines = lines_of(data);
+            let json: u64 = lines.iter().map(|line| line.len() as u64).sum();
+            println!("{events} events: {} bytes of JSON each, {} on disk", json / events, folder_bytes(data) / events);
         }
         let (read, took_frames) = frames_only(data);
         let (decoded, took_decode) = decode_only(&lines);
@@ -360,8 +386,8 @@ fn main() {
             rates[2][round]
         );
     }
-    let (took, size) = open_with_snapshot(data);
-    println!("start with a snapshot of {size} MiB: {took:.0} ms");
+    let ([took, core], size) = open_with_snapshot(data);
+    println!("start with a snapshot of {size} MiB: {took:.0} ms ({core:.0} ms of a core)");
     let [replay, frames, decode] = rates.map(|rates| median(&rates));
     println!("median: replay {replay:.0} events/s to state, open included");
     println!("ratio replay / frames read and checked only (one thread):  {:.2}", replay / frames);

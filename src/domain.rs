@@ -7,6 +7,7 @@ pub mod attendance;
 pub mod broadcast;
 pub mod codec;
 pub mod donation;
+pub mod hash;
 pub mod id;
 pub mod inbox;
 pub mod ledger;
@@ -16,6 +17,7 @@ pub mod profile;
 pub mod rally;
 pub mod sealed;
 pub mod seals;
+mod shared;
 pub mod staff;
 #[cfg(test)]
 pub(crate) mod test_kit;

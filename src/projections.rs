@@ -6,10 +6,10 @@ pub mod room;
 pub mod signals;
 pub mod totals;
 
+use crate::domain::hash::HashMap;
 use crate::domain::id::RallyId;
 use crate::domain::{Event, Recorded, State, attendance, broadcast, privacy, rally};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 
 /// Every projection together, so that a page reads one instant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -238,7 +238,9 @@ proptest! {
             projections.apply(&recorded);
             state.evolve(&recorded.event, recorded.at);
             let line = codec::encode(&recorded, "k \"🗝\"", "x").unwrap();
-            let read = codec::decode(&line).unwrap().recorded;
+            let read = codec::decode(&line).unwrap();
+            prop_assert_eq!(&read, &codec::decode_any(&line).unwrap());
+            let read = read.recorded;
             replayed.evolve(&read.event, read.at);
         }
         // A snapshot holds all of it, whatever happened.

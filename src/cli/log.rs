@@ -118,9 +118,7 @@ impl Which {
     /// Where there is no such event.
     fn span(self, newest: u64) -> anyhow::Result<Span> {
         match self {
-            Which::Last { count, .. } => {
-                Ok(Span { from: newest.saturating_sub(count).saturating_add(1), to: newest })
-            }
+            Which::Last { count, .. } => Ok(Span { from: newest.saturating_sub(count).saturating_add(1), to: newest }),
             Which::One { seq } if (1..=newest).contains(&seq) => Ok(Span { from: seq, to: seq }),
             Which::One { seq } if newest == 0 => bail!("there is no event {seq}: the log is empty"),
             Which::One { seq } => bail!("there is no event {seq}: the log has events 1 to {newest}"),

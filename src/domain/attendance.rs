@@ -1,11 +1,11 @@
 //! Attendance: who joined a rally, and who is in the room now.
 
 use super::State;
+use super::hash::{HashMap, HashSet};
 use super::id::{PersonId, RallyId};
 use super::rally::Phase;
 use super::sealed::Sealed;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
 use thiserror::Error;
 
 /// The people of each rally.

@@ -1,10 +1,10 @@
 //! The broadcast: which feeds are connected, which were refused, and who is on program.
 
 use super::State;
+use super::hash::HashMap;
 use super::id::{RallyId, SourceId};
 use super::rally::Phase;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use thiserror::Error;
 
 /// Characters of a reason or codec line that are kept: they come from an encoder, which may be a stranger's.

@@ -9,11 +9,14 @@ pub use event::{
 };
 
 use super::State;
-use super::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId};
+use super::hash::HashMap;
+use super::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, Short};
 use super::money::Money;
+use super::shared::Shared;
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::ops::Deref;
 use thiserror::Error;
 
 /// The largest donation, in minor units: the eight digits a card processor takes.
@@ -149,8 +152,8 @@ impl Donation {
 /// Every donation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Donations {
-    by_id: HashMap<DonationId, Donation>,
-    by_payment: HashMap<PaymentId, DonationId>,
+    by_id: HashMap<DonationId, Shared<Donation>>,
+    by_payment: HashMap<Short, DonationId>,
     #[serde(with = "super::as_json")]
     early_refunds: HashMap<PaymentId, BTreeMap<ProcessorRefundId, RefundUnmatched>>,
 }
@@ -158,12 +161,12 @@ pub struct Donations {
 impl Donations {
     /// The donation with this id.
     pub fn get(&self, id: DonationId) -> Option<&Donation> {
-        self.by_id.get(&id)
+        self.by_id.get(&id).map(Deref::deref)
     }
 
     /// Every donation, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (DonationId, &Donation)> {
-        self.by_id.iter().map(|(id, donation)| (*id, donation))
+        self.by_id.iter().map(|(id, donation)| (*id, &**donation))
     }
 
     /// Refunds reported for payments that are not known as settled.
@@ -398,7 +401,7 @@ fn refunded(state: &State, reported: RefundUnmatched) -> Result<Option<Event>, R
         return Err(Refusal::AmountOutOfRange);
     }
     let donations = &state.donations;
-    let owner = donations.by_payment.get(&reported.payment);
+    let owner = donations.by_payment.get(&reported.payment.short());
     let owner = owner.and_then(|id| Some((*id, donations.get(*id)?)));
     if let Some((id, current)) = owner
         && let Some(Payment::Settled { refunds, .. }) = current.payments.get(&reported.payment)
@@ -435,16 +438,17 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
                 attempts: 0,
                 in_flight: None,
                 decline: None,
-                payments: LiteMap::new(),
+                // Most have one.
+                payments: LiteMap::with_capacity(1),
                 refund_requests: LiteMap::new(),
             };
-            donations.by_id.insert(pledged.donation, donation);
+            donations.by_id.insert(pledged.donation, Shared::new(donation));
             if let Some(rally) = state.rallies.get_mut(pledged.rally) {
                 rally.has_donations = true;
             }
         }
         Event::PaymentRequested(requested) => {
-            let Some(donation) = donations.by_id.get_mut(&requested.donation) else { return };
+            let Some(donation) = donations.get_mut(requested.donation) else { return };
             donation.attempts = requested.attempt;
             donation.decline = None;
             donation.in_flight = Some(Box::new(Attempt {
@@ -457,9 +461,9 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
         Event::ActionRequired(named) => donations.evolve_under_way(named, true),
         Event::Processing(named) => donations.evolve_under_way(named, false),
         Event::Settled(settled) => {
-            donations.by_payment.insert(settled.payment.clone(), settled.donation);
+            donations.by_payment.insert(settled.payment.short(), settled.donation);
             donations.early_refunds.remove(&settled.payment);
-            let Some(donation) = donations.by_id.get_mut(&settled.donation) else { return };
+            let Some(donation) = donations.get_mut(settled.donation) else { return };
             donation.in_flight = None;
             donation.decline = None;
             let payment = Payment::Settled {
@@ -470,7 +474,7 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
             donation.payments.insert(settled.payment.clone(), payment);
         }
         Event::FeeRecorded(recorded) => {
-            let donation = donations.by_id.get_mut(&recorded.donation);
+            let donation = donations.get_mut(recorded.donation);
             let payment = donation.and_then(|donation| donation.payments.get_mut(&recorded.payment));
             if let Some(Payment::Settled { fee_known, .. }) = payment {
                 *fee_known = true;
@@ -478,12 +482,12 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
         }
         Event::Declined(declined) => donations.evolve_declined(declined),
         Event::RefundRequested(requested) => {
-            let Some(donation) = donations.by_id.get_mut(&requested.donation) else { return };
+            let Some(donation) = donations.get_mut(requested.donation) else { return };
             let request = RefundRequest { payment: requested.payment.clone(), amount: requested.amount };
             donation.refund_requests.insert(requested.refund, request);
         }
         Event::Refunded(refunded) => {
-            let Some(donation) = donations.by_id.get_mut(&refunded.donation) else { return };
+            let Some(donation) = donations.get_mut(refunded.donation) else { return };
             if let Some(Payment::Settled { refunds, .. }) = donation.payments.get_mut(&refunded.payment) {
                 refunds.insert(refunded.processor_refund.clone(), refunded.amount.minor);
             }
@@ -496,7 +500,7 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
             refunds.insert(early.processor_refund.clone(), early.clone());
         }
         Event::RefundFailed(failed) => {
-            if let Some(donation) = donations.by_id.get_mut(&failed.donation) {
+            if let Some(donation) = donations.get_mut(failed.donation) {
                 donation.refund_requests.remove(&failed.refund);
             }
         }
@@ -504,9 +508,13 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
 }
 
 impl Donations {
+    fn get_mut(&mut self, id: DonationId) -> Option<&mut Donation> {
+        self.by_id.get_mut(&id).map(Shared::change)
+    }
+
     fn evolve_under_way(&mut self, named: &PaymentNamed, waits_for_donor: bool) {
-        self.by_payment.insert(named.payment.clone(), named.donation);
-        let Some(donation) = self.by_id.get_mut(&named.donation) else { return };
+        self.by_payment.insert(named.payment.short(), named.donation);
+        let Some(donation) = self.get_mut(named.donation) else { return };
         let before = donation.payments.insert(named.payment.clone(), Payment::Processing);
         if let Some(attempt) = &mut donation.in_flight
             && attempt.may_be(&named.payment, before.is_some())
@@ -517,11 +525,11 @@ impl Donations {
     }
 
     fn evolve_declined(&mut self, declined: &Declined) {
-        let Some(donation) = self.by_id.get_mut(&declined.donation) else { return };
+        let Some(donation) = self.by_id.get_mut(&declined.donation).map(Shared::change) else { return };
         let ends_attempt = match &declined.payment {
             None => donation.in_flight.is_some(),
             Some(payment) => {
-                self.by_payment.insert(payment.clone(), declined.donation);
+                self.by_payment.insert(payment.short(), declined.donation);
                 let before = donation.payments.insert(payment.clone(), Payment::Declined);
                 donation.in_flight.as_ref().is_some_and(|attempt| attempt.may_be(payment, before.is_some()))
             }

@@ -68,6 +68,17 @@ macro_rules! text_id {
     };
 }
 
+/// A text id where there are very many of them: 128 bits of its BLAKE3 hash, which do not collide in the life of a campaign. The
+/// texts would be most of what a map of them weighs, and of the time it takes to copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Short([u8; 16]);
+
+impl Short {
+    fn of(id: &str) -> Self {
+        Self(blake3::hash(id.as_bytes()).as_bytes().first_chunk().copied().unwrap_or_default())
+    }
+}
+
 text_id!(
     /// The processor's own name for a payment.
     PaymentId
@@ -80,3 +91,15 @@ text_id!(
     /// The processor's own name for one of its notices.
     NoticeId
 );
+
+impl PaymentId {
+    pub(super) fn short(&self) -> Short {
+        Short::of(&self.0)
+    }
+}
+
+impl NoticeId {
+    pub(super) fn short(&self) -> Short {
+        Short::of(&self.0)
+    }
+}

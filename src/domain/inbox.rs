@@ -1,10 +1,11 @@
 //! The processor's notices (webhooks): stored before they are interpreted, each interpreted once.
 
 use super::State;
-use super::id::{NoticeId, PersonId};
+use super::hash::HashSet;
+use super::id::{NoticeId, PersonId, Short};
 use super::sealed::Sealed;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// What may be asked.
@@ -58,7 +59,7 @@ pub enum Refusal {
 /// Every notice by id, and those whose meaning is still to be taken.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inbox {
-    seen: HashSet<NoticeId>,
+    seen: HashSet<Short>,
     waiting: BTreeMap<NoticeId, Received>,
 }
 
@@ -73,13 +74,13 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
     let inbox = &state.inbox;
     let event = match command {
         Command::Receive { notice, what, sealed_for, body } => {
-            if inbox.seen.contains(&notice) {
+            if inbox.seen.contains(&notice.short()) {
                 return Ok(vec![]);
             }
             Event::Received(Received { notice, what, sealed_for, body })
         }
         Command::MarkInterpreted { notice, outcome } => {
-            if !inbox.seen.contains(&notice) {
+            if !inbox.seen.contains(&notice.short()) {
                 return Err(Refusal::Unknown);
             }
             if !inbox.waiting.contains_key(&notice) {
@@ -94,7 +95,7 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
 pub(super) fn evolve(state: &mut State, event: &Event) {
     match event {
         Event::Received(received) => {
-            state.inbox.seen.insert(received.notice.clone());
+            state.inbox.seen.insert(received.notice.short());
             state.inbox.waiting.insert(received.notice.clone(), received.clone());
         }
         Event::Interpreted(interpreted) => {

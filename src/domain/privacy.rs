@@ -2,13 +2,13 @@
 //!
 //! An erasure is recorded first and done afterwards, by the vault; a start does again what the log says was erased.
 
+use super::hash::{HashMap, HashSet};
 use super::id::{DonationId, ErasureId, PersonId};
 use super::staff::Role;
 use super::{State, attendance, donation, ledger, staff};
 use chrono::serde::ts_microseconds;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
 use thiserror::Error;
 
 /// Characters of a reason: a sentence with the number of a letter.

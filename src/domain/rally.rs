@@ -1,11 +1,11 @@
 //! Rallies: what is announced, who speaks, and when doors open and close.
 
 use super::State;
+use super::hash::HashMap;
 use super::id::{RallyId, SourceId};
 use super::money::Currency;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use thiserror::Error;
 
 /// Speakers of one rally: the longest calls of 2024 had about forty; the studio shows them all.

@@ -1,11 +1,11 @@
 //! Campaign staff: accounts and what each may do.
 
 use super::State;
+use super::hash::HashMap;
 use super::id::PersonId;
 use super::sealed::Sealed;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::str::FromStr;
 use thiserror::Error;
 

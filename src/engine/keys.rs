@@ -1,8 +1,10 @@
 //! Which commands were recorded, for good: a repeat of a key at any age finds the events of the first.
 //!
-//! Keys are kept as 128 bits of BLAKE3, which do not collide in the life of a campaign. Those known at the start stand in one
-//! sorted table of plain bytes, which a snapshot reads and writes whole; those that come later in a map beside it.
+//! Keys are kept as 128 bits of BLAKE3, which do not collide in the life of a campaign. Those of the snapshot that a start began
+//! with stand in one sorted table of plain bytes, which is read and written whole, and those of the events after it in another;
+//! those that come later are in a map beside them.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// The part of a key's hash that is kept.
@@ -18,15 +20,20 @@ pub struct Span {
 }
 
 /// Hash (16 bytes), then the first number (48 bits) and the count (16 bits), big-endian: byte order is the order of the table.
-type Slot = [u8; SLOT_BYTES];
-const SLOT_BYTES: usize = 24;
+pub type Slot = [u8; SLOT_BYTES];
+/// Bytes of a slot.
+pub const SLOT_BYTES: usize = 24;
 /// A command has at most a few hundred events, see the domain's limits.
 const COUNT_BITS: u32 = 16;
+/// Slots that a sort begins with at a time, see [`sorted`]: few enough for the quickest of sorts.
+const NEAR: usize = 16;
 
 /// Every key.
 #[derive(Default)]
 pub struct Keys {
     settled: Vec<Slot>,
+    /// What a replay added: a merge would move every slot of the other.
+    since: Vec<Slot>,
     recent: HashMap<Short, Span>,
 }
 
@@ -38,7 +45,9 @@ pub fn short(key: &str) -> Short {
 impl Keys {
     /// What followed from the command with this key.
     pub fn get(&self, key: &Short) -> Option<Span> {
-        self.recent.get(key).copied().or_else(|| self.get_settled(key))
+        let recent = || self.recent.get(key).copied();
+        // The first to use a key owns it.
+        find(&self.settled, key).or_else(|| find(&self.since, key)).or_else(recent)
     }
 
     /// Notes the next event of a command.
@@ -47,38 +56,40 @@ impl Keys {
         span.count = span.count.saturating_add(1);
     }
 
-    /// Hashes are spread evenly, so where one stands is known within some hundred places; from there, strides that double.
-    fn get_settled(&self, key: &Short) -> Option<Span> {
-        let table = self.settled.as_slice();
-        let before = |place: usize| table.get(place).is_some_and(|slot| hash_of(slot) < key);
-        let guess = place_of(key, table.len());
-        let (mut low, mut high) = (guess, guess);
-        let mut stride = 64_usize;
-        while low > 0 && !before(low.saturating_sub(1)) {
-            low = low.saturating_sub(stride);
-            stride = stride.saturating_mul(2);
-        }
-        stride = 64;
-        while high < table.len() && before(high) {
-            high = high.saturating_add(stride).min(table.len());
-            stride = stride.saturating_mul(2);
-        }
-        let near = table.get(low..high.saturating_add(1).min(table.len()))?;
-        let place = near.partition_point(|slot| hash_of(slot) < key);
-        near.get(place).filter(|slot| hash_of(slot) == key).map(span_of)
+    /// One sorted table of all; only of keys made by a [`Collector`] or from slots.
+    pub fn into_slots(mut self) -> Vec<Slot> {
+        self.settled.append(&mut self.since);
+        // Two sorted runs, which this sort recognises.
+        self.settled.sort_by(order);
+        without_repeats(&mut self.settled);
+        self.settled
     }
 
-    /// The table's bytes; only of keys made by a [`Collector`] or read from bytes.
-    pub fn settled_bytes(&self) -> &[u8] {
-        self.settled.as_flattened()
+    /// The keys in a table; `None` where it is not sorted.
+    pub fn from_slots(settled: Vec<Slot>) -> Option<Self> {
+        let sorted = settled.iter().zip(settled.iter().skip(1)).all(|(one, next)| hash_of(one) < hash_of(next));
+        sorted.then(|| Self { settled, ..Self::default() })
     }
+}
 
-    /// A table from its bytes; `None` where they are no sorted table.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (slots, rest) = bytes.as_chunks::<SLOT_BYTES>();
-        let sorted = slots.iter().zip(slots.iter().skip(1)).all(|(one, next)| hash_of(one) < hash_of(next));
-        (rest.is_empty() && sorted).then(|| Self { settled: slots.to_vec(), recent: HashMap::new() })
+/// Hashes are spread evenly, so where one stands is known within some hundred places; from there, strides that double.
+fn find(table: &[Slot], key: &Short) -> Option<Span> {
+    let before = |place: usize| table.get(place).is_some_and(|slot| hash_of(slot) < key);
+    let guess = place_of(key, table.len());
+    let (mut low, mut high) = (guess, guess);
+    let mut stride = 64_usize;
+    while low > 0 && !before(low.saturating_sub(1)) {
+        low = low.saturating_sub(stride);
+        stride = stride.saturating_mul(2);
     }
+    stride = 64;
+    while high < table.len() && before(high) {
+        high = high.saturating_add(stride).min(table.len());
+        stride = stride.saturating_mul(2);
+    }
+    let near = table.get(low..high.saturating_add(1).min(table.len()))?;
+    let place = near.partition_point(|slot| hash_of(slot) < key);
+    near.get(place).filter(|slot| hash_of(slot) == key).map(span_of)
 }
 
 /// Keys of a replay: gathered in the order of the log, sorted once at its end.
@@ -92,7 +103,7 @@ pub struct Collector {
 impl Collector {
     /// Goes on from keys that are known.
     pub fn from(keys: Keys) -> Self {
-        Self { settled: keys.settled, gathered: Vec::new(), last: None }
+        Self { settled: keys.settled, gathered: keys.since, last: None }
     }
 
     /// Notes the next event of a command; the events of one command follow on each other.
@@ -110,13 +121,48 @@ impl Collector {
     /// The keys, ready to be looked up.
     pub fn finish(mut self) -> Keys {
         self.gathered.extend(self.last.map(|(key, span)| slot(&key, span)));
-        self.settled.append(&mut self.gathered);
-        // The old table is one sorted run, which this sort recognises.
-        self.settled.sort();
-        // The first to use a key owns it.
-        self.settled.dedup_by(|next, one| hash_of(next) == hash_of(one));
-        Keys { settled: self.settled, recent: HashMap::new() }
+        let mut since = sorted(self.gathered);
+        without_repeats(&mut since);
+        if self.settled.is_empty() {
+            std::mem::swap(&mut self.settled, &mut since);
+        }
+        Keys { settled: self.settled, since, recent: HashMap::new() }
     }
+}
+
+/// Sorts slots by putting each near its place at once, where an evenly spread hash stands: half the work of comparing them all.
+fn sorted(slots: Vec<Slot>) -> Vec<Slot> {
+    let parts = slots.len().div_ceil(NEAR);
+    let part_of = |slot: &Slot| place_of(hash_of(slot), parts);
+    let mut ends = vec![0_usize; parts];
+    for slot in &slots {
+        ends.get_mut(part_of(slot)).into_iter().for_each(|count| *count = count.saturating_add(1));
+    }
+    // Where each part begins, and after the next step where it ends.
+    let mut begin = 0_usize;
+    for end in &mut ends {
+        begin = begin.saturating_add(std::mem::replace(end, begin));
+    }
+    let mut sorted = vec![[0; SLOT_BYTES]; slots.len()];
+    for slot in &slots {
+        let Some(end) = ends.get_mut(part_of(slot)) else { continue };
+        sorted.get_mut(*end).into_iter().for_each(|to| *to = *slot);
+        *end = end.saturating_add(1);
+    }
+    drop(slots);
+    let mut rest = sorted.as_mut_slice();
+    let mut begin = 0;
+    for end in ends {
+        let Some((part, after)) = rest.split_at_mut_checked(end.saturating_sub(begin)) else { break };
+        part.sort_unstable_by(order);
+        (rest, begin) = (after, end);
+    }
+    sorted
+}
+
+/// The first to use a key owns it.
+fn without_repeats(sorted: &mut Vec<Slot>) {
+    sorted.dedup_by(|next, one| hash_of(next) == hash_of(one));
 }
 
 fn slot(key: &Short, span: Span) -> Slot {
@@ -125,6 +171,11 @@ fn slot(key: &Short, span: Span) -> Slot {
     let packed = (span.first_seq << COUNT_BITS | count).to_be_bytes();
     slot.iter_mut().zip(key.iter().chain(&packed)).for_each(|(to, from)| *to = *from);
     slot
+}
+
+/// The order of slots' bytes; nearly always it shows in the first eight.
+fn order(one: &Slot, other: &Slot) -> Ordering {
+    front_of(hash_of(one)).cmp(&front_of(hash_of(other))).then_with(|| one.cmp(other))
 }
 
 fn hash_of(slot: &Slot) -> &Short {
@@ -137,9 +188,13 @@ fn span_of(slot: &Slot) -> Span {
     Span { first_seq: packed >> COUNT_BITS, count: u32::try_from(count).unwrap_or(u32::MAX) }
 }
 
+fn front_of(key: &Short) -> u64 {
+    u64::from_be_bytes(key.first_chunk().copied().unwrap_or_default())
+}
+
 /// Where an evenly spread hash stands in a table of `length`.
 fn place_of(key: &Short, length: usize) -> usize {
-    let front = u128::from(u64::from_be_bytes(key.first_chunk().copied().unwrap_or_default()));
+    let front = u128::from(front_of(key));
     let length = u128::try_from(length).unwrap_or(0);
     usize::try_from(front.saturating_mul(length) >> 64).unwrap_or(0)
 }
@@ -157,7 +212,7 @@ mod tests {
                 let key = short(&format!("key {n}"));
                 (0..=u64::from(n % 3 == 0)).for_each(|more| collector.remember(key, 10 * n + more));
             }
-            let mut keys = Keys::from_bytes(collector.finish().settled_bytes()).unwrap();
+            let mut keys = Keys::from_slots(collector.finish().into_slots()).unwrap();
             for n in 0..total {
                 let span = Span { first_seq: 10 * n, count: 1 + u32::from(n % 3 == 0) };
                 assert_eq!(keys.get(&short(&format!("key {n}"))), Some(span), "{n} of {total}");
@@ -173,26 +228,56 @@ mod tests {
 
     #[test]
     fn a_later_replay_adds_to_the_table_and_the_first_use_of_a_key_stays() {
-        let mut first = Collector::default();
-        (0..1_000).for_each(|n| first.remember(short(&format!("a{n}")), n));
-        let mut second = Collector::from(first.finish());
-        (0..1_000).for_each(|n| second.remember(short(&format!("b{n}")), 5_000 + n));
-        second.remember(short("a3"), 9_000);
-        let keys = second.finish();
-        assert_eq!(keys.get(&short("a3")), Some(Span { first_seq: 3, count: 1 }));
-        assert_eq!(keys.get(&short("b999")), Some(Span { first_seq: 5_999, count: 1 }));
-        assert_eq!(keys.settled.len(), 2_000);
+        let keys = |replays: [std::ops::Range<u64>; 3]| {
+            let mut keys = Keys::default();
+            for replay in replays {
+                let mut collector = Collector::from(keys);
+                for n in replay {
+                    collector.remember(short(&format!("{n}")), n);
+                    // A key that was used before.
+                    collector.remember(short(&format!("{}", n / 2)), 1_000_000 + n);
+                }
+                keys = collector.finish();
+            }
+            keys
+        };
+        // What stands apart is found as well as in one table.
+        for replays in [[0..3_000, 0..0, 0..0], [0..1_000, 1_000..2_000, 2_000..3_000], [0..0, 0..5, 5..3_000]] {
+            let one_table = Keys::from_slots(keys(replays.clone()).into_slots()).unwrap();
+            assert_eq!(one_table.settled.len(), 3_000);
+            for keys in [keys(replays.clone()), one_table] {
+                for n in 0..3_000 {
+                    assert_eq!(keys.get(&short(&format!("{n}"))).unwrap().first_seq, n, "{replays:?}");
+                }
+                assert_eq!(keys.get(&short("3000")), None);
+            }
+        }
     }
 
     #[test]
-    fn bytes_that_are_no_table_are_refused() {
+    fn slots_are_sorted_whatever_they_hold() {
+        for total in [0_u64, 1, 15, 16, 17, 5_000] {
+            let spread = (0..total).map(|n| slot(&short(&format!("{n}")), Span { first_seq: n, count: 1 }));
+            // Nobody can make hashes that stand so near each other; the order would be right all the same.
+            let dense = (0..total).map(|n| slot(&[7; 16], Span { first_seq: total - n, count: 1 }));
+            let edge = (0..total).map(|n| slot(&[0xff; 16], Span { first_seq: n, count: 1 }));
+            for slots in [spread.clone().collect::<Vec<_>>(), dense.chain(spread).chain(edge).collect()] {
+                let mut expected = slots.clone();
+                expected.sort();
+                assert_eq!(sorted(slots), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn slots_that_are_no_table_are_refused() {
         let mut collector = Collector::default();
         (0..10).for_each(|n| collector.remember(short(&format!("{n}")), n));
-        let bytes = collector.finish().settled_bytes().to_vec();
-        assert!(Keys::from_bytes(&bytes).is_some());
-        assert!(Keys::from_bytes(&bytes[1..]).is_none());
-        let mut swapped = bytes;
-        swapped.rotate_left(SLOT_BYTES);
-        assert!(Keys::from_bytes(&swapped).is_none());
+        let slots = collector.finish().into_slots();
+        assert!(Keys::from_slots(slots.clone()).is_some());
+        let mut swapped = slots.clone();
+        swapped.rotate_left(1);
+        assert!(Keys::from_slots(swapped).is_none());
+        assert!(Keys::from_slots(slots.iter().flat_map(|slot| [*slot, *slot]).collect()).is_none());
     }
 }

@@ -12,7 +12,7 @@ use crate::projections::Projections;
 use chrono::{DateTime, Utc};
 use std::num::NonZero;
 use std::ops::ControlFlow;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 
 /// Frames that wait between two stages, for each decoding thread: enough to keep the cores busy, little enough to hold.
 const AHEAD: usize = 8;
@@ -66,31 +66,36 @@ pub fn go_on(
     Ok(Standing { projections, keys: collector.finish(), last_at, head: until })
 }
 
+/// The events of one frame, each with its command's key.
 type Batch = Vec<(Short, Recorded)>;
 
 /// Calls `take` with the events of each frame from event `from_seq` on, in order.
-fn each_batch(reader: &Reader, from_seq: u64, mut take: impl FnMut(Batch) -> ControlFlow<()>) -> Result<(), Fault> {
+fn each_batch(
+    reader: &Reader,
+    from_seq: u64,
+    mut take: impl FnMut(&[(Short, Recorded)]) -> ControlFlow<()>,
+) -> Result<(), Fault> {
     let decoders = std::thread::available_parallelism().map_or(1, NonZero::get).min(DECODERS_MAX);
     std::thread::scope(|scope| {
         let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
         for _ in 0..decoders {
             let (frames_tx, frames) = sync_channel(AHEAD);
             let (batches_tx, batches) = sync_channel(AHEAD);
+            let (spent_tx, spent) = channel();
             inputs.push(frames_tx);
-            outputs.push(batches);
-            scope.spawn(move || decode_all(&frames, &batches_tx, from_seq));
+            outputs.push((batches, spent_tx));
+            scope.spawn(move || decode_all(&frames, &batches_tx, &spent, from_seq));
         }
         scope.spawn(move || deal(reader, from_seq, &inputs));
         // Frames were dealt out in turn, so they are taken back in turn.
-        for batches in outputs.iter().cycle() {
-            match batches.recv() {
-                Ok(batch) => {
-                    if take(batch?).is_break() {
-                        return Err(Fault::Interrupted);
-                    }
-                }
-                Err(_) => break,
+        for (batches, spent) in outputs.iter().cycle() {
+            let Ok(batch) = batches.recv() else { break };
+            let batch = batch?;
+            if take(&batch).is_break() {
+                return Err(Fault::Interrupted);
             }
+            // Where it was made it is also dropped: this thread has the most to do. There is nobody left at the end.
+            let _ = spent.send(batch);
         }
         Ok(())
     })
@@ -105,14 +110,21 @@ fn deal(reader: &Reader, from_seq: u64, to: &[SyncSender<Result<StoredFrame, log
     }
 }
 
+/// Decodes frames in turn, into batches that come back `spent`.
 fn decode_all(
     frames: &Receiver<Result<StoredFrame, log::Fault>>,
     to: &SyncSender<Result<Batch, Fault>>,
+    spent: &Receiver<Batch>,
     from_seq: u64,
 ) {
     let mut unpacker = None;
     for frame in frames {
-        let decoded = frame.map_err(Fault::from).and_then(|frame| decode_frame(&frame, from_seq, &mut unpacker));
+        let mut batch = spent.try_recv().unwrap_or_default();
+        batch.clear();
+        let decoded = frame.map_err(Fault::from).and_then(|frame| {
+            decode_frame(&frame, from_seq, &mut unpacker, &mut batch)?;
+            Ok(batch)
+        });
         let failed = decoded.is_err();
         if to.send(decoded).is_err() || failed {
             return;
@@ -120,20 +132,24 @@ fn decode_all(
     }
 }
 
-fn decode_frame(frame: &StoredFrame, from_seq: u64, unpacker: &mut Option<Unpacker>) -> Result<Batch, Fault> {
+fn decode_frame(
+    frame: &StoredFrame,
+    from_seq: u64,
+    unpacker: &mut Option<Unpacker>,
+    to: &mut Batch,
+) -> Result<(), Fault> {
     let unpacker = match unpacker {
         Some(unpacker) => unpacker,
         none => none.insert(Unpacker::new().map_err(Fault::Memory)?),
     };
     let frame = frame.unpack(Care::Quick, unpacker)?;
-    let lines = frame.lines().filter(|(seq, _)| *seq >= from_seq);
-    lines.map(|(seq, line)| decode_at(seq, line)).collect()
-}
-
-fn decode_at(expected: u64, line: &[u8]) -> Result<(Short, Recorded), Fault> {
-    let line = codec::decode(line).map_err(|source| Fault::Codec { seq: expected, source })?;
-    if line.recorded.seq != expected {
-        return Err(Fault::Misplaced { seq: line.recorded.seq, expected });
+    for (seq, line) in frame.lines().filter(|(seq, _)| *seq >= from_seq) {
+        let line = codec::decode(line).map_err(|source| Fault::Codec { seq, source })?;
+        if line.recorded.seq != seq {
+            return Err(Fault::Misplaced { seq: line.recorded.seq, expected: seq });
+        }
+        to.push((short(&line.key), line.recorded));
     }
-    Ok((short(&line.key), line.recorded))
+    unpacker.reuse(frame);
+    Ok(())
 }

@@ -5,8 +5,9 @@
 //! is authenticated with a key that the vault's master secret gives. It is written beside, renamed into place, and the two newest
 //! are kept. Layout: header, then one section after the other, as the header says.
 
-use super::keys::Keys;
+use super::keys::{Keys, SLOT_BYTES, Slot};
 use super::replay::Standing;
+use crate::domain::State;
 use crate::log::Head;
 use crate::log::sled::Reader;
 use crate::projections::Projections;
@@ -40,9 +41,9 @@ struct Header {
     sections: [Section; SECTIONS],
 }
 
-const SECTIONS: usize = 4;
+const SECTIONS: usize = 5;
 
-/// Keys, state, ledger, and the rest of the projections.
+/// Keys, donations, the rest of the state, ledger, and the rest of the projections: about a core's even shares.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct Section {
     length: u64,
@@ -147,33 +148,47 @@ pub fn load(path: &Path, seal: &Seal) -> Result<Standing, Fault> {
         *to = start;
         start = start.saturating_add(section.length);
     }
-    let section = |place: usize| -> Result<Vec<u8>, Fault> {
+    let read = |place: usize, to: &mut [u8]| -> Result<(), Fault> {
         let (Some(section), Some(start)) = (header.sections.get(place), starts.get(place)) else {
             return Err(damaged());
         };
-        // The header is authentic, so its lengths are ours.
-        let mut bytes = vec![0; usize::try_from(section.length).map_err(|_| damaged())?];
-        file.read_exact_at(&mut bytes, *start).map_err(|_| damaged())?;
-        if blake3::keyed_hash(seal, &bytes) == section.mac { Ok(bytes) } else { Err(damaged()) }
+        file.read_exact_at(to, *start).map_err(|_| damaged())?;
+        if blake3::keyed_hash(seal, to) == section.mac { Ok(()) } else { Err(damaged()) }
+    };
+    // The header is authentic, so its lengths are ours.
+    let length = |place: usize| {
+        let section = header.sections.get(place).ok_or_else(damaged)?;
+        usize::try_from(section.length).map_err(|_| damaged())
+    };
+    let section = |place: usize| -> Result<Vec<u8>, Fault> {
+        let mut bytes = vec![0; length(place)?];
+        read(place, &mut bytes).map(|()| bytes)
+    };
+    let table = || -> Result<Keys, Fault> {
+        let mut slots: Vec<Slot> = vec![[0; SLOT_BYTES]; length(0)? / SLOT_BYTES];
+        read(0, slots.as_flattened_mut())?;
+        Keys::from_slots(slots).ok_or_else(damaged)
     };
     fn parsed<T: DeserializeOwned>(bytes: Result<Vec<u8>, Fault>, damaged: &impl Fn() -> Fault) -> Result<T, Fault> {
         postcard::from_bytes(&bytes?).map_err(|_| damaged())
     }
-    let (state, ledger, rest, keys) = std::thread::scope(|scope| {
-        let keys = scope.spawn(|| Keys::from_bytes(&section(0)?).ok_or_else(damaged));
-        let ledger = scope.spawn(|| parsed(section(2), &damaged));
-        let state = parsed(section(1), &damaged);
-        let rest: Result<Projections, Fault> = parsed(section(3), &damaged);
-        let panicked = |_| Err(damaged());
-        (state, ledger.join().unwrap_or_else(panicked), rest, keys.join().unwrap_or_else(|_| Err(damaged())))
+    let (keys, donations, state, ledger, rest) = std::thread::scope(|scope| {
+        let keys = scope.spawn(table);
+        let donations = scope.spawn(|| parsed(section(1), &damaged));
+        let ledger = scope.spawn(|| parsed(section(3), &damaged));
+        let state: Result<State, Fault> = parsed(section(2), &damaged);
+        let rest: Result<Projections, Fault> = parsed(section(4), &damaged);
+        let panicked = |_| damaged();
+        let (keys, donations, ledger) = (keys.join(), donations.join(), ledger.join());
+        (keys.map_err(panicked), donations.map_err(panicked), state, ledger.map_err(panicked), rest)
     });
     let mut projections = rest?;
-    (projections.state, projections.ledger) = (state?, ledger?);
+    (projections.state, projections.state.donations, projections.ledger) = (state?, donations??, ledger??);
     let last_at = DateTime::from_timestamp_micros(header.last_at_us).ok_or_else(damaged)?;
     if projections.seq != head.seq {
         return Err(damaged());
     }
-    Ok(Standing { projections, keys: keys?, last_at, head })
+    Ok(Standing { projections, keys: keys??, last_at, head })
 }
 
 /// Writes a snapshot and removes all but the newest two.
@@ -192,15 +207,18 @@ pub fn save(dir: &Path, seal: &Seal, standing: Standing) -> Result<(), Fault> {
     let mut file = File::create(&beside).map_err(io("making"))?;
     let front = u64::try_from(HEADER_BYTES).unwrap_or(u64::MAX);
     file.seek(SeekFrom::Start(front)).map_err(io("writing"))?;
+    let donations = std::mem::take(&mut projections.state.donations);
     let (state, ledger) = (std::mem::take(&mut projections.state), std::mem::take(&mut projections.ledger));
+    let slots = keys.into_slots();
     let sections = [
-        write_section(&file, seal, |out| out.write_all(keys.settled_bytes()).map_err(io("writing"))),
+        write_section(&file, seal, |out| out.write_all(slots.as_flattened()).map_err(io("writing"))),
+        write_section(&file, seal, |out| Ok(postcard::to_io(&donations, out).map(|_| ())?)),
         write_section(&file, seal, |out| Ok(postcard::to_io(&state, out).map(|_| ())?)),
         write_section(&file, seal, |out| Ok(postcard::to_io(&ledger, out).map(|_| ())?)),
         write_section(&file, seal, |out| Ok(postcard::to_io(&projections, out).map(|_| ())?)),
     ];
-    let [keys, state, ledger, rest] = sections;
-    let sections = [keys?, state?, ledger?, rest?];
+    let [keys, donations, state, ledger, rest] = sections;
+    let sections = [keys?, donations?, state?, ledger?, rest?];
     let header =
         Header { folds: FOLDS, seq: head.seq, hash: head.hash, last_at_us: last_at.timestamp_micros(), sections };
     let mut text = postcard::to_stdvec(&header)?;

@@ -56,8 +56,7 @@ impl Cache {
     /// Makes snapshots until told to stop.
     pub(super) fn keep(self, made: u64) -> std::io::Result<Keeper> {
         let (stop, stopped) = channel();
-        let thread =
-            std::thread::Builder::new().name("snapshots".into()).spawn(move || self.run(made, &stopped))?;
+        let thread = std::thread::Builder::new().name("snapshots".into()).spawn(move || self.run(made, &stopped))?;
         Ok(Keeper { stop, thread })
     }
 

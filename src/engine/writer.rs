@@ -12,6 +12,10 @@ use parking_lot::RwLock;
 use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
+/// Bytes of lines after which a batch is appended in parts: as much as a file of the journal takes a few times, and little
+/// enough to hold several times on its way there.
+const APPEND_BYTES: usize = 2 * 1024 * 1024;
+
 type Outcome = Result<Receipt, Failure>;
 
 /// A command that waits for its turn.
@@ -41,6 +45,8 @@ pub(super) struct Writer<L> {
 struct Decided {
     events: Vec<Recorded>,
     lines: Vec<Vec<u8>>,
+    /// The lines' length.
+    bytes: usize,
     answers: Vec<(oneshot::Sender<Outcome>, Outcome)>,
 }
 
@@ -55,7 +61,15 @@ impl<L: Log> Writer<L> {
         let mut decided = Decided::default();
         for job in batch {
             self.take(job, &mut decided)?;
+            if decided.bytes >= APPEND_BYTES {
+                self.settle(std::mem::take(&mut decided))?;
+            }
         }
+        self.settle(decided)
+    }
+
+    /// Appends what was decided, shows it and answers.
+    fn settle(&mut self, decided: Decided) -> Result<(), Fault> {
         if !decided.lines.is_empty() {
             // A person's key is durable before anything that is sealed with it.
             self.vault.commit()?;
@@ -110,6 +124,7 @@ impl<L: Log> Writer<L> {
         for (recorded, line) in encoded {
             self.state.evolve(&recorded.event, recorded.at);
             self.keys.remember(short, recorded.seq);
+            decided.bytes = decided.bytes.saturating_add(line.len());
             decided.lines.push(line);
             decided.events.push(recorded);
             receipt.count = receipt.count.saturating_add(1);

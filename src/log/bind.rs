@@ -55,7 +55,8 @@ impl Bound {
     /// Goes on behind `chain`.
     pub(super) fn new(store: Arc<dyn Store>, chain: Chain, witness: Witness, dir: PathBuf) -> Result<Self, Fault> {
         let packer = Packer::new();
-        let packer = packer.map_err(|source| Fault::Io { doing: "preparing to compress for", path: dir.clone(), source })?;
+        let packer =
+            packer.map_err(|source| Fault::Io { doing: "preparing to compress for", path: dir.clone(), source })?;
         let head = chain.head();
         Ok(Self {
             waiting: Mutex::new(Waiting { newest: head.seq, ..Waiting::default() }),
@@ -152,7 +153,8 @@ impl Bound {
                 let mut waiting = self.waiting.lock();
                 loop {
                     let due = waiting.since.map(|since| since.checked_add(LINGER).unwrap_or(since));
-                    if waiting.closing || waiting.bytes >= ENOUGH_BYTES || due.is_some_and(|due| due <= Instant::now()) {
+                    if waiting.closing || waiting.bytes >= ENOUGH_BYTES || due.is_some_and(|due| due <= Instant::now())
+                    {
                         break waiting.closing;
                     }
                     match due {
@@ -186,11 +188,8 @@ impl Binder {
         while !rest.is_empty() {
             let first_seq = self.chain.head().seq.saturating_add(1);
             let packed = self.packer.pack(&mut self.chain, rest);
-            let (bytes, took) = packed.map_err(|source| Fault::Io {
-                doing: "packing frames for",
-                path: self.dir.clone(),
-                source,
-            })?;
+            let (bytes, took) =
+                packed.map_err(|source| Fault::Io { doing: "packing frames for", path: self.dir.clone(), source })?;
             frames.push((first_seq.to_be_bytes(), bytes));
             rest = rest.get(took..).unwrap_or_default();
         }

@@ -241,13 +241,14 @@ fn split(stored: &[u8], header_bytes: usize, length: usize, crc: usize) -> Resul
 /// Unpacks frames; keeps zstd's working memory between them.
 pub struct Unpacker {
     zstd: zstd::bulk::Decompressor<'static>,
+    spare: Vec<u8>,
 }
 
 impl Unpacker {
     /// # Errors
     /// Only when zstd cannot get its working memory.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { zstd: zstd::bulk::Decompressor::new()? })
+        Ok(Self { zstd: zstd::bulk::Decompressor::new()?, spare: Vec::new() })
     }
 
     /// Decompresses an opened frame's body and checks it against the header.
@@ -261,7 +262,10 @@ impl Unpacker {
         if raw > MAX_RAW_BYTES {
             return Err(damage);
         }
-        let lines = self.zstd.decompress(body, raw).map_err(|_| damage.clone())?;
+        let mut lines = std::mem::take(&mut self.spare);
+        lines.clear();
+        lines.reserve(raw);
+        self.zstd.decompress_to_buffer(body, &mut lines).map_err(|_| damage.clone())?;
         let count = usize::try_from(header.count).unwrap_or(usize::MAX);
         let counted = memchr::memchr_iter(b'\n', &lines).count();
         if lines.len() != raw || lines.last() != Some(&b'\n') || counted != count {
@@ -272,6 +276,11 @@ impl Unpacker {
             (Care::Thorough, Some(fields)) if merkle::root(frame.leaves()) != fields.lines_root => Err(Damage::Lines),
             (Care::Thorough, Some(_) | None) | (Care::Quick, _) => Ok(frame),
         }
+    }
+
+    /// Takes back the memory of a frame that has been read, for the next one.
+    pub fn reuse(&mut self, frame: Frame) {
+        self.spare = frame.body;
     }
 }
 

@@ -1,12 +1,13 @@
 //! The latest donors of each rally, as they want to be shown.
 
+use crate::domain::hash::HashMap;
 use crate::domain::id::{DonationId, PersonId, RallyId};
 use crate::domain::money::Money;
 use crate::domain::sealed::Sealed;
 use crate::domain::{Event, Recorded, donation};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Donors kept for each rally: what the longest list on a page shows.
 pub const LATEST_MAX: usize = 30;

@@ -1,13 +1,14 @@
 //! The ledger: one row for each settled donation and each refund, in the order they happened.
 
 use super::totals::{Sums, day_of};
+use crate::domain::hash::HashMap;
 use crate::domain::id::{DonationId, PaymentId, PersonId, RallyId};
 use crate::domain::money::Money;
 use crate::domain::{Event, Recorded, State, donation};
 use chrono::serde::ts_microseconds;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// What a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! People by rally: who joined, who is here, and the most there ever were at once.
 
+use crate::domain::hash::HashMap;
 use crate::domain::id::RallyId;
 use crate::domain::{Event, Recorded, attendance, ledger};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 
 /// One rally's people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

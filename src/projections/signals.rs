@@ -1,10 +1,11 @@
 //! What a host has to know of feeds: why one was refused, why one went away.
 
+use crate::domain::hash::HashMap;
 use crate::domain::id::{RallyId, SourceId};
 use crate::domain::{Event, Recorded, broadcast};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Refusals kept for each rally: what the studio shows at once.
 const REFUSALS_MAX: usize = 5;

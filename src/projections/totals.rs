@@ -1,11 +1,11 @@
 //! Money by rally: sums that rise with each event, never a sum over all donations.
 
+use crate::domain::hash::HashMap;
 use crate::domain::id::{PersonId, RallyId};
 use crate::domain::{Event, Recorded, State, donation};
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 
 /// Sums of one rally or one day, in minor units of the rally's currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Reading an archive, which needs nothing but its folder.
 
-use super::{FOLDER, Flaw};
 use super::segment::{self, Segment};
+use super::{FOLDER, Flaw};
 use crate::log::frame::chain::Chain;
 use crate::log::frame::{Care, Frame, Header, Unpacker};
 use crate::log::sled::Reader;

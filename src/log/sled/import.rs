@@ -1,8 +1,8 @@
 //! A log made anew from frames that were checked: what a restore does.
 
 use super::SledLog;
-use crate::log::folder::{make_folder, sync_path};
 use crate::log::archive::read::Record;
+use crate::log::folder::{make_folder, sync_path};
 use crate::log::{Fault, Head};
 use std::path::Path;
 

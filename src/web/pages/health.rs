@@ -17,5 +17,6 @@ pub async fn readyz(State(app): State<App>) -> Response {
     let (seq, head) = (*app.engine().newest().borrow(), app.engine().head());
     let ready = app.engine().is_writing() && !app.is_shutting_down();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": ready, "seq": seq, "head_seq": head.seq, "head": head.to_string() }))).into_response()
+    (status, Json(json!({ "ready": ready, "seq": seq, "head_seq": head.seq, "head": head.to_string() })))
+        .into_response()
 }

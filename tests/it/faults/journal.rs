@@ -1,8 +1,14 @@
 //! The journal: what is durable before it is in a frame.
 
 use super::{copy, line, lines_of, open, says_what_to_do, scratch};
+use groundswell::domain::id::{NoticeId, PersonId};
+use groundswell::domain::ledger::{self, Mode};
+use groundswell::domain::sealed::Sealed;
+use groundswell::domain::{Command, inbox};
+use groundswell::engine::Engine;
 use groundswell::log::{Fault, Log as _};
 use std::path::{Path, PathBuf};
+use uuid::Uuid;
 
 /// Bytes that records begin at a multiple of, as the format document says.
 const BLOCK: usize = 4096;
@@ -32,7 +38,12 @@ fn unbound(records: &[u64]) -> tempfile::TempDir {
 fn written(dir: &Path) -> (PathBuf, usize) {
     let files = ["a", "b"].map(|name| dir.join("journal").join(name));
     let used = |file: &PathBuf| std::fs::read(file).unwrap().iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
-    files.into_iter().map(|file| (used(&file), file)).map(|(used, file)| (file, used)).max_by_key(|(_, used)| *used).unwrap()
+    files
+        .into_iter()
+        .map(|file| (used(&file), file))
+        .map(|(used, file)| (file, used))
+        .max_by_key(|(_, used)| *used)
+        .unwrap()
 }
 
 fn read(dir: &Path) -> Result<Vec<(u64, Vec<u8>)>, Fault> {
@@ -93,7 +104,11 @@ fn a_torn_record_is_dropped_whole_where_nobody_was_told() {
             let dir = copy(whole.path());
             let name = dir.path().join("journal").join(file.file_name().unwrap());
             let mut changed = bytes.clone();
-            if zeroed { changed[torn..].fill(0) } else { changed.truncate(torn) }
+            if zeroed {
+                changed[torn..].fill(0)
+            } else {
+                changed.truncate(torn)
+            }
             std::fs::write(&name, changed).unwrap();
             std::fs::write(dir.path().join("acknowledged"), &note).unwrap();
             let events = read(dir.path()).unwrap();
@@ -101,7 +116,8 @@ fn a_torn_record_is_dropped_whole_where_nobody_was_told() {
             // With the note of an acknowledgement it is another matter.
             let dir = copy(whole.path());
             std::fs::copy(&file, dir.path().join("journal").join(file.file_name().unwrap())).unwrap();
-            let cut = std::fs::File::options().write(true).open(dir.path().join("journal").join(file.file_name().unwrap()));
+            let cut =
+                std::fs::File::options().write(true).open(dir.path().join("journal").join(file.file_name().unwrap()));
             cut.unwrap().set_len(torn as u64).unwrap();
             let fault = read(dir.path()).unwrap_err();
             assert!(matches!(fault, Fault::Journal { from: 4, until: 403, .. }), "{fault}");
@@ -238,4 +254,28 @@ fn the_journals_files_are_kept_longer_than_what_is_in_them_and_stay_short() {
     }
     assert!(grown < 10, "the files grew at {grown} of 2000 appends");
     assert!(last.iter().all(|length| *length <= 2 << 20), "{last:?}");
+}
+
+/// However much waits for the writer at once, a record stays short.
+#[tokio::test]
+async fn a_long_queue_is_appended_in_parts() {
+    let dir = scratch();
+    let (engine, mut writer) = Engine::open(dir.path()).unwrap();
+    let command = Command::Ledger(ledger::Command::Start { mode: Mode::Test });
+    engine.execute(command, "start".into(), "server").await.unwrap();
+    let body = Sealed::new(&vec![7; 30_000]);
+    let answers: Vec<_> = (0..600)
+        .map(|n| {
+            let (notice, sealed_for) = (NoticeId(format!("evt_{n}")), PersonId(Uuid::from_u128(n)));
+            let command = inbox::Command::Receive { notice, what: "charge".into(), sealed_for, body: body.clone() };
+            engine.submit(Command::Inbox(command), format!("webhook:{n}"), "processor").unwrap()
+        })
+        .collect();
+    for answer in answers {
+        answer.await.unwrap();
+    }
+    drop(engine);
+    writer.ended().await.unwrap();
+    let longest = ["a", "b"].map(|name| std::fs::metadata(dir.path().join("log/journal").join(name)).unwrap().len());
+    assert!(longest.iter().all(|length| *length <= 9 << 20), "{longest:?}");
 }

@@ -1,8 +1,8 @@
 //! `kill -9` of a process that appends, and the order of its system calls.
 
 use super::{line, lines_of, open};
-use groundswell::log::sled::SledLog;
 use groundswell::log::Log as _;
+use groundswell::log::sled::SledLog;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
