@@ -110,18 +110,25 @@ impl Cashier {
         if self.standing(donation) == Standing::Settled {
             return Ok(Standing::Settled);
         }
-        if self.in_flight(donation).is_some_and(|attempt| !attempt.waits_for_donor && attempt.method == method) {
-            // The page sends again what it got no answer to: the same attempt, under the same key.
-            return self.charge(donation).await;
-        }
-        if let Some(waiting) = self.waiting_for_donor(donation) {
+        let (attempts, in_flight) = self.attempts(donation);
+        if let Some(attempt) = in_flight {
+            let Some(waiting) = attempt.payment.filter(|_| attempt.waits_for_donor) else {
+                if attempt.method == method {
+                    // The page sends again what it got no answer to: the same attempt, under the same key.
+                    return self.charge(donation).await;
+                }
+                return Err(Failure::from(Refusal::from(donation::Refusal::InFlight)).into());
+            };
             // The donor came back with another card: the old payment must not settle beside the new one.
             let outcome = self.processor.cancel(&waiting.0).await?;
-            if self.record(donation, outcome).await? == Standing::Settled {
-                return Ok(Standing::Settled);
+            match self.record(donation, outcome).await? {
+                Standing::Open { .. } => {}
+                standing @ (Standing::Action { .. } | Standing::Processing | Standing::Settled) => return Ok(standing),
             }
         }
-        let attempt = self.next_attempt(donation);
+        // Whoever began an attempt since that was read has this very key: theirs is gone on with, and no second begun
+        // beside it.
+        let attempt = attempts.saturating_add(1);
         let command = donation::Command::RequestPayment { donation, method };
         let told = self.tell(command, format!("pay:{donation}:{attempt}"), &format!("donor:{donation}")).await?;
         if !told.repeated {
@@ -440,9 +447,11 @@ impl Cashier {
         self.in_flight(donation).filter(|attempt| attempt.waits_for_donor)?.payment
     }
 
-    fn next_attempt(&self, donation: DonationId) -> u32 {
-        let attempts = self.engine.world().state.donations.get(donation).map_or(0, |donation| donation.attempts);
-        attempts.saturating_add(1)
+    /// How many attempts were begun, and the one whose outcome is not known, as of one instant.
+    fn attempts(&self, donation: DonationId) -> (u32, Option<Attempt>) {
+        let world = self.engine.world();
+        let known = world.state.donations.get(donation);
+        known.map_or((0, None), |known| (known.attempts, known.in_flight.as_deref().cloned()))
     }
 
     /// How the ledger sees the payment.

@@ -81,6 +81,8 @@ struct Scripted {
     /// Keys in the order of the calls, with what was sent under them.
     asked: Mutex<Vec<(String, String)>>,
     takes: Duration,
+    /// How long each call takes that gives a payment up; without any they give no clear answer.
+    cancels_take: Mutex<VecDeque<Duration>>,
 }
 
 fn unknown() -> Fault {
@@ -128,8 +130,10 @@ impl Processor for Scripted {
         Err(unknown())
     }
 
-    async fn cancel(&self, _payment: &str) -> Result<Outcome, Fault> {
-        Err(unknown())
+    async fn cancel(&self, payment: &str) -> Result<Outcome, Fault> {
+        let takes = self.cancels_take.lock().unwrap().pop_front().ok_or_else(unknown)?;
+        tokio::time::sleep(takes).await;
+        Ok(Outcome::Declined { payment: Some(payment.into()), code: "canceled".into(), reason: "Given up.".into() })
     }
 
     async fn refund(&self, refund: &Refund) -> Result<RefundOutcome, Fault> {
@@ -271,6 +275,21 @@ async fn two_cards_at_once_are_one_charge() {
     assert_eq!(engine.world().totals.sums(RALLY).raised_minor(), 2500);
     let asked = slow.asked();
     assert!(asked.iter().all(|call| *call == asked[0]), "one key, one request: {asked:?}");
+}
+
+#[tokio::test]
+async fn two_windows_that_give_up_a_payment_begin_one_attempt_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let asks = |number: u32| Ok(Outcome::NeedsAction { payment: format!("pi_{number}"), client_secret: "s".into() });
+    let scripted = Scripted::answering((1..=3).map(asks));
+    *scripted.cancels_take.lock().unwrap() = [Duration::ZERO, Duration::from_millis(300)].into();
+    let (_, cashier, donation) = with_pledge(dir.path(), scripted.clone()).await;
+    cashier.pay(donation, "pm_1".into()).await.unwrap();
+    // By the time the second has given the old payment up, the first has begun another, which waits for the donor too.
+    let (one, other) = tokio::join!(cashier.pay(donation, "pm_2".into()), cashier.pay(donation, "pm_3".into()));
+    assert!(one.is_ok() && other.is_ok());
+    let keys: std::collections::BTreeSet<_> = scripted.asked().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys.len(), 2, "both could be confirmed, and the donor charged twice: {keys:?}");
 }
 
 #[tokio::test]
