@@ -6,12 +6,19 @@ use super::folder::{make_folder, sync_path};
 use super::store::{Bytes, Pair, Range, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// sled's segment: a quarter of it must hold a leaf of 17 frames, see [`super::frame::MAX_STORED_BYTES`]. It cannot be changed
 /// for a log that exists.
 const SEGMENT_BYTES: usize = 8 * 1024 * 1024;
-/// sled's cache: the log is read from end to end and then only appended to, so a larger one would only cost memory.
+/// sled's cache: the log is read from end to end and then only appended to, so a larger one would only cost memory. It has 256
+/// parts, each of which keeps one leaf (up to 1 MiB) whatever this says.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// A part of the cache is looked through once it was used this often (`lru.rs` of 0.34.7). Each of our few large leaves is used a
+/// handful of times and never again, so that left to itself sled would keep the whole log in memory.
+const USES_BEFORE_A_LOOK: usize = 64;
+/// Frames after which a leaf is used that often on purpose: about as many as one holds.
+const LOOK_EVERY: usize = 16;
 /// sled's folder in the log's folder.
 const FOLDER: &str = "sled";
 /// The tree of frames.
@@ -25,6 +32,8 @@ struct Open {
     /// `None` only while it is dropped.
     tree: Option<::sled::Tree>,
     dir: PathBuf,
+    /// Frames read or added.
+    used: AtomicUsize,
 }
 
 impl Tree {
@@ -50,7 +59,7 @@ impl Tree {
         // sled syncs its data but not the names of the files it made.
         sync_path(&store.join("conf"))?;
         sync_path(store)?;
-        Ok(Self(Arc::new(Open { tree: Some(tree), dir: dir.to_path_buf() })))
+        Ok(Self(Arc::new(Open { tree: Some(tree), dir: dir.to_path_buf(), used: AtomicUsize::new(0) })))
     }
 
     /// Steps of an iterator of sled's.
@@ -73,6 +82,16 @@ impl Tree {
     fn fault(&self, doing: &'static str, source: ::sled::Error) -> Fault {
         fault(doing, &self.0.dir, source)
     }
+
+    /// Notes that the frame with this key was read or added; makes sled forget others now and then.
+    fn note_use(&self, tree: &::sled::Tree, key: &[u8]) -> ::sled::Result<()> {
+        if self.0.used.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_EVERY) {
+            for _ in 0..=USES_BEFORE_A_LOOK {
+                tree.get(key)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Store for Tree {
@@ -86,6 +105,7 @@ impl Store for Tree {
                     tree.apply_batch(batch)
                 }
             };
+            let added = added.and_then(|()| pairs.iter().try_for_each(|(key, _)| self.note_use(tree, key)));
             added.map_err(|source| self.fault("writing", source))
         })
     }
@@ -198,7 +218,13 @@ impl Steps {
         }
         let Some(iter) = &mut self.iter else { return Ok(None) };
         let found = caught("reading", &self.tree.0.dir, || {
-            step(iter).transpose().map_err(|source| self.tree.fault("reading", source))
+            let found = step(iter).transpose().and_then(|found| {
+                if let (Some((key, _)), Some(tree)) = (&found, &self.tree.0.tree) {
+                    self.tree.note_use(tree, key)?;
+                }
+                Ok(found)
+            });
+            found.map_err(|source| self.tree.fault("reading", source))
         });
         // What panicked may not be used again.
         if found.is_err() {
