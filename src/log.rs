@@ -207,7 +207,7 @@ pub enum Fault {
         path: PathBuf,
     },
     /// The store under the log failed.
-    #[error("{doing} failed in the store under {}: {source}. Check the disk (space, permissions, kernel log), then start again", dir.display())]
+    #[error("{doing} failed in the store under {}: {source}. {}", dir.display(), next_step(doing))]
     Store {
         /// What was being done.
         doing: &'static str,
@@ -249,7 +249,7 @@ pub enum Fault {
         said: std::sync::Arc<str>,
     },
     /// A file or folder operation failed.
-    #[error("{doing} {} failed: {source}. Check the disk (space, permissions, kernel log), then start again", path.display())]
+    #[error("{doing} {} failed: {source}. {}", path.display(), next_step(doing))]
     Io {
         /// What was being done.
         doing: &'static str,
@@ -263,4 +263,14 @@ pub enum Fault {
         "an earlier write failed and this process may not write again: restart it, so that the log is checked from disk"
     )]
     Stopped,
+}
+
+/// What an operator does about a disk that failed. After a failed sync the system may go on showing what the disk lacks, to a
+/// program that is started again too.
+fn next_step(doing: &str) -> &'static str {
+    if doing == "syncing" {
+        "Check the disk (space, kernel log), restart the machine, then start again"
+    } else {
+        "Check the disk (space, permissions, kernel log), then start again"
+    }
 }

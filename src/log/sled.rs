@@ -70,7 +70,7 @@ impl SledLog {
         let store = Arc::new(Tree::open(dir)?);
         let journal = dir.join("journal");
         make_folder(&journal)?;
-        let file = |path: PathBuf| OnDisk::open(path).map(|disk| Box::new(disk) as Box<dyn Disk>);
+        let file = |path: PathBuf| -> Result<Box<dyn Disk>, Fault> { Ok(Box::new(OnDisk::open(path)?)) };
         let parts = Parts {
             store,
             journal: [file(journal.join("a"))?, file(journal.join("b"))?],
