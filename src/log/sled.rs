@@ -1,4 +1,5 @@
-//! The log on one machine: frames in a sled tree, keyed by their first sequence number (8 bytes, big-endian).
+//! The log on one machine: what is appended is durable in the journal, then bound into frames, which stand in a sled tree
+//! under their first sequence number (8 bytes, big-endian).
 
 mod frames;
 mod import;

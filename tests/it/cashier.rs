@@ -1,12 +1,12 @@
 //! Ledger and processor together, on a real folder: lost answers, repeated forms and webhooks in any order, and that what
 //! is folded again from the log is what was live.
 
+use crate::sample::details;
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
 use groundswell::domain::donation::{ATTESTATIONS, Command as Donation, Pledged};
 use groundswell::domain::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId};
 use groundswell::domain::money::{Currency, Money};
-use groundswell::domain::rally::Details;
 use groundswell::domain::sealed::Sealed;
 use groundswell::domain::{Command, Refusal, attendance, broadcast, donation, ledger, rally, staff};
 use groundswell::engine::{Engine, Failure, Writer};
@@ -34,21 +34,6 @@ fn usd(minor: i64) -> Money {
 
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
-}
-
-fn details(slug: &str) -> Details {
-    Details {
-        slug: slug.into(),
-        title: "Answer the call".into(),
-        starts_at: "2028-07-25T23:30:00Z".parse().unwrap(),
-        timezone: "America/New_York".into(),
-        description: String::new(),
-        goal_minor: None,
-        currency: Currency::USD,
-        suggested_minor: vec![2500],
-        paid_for_by: "Paid for by Rivera for Senate".into(),
-        accent: "#d6301f".into(),
-    }
 }
 
 fn pledged(donation: DonationId, minor: i64) -> Command {

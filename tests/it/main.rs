@@ -28,6 +28,8 @@ mod past;
 mod privacy;
 mod proof;
 mod receipts;
+#[path = "../support/sample.rs"]
+mod sample;
 #[path = "../support/server.rs"]
 mod server;
 mod staff;

@@ -1,5 +1,6 @@
 //! Personal data over time, on real folders and servers: erasing a person, what is left of them, and reading the log.
 
+use crate::sample::details;
 use crate::server::{
     House, PASSWORD, Server, Staff, csv_rows, gift, give, pay, pledge, program, run, run_with_input, said, state, until,
 };
@@ -408,18 +409,7 @@ fn live_ledger(data: &Path, at: &str) {
     let contact = vault.seal(joan, CONTACT, b"{}").unwrap();
     let shown = vault.seal(joan, SHOWN, b"{}").unwrap();
     vault.commit().unwrap();
-    let details = Details {
-        slug: "call".into(),
-        title: "Answer the call".into(),
-        starts_at: at.parse().unwrap(),
-        timezone: "America/New_York".into(),
-        description: String::new(),
-        goal_minor: None,
-        currency: Currency::USD,
-        suggested_minor: vec![2_500],
-        paid_for_by: "Paid for by Rivera for Senate".into(),
-        accent: "#d6301f".into(),
-    };
+    let details = Details { starts_at: at.parse().unwrap(), ..details("call") };
     let pledged = Pledged {
         donation: gift,
         rally,

@@ -4,6 +4,7 @@
 use crate::auditor::{Auditor, Told, page_of};
 use crate::bank::{Bank, Letter};
 use crate::chance::Chance;
+use crate::sample;
 use crate::server::Line;
 use crate::trace::Trace;
 use groundswell::domain::donation::{ATTESTATIONS, Command as Donation, Pledged};
@@ -32,19 +33,9 @@ pub struct Town {
     pub trace: Trace,
 }
 
+/// The texts of the rally with this number.
 pub fn details(number: usize) -> Details {
-    Details {
-        slug: format!("call-{number}"),
-        title: "Answer the call".into(),
-        starts_at: "2028-07-25T23:30:00Z".parse().unwrap(),
-        timezone: "America/New_York".into(),
-        description: String::new(),
-        goal_minor: None,
-        currency: Currency::USD,
-        suggested_minor: vec![2500],
-        paid_for_by: "Paid for by Rivera for Senate".into(),
-        accent: "#d6301f".into(),
-    }
+    sample::details(&format!("call-{number}"))
 }
 
 fn usd(minor: i64) -> Money {

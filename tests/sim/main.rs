@@ -20,6 +20,8 @@ mod chance;
 mod crowd;
 mod disk;
 mod run;
+#[path = "../support/sample.rs"]
+mod sample;
 mod server;
 mod trace;
 

@@ -1,0 +1,118 @@
+//! Webhooks: stored as they come, answered, and only then understood.
+
+use super::{Cashier, Trouble, settled};
+use crate::domain::Command;
+use crate::domain::donation;
+use crate::domain::id::{DonationId, NoticeId, PaymentId, ProcessorRefundId, RefundId};
+use crate::domain::inbox::{self, Received};
+use crate::domain::seals::NOTICE;
+use crate::engine::Failure;
+use crate::payments::{Notice, WEBHOOK_BYTES_MAX, WebhookRefusal};
+
+/// Webhooks interpreted in one round: a round stays short, and the rest has the next.
+const INTERPRET_MAX: usize = 200;
+/// How far a stored webhook may unpack: the largest that is accepted.
+const WEBHOOK_UNPACKED_MAX: usize = WEBHOOK_BYTES_MAX;
+/// A sealed webhook must fit one line of the log; compressed, Stripe's are below 3 KiB.
+const WEBHOOK_PACKED_MAX: usize = 30 * 1024;
+
+impl Cashier {
+    /// Takes a webhook in: verified, stored, acknowledged; interpreted afterwards.
+    ///
+    /// # Errors
+    /// [`Trouble::Webhook`] where it is not to be believed; otherwise the sender should try again.
+    pub async fn receive(&self, body: &[u8], signature: &str) -> Result<(), Trouble> {
+        let webhook = self.processor.verify_webhook(body, signature, self.engine.clock().now().timestamp())?;
+        let packed = zstd::bulk::compress(body, 3).map_err(Trouble::Pack)?;
+        if packed.len() > WEBHOOK_PACKED_MAX {
+            return Err(WebhookRefusal::TooLarge.into());
+        }
+        let notice = NoticeId(webhook.event_id);
+        // The donor is known only after interpretation, so the seal has a name of its own, made from the notice's.
+        let sealed_for = self.engine.vault().person_id(&format!("webhook:{notice}"));
+        let body = self.engine.vault().seal(sealed_for, NOTICE, &packed)?;
+        let key = format!("webhook:{notice}");
+        let command = inbox::Command::Receive { notice, what: webhook.kind, sealed_for, body };
+        self.engine.execute(Command::Inbox(command), key, "processor").await?;
+        self.webhook_came.notify_one();
+        Ok(())
+    }
+
+    /// Takes the meaning of stored webhooks into the ledger, in any order: it comes out the same.
+    pub(super) async fn interpret_waiting(&self) {
+        let waiting: Vec<Received> = self.engine.world().state.inbox.waiting().take(INTERPRET_MAX).cloned().collect();
+        for received in waiting {
+            let notice = received.notice.clone();
+            match self.interpret(&received).await {
+                Ok(outcome) => {
+                    let command = inbox::Command::MarkInterpreted { notice: notice.clone(), outcome };
+                    let told =
+                        self.engine.execute(Command::Inbox(command), format!("interpreted:{notice}"), "server").await;
+                    if let Err(failure) = told {
+                        tracing::warn!(%notice, %failure, "a webhook stays to be interpreted");
+                    }
+                }
+                Err(trouble) => tracing::warn!(%notice, %trouble, "a webhook stays to be interpreted"),
+            }
+        }
+    }
+
+    async fn interpret(&self, received: &Received) -> Result<String, Trouble> {
+        let opened = self.engine.vault().unseal(received.sealed_for, NOTICE, &received.body)?;
+        let Some(packed) = opened else { return Ok("erased".into()) };
+        let body = zstd::bulk::decompress(&packed, WEBHOOK_UNPACKED_MAX).map_err(Trouble::Pack)?;
+        let notices = match self.processor.interpret(&body) {
+            Ok(notices) => notices,
+            Err(fault) => return Ok(format!("not understood: {fault}")),
+        };
+        if notices.is_empty() {
+            return Ok("not about a donation".into());
+        }
+        let mut outcomes = vec![];
+        for (number, notice) in notices.into_iter().enumerate() {
+            let key = format!("notice:{}:{number}", received.notice);
+            let without_fee = match &notice {
+                Notice::Settled { donation, payment, fee: None, .. } => Some((*donation, payment.clone())),
+                Notice::Settled { .. }
+                | Notice::Processing { .. }
+                | Notice::Declined { .. }
+                | Notice::Refunded { .. }
+                | Notice::RefundFailed { .. } => None,
+            };
+            match self.engine.execute(Command::Donation(command_of(notice)), key, "processor").await {
+                Ok(receipt) if receipt.count == 0 => outcomes.push("known already".to_owned()),
+                Ok(_) => {
+                    outcomes.push("recorded".to_owned());
+                    if let Some((donation, payment)) = without_fee {
+                        // Where too many wait, the fee stays unknown and finance sees that it is.
+                        let _ = self.fees.0.try_send((donation, payment));
+                    }
+                }
+                Err(Failure::Refused(refusal)) => outcomes.push(format!("refused: {refusal}")),
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Ok(outcomes.join("; "))
+    }
+}
+
+fn command_of(notice: Notice) -> donation::Command {
+    match notice {
+        Notice::Settled { donation, payment, amount, fee, card } => settled(donation, payment, amount, fee, card),
+        Notice::Processing { donation, payment } => {
+            donation::Command::RecordProcessing { donation, payment: PaymentId(payment) }
+        }
+        Notice::Declined { donation, payment, code, reason } => {
+            donation::Command::RecordDeclined { donation, payment: Some(PaymentId(payment)), code, reason }
+        }
+        Notice::Refunded { donation: _, payment, processor_refund, refund, amount } => {
+            let (payment, processor_refund) = (PaymentId(payment), ProcessorRefundId(processor_refund));
+            donation::Command::RecordRefunded { payment, processor_refund, refund, amount }
+        }
+        Notice::RefundFailed { donation, refund, code, .. } => donation::Command::RecordRefundFailed {
+            donation: donation.unwrap_or(DonationId(uuid::Uuid::nil())),
+            refund: refund.unwrap_or(RefundId(uuid::Uuid::nil())),
+            reason: code,
+        },
+    }
+}
