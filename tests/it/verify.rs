@@ -107,21 +107,26 @@ async fn the_command_checks_published_heads_with_and_without_a_server() {
     wrong(&data);
 }
 
-/// Exchanges letters of the rally's title in the first frame that has it, so that checksum, hashes and lengths are right.
+/// Writes another title of the same length into the first frame that has the rally's, so that checksum, hashes and lengths
+/// are right. The new one packs better, and what is left over is filled with what zstd skips.
 fn edit_a_title(data: &Path) {
+    const TITLE: &[u8] = b"Answer the call";
     tamper(&data.join("log"), |tree| {
         for found in tree.iter() {
             let (key, frame) = found.unwrap();
             let raw = u32::from_le_bytes(frame[20..24].try_into().unwrap()) as usize;
-            let text = zstd::bulk::decompress(&frame[176..], raw).unwrap();
-            let Some(at) = text.windows(15).position(|words| words == b"Answer the call") else { continue };
-            let pairs = (b'a'..=b'z').flat_map(|first| (b'a'..=b'z').map(move |second| [first, second]));
-            let bodies = pairs.filter(|pair| pair != b"ca").flat_map(|pair| {
-                let mut text = text.clone();
-                text[at + 11..at + 13].copy_from_slice(&pair);
-                (1..20).map(move |level| zstd::bulk::compress(&text, level).unwrap())
-            });
-            let body = bodies.into_iter().find(|body| body.len() == frame.len() - 176).expect("some letters do it");
+            let mut text = zstd::bulk::decompress(&frame[176..], raw).unwrap();
+            let places: Vec<_> = (0..text.len()).filter(|at| text[*at..].starts_with(TITLE)).collect();
+            if places.is_empty() {
+                continue;
+            }
+            places.iter().for_each(|at| text[*at..at + TITLE.len()].fill(b'a'));
+            let room = frame.len() - 176;
+            let bodies = (1..20).map(|level| zstd::bulk::compress(&text, level).unwrap());
+            let mut body = bodies.into_iter().min_by_key(Vec::len).unwrap();
+            let left = room.checked_sub(body.len() + 8).expect("the new title packs better");
+            body.extend([0x184D_2A50_u32.to_le_bytes(), u32::try_from(left).unwrap().to_le_bytes()].concat());
+            body.resize(room, 0);
             let crc = crc32c::crc32c_append(crc32c::crc32c(&frame[..172]), &body);
             tree.insert(key, [&frame[..172], &crc.to_le_bytes(), &body].concat()).unwrap();
             return;
