@@ -1,4 +1,6 @@
-//! sled itself, behind the few calls the log makes: none of them panics, whatever the files hold.
+//! sled itself, behind the few calls the log makes: none of them panics, whatever the files hold, and all come back.
+
+mod stuck;
 
 use super::Fault;
 use super::caught::caught;
@@ -7,6 +9,7 @@ use super::store::{Bytes, Pair, Range, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use stuck::Calls;
 
 /// sled's segment: a quarter of it must hold a leaf of 17 frames, see [`super::frame::MAX_STORED_BYTES`]. It cannot be changed
 /// for a log that exists.
@@ -30,10 +33,11 @@ pub(super) struct Tree(Arc<Open>);
 
 struct Open {
     /// `None` only while it is dropped.
-    tree: Option<::sled::Tree>,
+    tree: Option<Arc<::sled::Tree>>,
     dir: PathBuf,
     /// Frames read or added.
     used: AtomicUsize,
+    calls: Calls,
 }
 
 impl Tree {
@@ -59,7 +63,20 @@ impl Tree {
         // sled syncs its data but not the names of the files it made.
         sync_path(&store.join("conf"))?;
         sync_path(store)?;
-        Ok(Self(Arc::new(Open { tree: Some(tree), dir: dir.to_path_buf(), used: AtomicUsize::new(0) })))
+        let tree = Arc::new(tree);
+        let (woken, at) = (Arc::downgrade(&tree), dir.to_path_buf());
+        let wake = move || {
+            if let Some(tree) = woken.upgrade() {
+                // What it answers is for the call that it wakes.
+                drop(caught("syncing", &at, || tree.flush().map_err(|source| fault("syncing", &at, source))));
+            }
+        };
+        let calls = Calls::watched(wake).map_err(|source| Fault::Io {
+            doing: "starting a thread for",
+            path: dir.to_path_buf(),
+            source,
+        })?;
+        Ok(Self(Arc::new(Open { tree: Some(tree), dir: dir.to_path_buf(), used: AtomicUsize::new(0), calls })))
     }
 
     /// Steps of an iterator of sled's.
@@ -74,7 +91,7 @@ impl Tree {
 
     fn with<T>(&self, doing: &'static str, act: impl FnOnce(&::sled::Tree) -> Result<T, Fault>) -> Result<T, Fault> {
         match &self.0.tree {
-            Some(tree) => caught(doing, &self.0.dir, || act(tree)),
+            Some(tree) => self.0.calls.during(|| caught(doing, &self.0.dir, || act(tree))),
             None => Err(Fault::Stopped),
         }
     }
@@ -217,9 +234,9 @@ impl Steps {
             return Err(fault);
         }
         let Some(iter) = &mut self.iter else { return Ok(None) };
-        let found = caught("reading", &self.tree.0.dir, || {
+        let found = self.tree.with("reading", |tree| {
             let found = step(iter).transpose().and_then(|found| {
-                if let (Some((key, _)), Some(tree)) = (&found, &self.tree.0.tree) {
+                if let Some((key, _)) = &found {
                     self.tree.note_use(tree, key)?;
                 }
                 Ok(found)
