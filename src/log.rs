@@ -230,13 +230,11 @@ pub enum Fault {
     },
     /// The journal lacks something that was acknowledged.
     #[error(
-        "events {from} to {until} were acknowledged, and neither the frames nor the journal ({} and {}) hold them: it is damaged, or something of it is missing. Keep a copy of the folder, then put the data folder back from a backup", one.display(), other.display()
+        "events {from} to {until} were acknowledged, and neither the frames nor the journal {} hold them: it is damaged, or something of it is missing. Keep a copy of the folder, then put the data folder back from a backup", path.display()
     )]
     Journal {
-        /// One of its files.
-        one: PathBuf,
-        /// The other.
-        other: PathBuf,
+        /// Its file.
+        path: PathBuf,
         /// The first missing event.
         from: u64,
         /// The last that is known to be missing.

@@ -11,6 +11,7 @@ use super::store::Store;
 use super::witness::Witness;
 use super::{Fault, Head};
 use parking_lot::{Condvar, Mutex, RwLock};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +23,13 @@ const LINGER: Duration = Duration::from_secs(1);
 const ENOUGH_BYTES: usize = 1024 * 1024;
 /// Frames added at once: at most 2 MiB, which sled stores as one.
 const ADDED_MAX: usize = 32;
+/// Bytes of lines that are bound and synced together; their space in the journal is free then. Enough for [`ADDED_MAX`] frames,
+/// little enough for an append that waits for space.
+const STEP_BYTES: usize = 2 * 1024 * 1024;
+/// How far the thread stands back behind those who append, as the system counts: it has what they leave, until the journal is
+/// full and they wait for it.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 19;
 
 /// What the writer, the binder's thread and all readers share.
 pub(super) struct Bound {
@@ -35,11 +43,30 @@ pub(super) struct Bound {
 
 #[derive(Default)]
 struct Waiting {
-    texts: Vec<Text>,
+    texts: VecDeque<Text>,
     bytes: usize,
     since: Option<Instant>,
     newest: u64,
     closing: bool,
+}
+
+impl Waiting {
+    /// The oldest lines, up to about so many bytes.
+    fn take(&mut self, bytes: usize) -> Vec<Text> {
+        let mut taken = Vec::new();
+        let mut sum = 0_usize;
+        while sum < bytes
+            && let Some(text) = self.texts.pop_front()
+        {
+            sum = sum.saturating_add(text.bytes.len());
+            taken.push(text);
+        }
+        self.bytes = self.bytes.saturating_sub(sum);
+        if self.texts.is_empty() {
+            self.since = None;
+        }
+        taken
+    }
 }
 
 /// Makes frames of lines; whoever holds it is the only one who writes to the store.
@@ -82,7 +109,7 @@ impl Bound {
         let mut waiting = self.waiting.lock();
         waiting.bytes = waiting.bytes.saturating_add(text.bytes.len());
         waiting.newest = text.newest();
-        waiting.texts.push(text);
+        waiting.texts.push_back(text);
         // One wake-up for the first, to note the time, and one when there is enough.
         if waiting.since.is_none() || waiting.bytes >= ENOUGH_BYTES {
             waiting.since.get_or_insert_with(Instant::now);
@@ -90,21 +117,38 @@ impl Bound {
         }
     }
 
-    /// Binds everything that is durable, and returns the new head.
+    /// Binds everything that is durable by now, and returns a head that holds it.
     ///
     /// # Errors
     /// [`Fault`]: nothing is lost, for the journal holds it; but nothing may be written any more.
     pub(super) fn bind(&self) -> Result<Head, Fault> {
+        let wanted = self.newest();
+        loop {
+            let head = self.bind_step(|_| true)?;
+            if head.seq >= wanted {
+                return Ok(head);
+            }
+        }
+    }
+
+    /// Binds some of what is durable, unless somebody else has since the head was `seen`.
+    ///
+    /// # Errors
+    /// As [`Bound::bind`].
+    pub(super) fn bind_beyond(&self, seen: &Head) -> Result<Head, Fault> {
+        self.bind_step(|head| head.seq <= seen.seq)
+    }
+
+    fn bind_step(&self, wanted: impl FnOnce(&Head) -> bool) -> Result<Head, Fault> {
         let mut binder = self.binder.lock();
         self.check()?;
-        let texts = {
-            let mut waiting = self.waiting.lock();
-            waiting.bytes = 0;
-            waiting.since = None;
-            std::mem::take(&mut waiting.texts)
-        };
+        let head = self.head();
+        if !wanted(&head) {
+            return Ok(head);
+        }
+        let texts = self.waiting.lock().take(STEP_BYTES);
         if texts.is_empty() {
-            return Ok(self.head());
+            return Ok(head);
         }
         binder.bind(&texts).map(|head| self.show(head)).map_err(|fault| self.fail(fault))
     }
@@ -148,6 +192,9 @@ impl Bound {
 
     /// Binds as lines come, until [`Bound::close`]; what is there then is bound too.
     pub(super) fn run(&self) {
+        // Of this thread alone, as Linux has it; where the system says no, it is as quick as the others.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::nice(NICENESS);
         loop {
             let closing = {
                 let mut waiting = self.waiting.lock();

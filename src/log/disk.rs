@@ -11,11 +11,17 @@ pub trait Disk: Send {
     /// Where it is, for messages.
     fn path(&self) -> &Path;
 
-    /// All of it.
+    /// How many bytes it has.
     ///
     /// # Errors
     /// The system's.
-    fn read(&self) -> io::Result<Vec<u8>>;
+    fn length(&self) -> io::Result<u64>;
+
+    /// Fills `to` with what stands at a place.
+    ///
+    /// # Errors
+    /// The system's; [`io::ErrorKind::UnexpectedEof`] where the file ends before.
+    fn read_at(&self, to: &mut [u8], offset: u64) -> io::Result<()>;
 
     /// Writes at a place, past the end too: the file grows then.
     ///
@@ -52,8 +58,12 @@ impl Disk for OnDisk {
         &self.path
     }
 
-    fn read(&self) -> io::Result<Vec<u8>> {
-        std::fs::read(&self.path)
+    fn length(&self) -> io::Result<u64> {
+        self.file.metadata().map(|metadata| metadata.len())
+    }
+
+    fn read_at(&self, to: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_exact_at(to, offset)
     }
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {

@@ -13,7 +13,7 @@ use super::bind::Bound;
 use super::disk::{Disk, OnDisk};
 use super::folder::{make_folder, sync_path};
 use super::frame::{Care, Unpacker};
-use super::journal::{Journal, Text, Written};
+use super::journal::{Journal, RING_BYTES_MAX, Text, Written};
 use super::published::{Published, Search};
 use super::store::Store;
 use super::tree::Tree;
@@ -47,7 +47,9 @@ pub struct Parts {
     /// Where frames go.
     pub store: Arc<dyn Store>,
     /// Where lines are durable until they are in frames.
-    pub journal: [Box<dyn Disk>; 2],
+    pub journal: Box<dyn Disk>,
+    /// The most bytes of the journal that may wait to be put into frames.
+    pub journal_bytes_max: u64,
     /// The note of what is durable.
     pub acknowledged: Box<dyn Disk>,
     /// The note of what is in frames.
@@ -69,18 +71,16 @@ impl SledLog {
         make_folder(dir)?;
         let lock = Arc::new(lock::take(dir)?);
         let store = Arc::new(Tree::open(dir)?);
-        let journal = dir.join("journal");
-        make_folder(&journal)?;
         let file = |path: PathBuf| -> Result<Box<dyn Disk>, Fault> { Ok(Box::new(OnDisk::open(path)?)) };
         let parts = Parts {
             store,
-            journal: [file(journal.join("a"))?, file(journal.join("b"))?],
+            journal: file(dir.join("journal"))?,
+            journal_bytes_max: RING_BYTES_MAX,
             acknowledged: file(dir.join("acknowledged"))?,
             witness: file(dir.join("head"))?,
             dir: dir.to_path_buf(),
         };
         // Files that were just made have names to be synced.
-        sync_path(&journal)?;
         sync_path(dir)?;
         let mut log = Self::assemble(parts, Some(lock))?;
         let bound = log.reader.bound.clone();
@@ -99,11 +99,11 @@ impl SledLog {
     }
 
     fn assemble(parts: Parts, lock: Option<Arc<lock::Lock>>) -> Result<Self, Fault> {
-        let Parts { store, journal, acknowledged, witness, dir } = parts;
+        let Parts { store, journal, journal_bytes_max, acknowledged, witness, dir } = parts;
         let chain = tail::chain(&*store, &dir)?;
         let (witness, seen) = Witness::open(witness)?;
         tail::check_seen(&*store, &chain.head(), &seen)?;
-        let (journal, unbound) = Journal::open(journal, acknowledged, chain.head().seq)?;
+        let (journal, unbound) = Journal::open(journal, acknowledged, chain.head().seq, journal_bytes_max)?;
         let bound = Bound::new(store.clone(), chain, witness, dir.clone())?;
         unbound.into_iter().for_each(|text| bound.add(text));
         bound.bind()?;
@@ -131,10 +131,13 @@ impl SledLog {
 
     fn write(&mut self, text: &Text) -> Result<(), Fault> {
         let bound = &self.reader.bound;
-        while self.journal.write(text, bound.head().seq).map_err(|fault| bound.fail(fault))? == Written::Full {
-            bound.bind()?;
+        loop {
+            let seen = bound.head();
+            if self.journal.write(text, seen.seq).map_err(|fault| bound.fail(fault))? == Written::Durable {
+                return Ok(());
+            }
+            bound.bind_beyond(&seen)?;
         }
-        Ok(())
     }
 }
 
@@ -166,10 +169,12 @@ impl Drop for SledLog {
     /// Binds what is not bound yet: a folder that was closed in good order holds everything in frames.
     fn drop(&mut self) {
         self.reader.bound.close();
-        if let Some(binder) = self.binder.take()
-            && binder.join().is_err()
-        {
-            tracing::warn!("the binder's thread ended by a panic; what it had not bound is in the journal");
+        if let Some(binder) = self.binder.take() {
+            // Here rather than on that thread, which stands back behind all others. A fault is told by both.
+            let _ = self.reader.bind();
+            if binder.join().is_err() {
+                tracing::warn!("the binder's thread ended by a panic; what it had not bound is in the journal");
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use super::disk::{Disk, fault};
 use super::{Fault, Head};
+use std::io;
 
 /// Sequence number (8, little-endian), hash (32), CRC32C of both (4).
 const SLOT_BYTES: usize = 44;
@@ -21,8 +22,11 @@ pub(super) struct Witness {
 impl Witness {
     /// Reads the note and returns the newest head in it. One of events alone has a hash of zeros.
     pub(super) fn open(disk: Box<dyn Disk>) -> Result<(Self, Head), Fault> {
-        let bytes = disk.read().map_err(|source| fault(&*disk, "reading", source))?;
-        let (first, second) = (slot(&bytes, 0), slot(&bytes, SLOT_STRIDE));
+        let read = || {
+            let length = disk.length()?;
+            Ok((slot(&*disk, 0, length)?, slot(&*disk, SLOT_STRIDE, length)?))
+        };
+        let (first, second) = read().map_err(|source| fault(&*disk, "reading", source))?;
         let odd = first.seq > second.seq;
         let newest = if odd { first } else { second };
         Ok((Self { disk, odd }, newest))
@@ -43,13 +47,17 @@ impl Witness {
 }
 
 /// A slot's head; a missing or torn one counts as empty, for the note is a second opinion and not the log.
-fn slot(file: &[u8], offset: u64) -> Head {
+fn slot(disk: &dyn Disk, offset: u64, length: u64) -> io::Result<Head> {
+    let mut bytes = [0; SLOT_BYTES];
+    if length < offset.saturating_add(SLOT_BYTES.try_into().unwrap_or(u64::MAX)) {
+        return Ok(Head::EMPTY);
+    }
+    disk.read_at(&mut bytes, offset)?;
     let read = || {
-        let bytes: &[u8; SLOT_BYTES] = file.get(usize::try_from(offset).ok()?..)?.first_chunk()?;
         let (front, crc) = bytes.split_last_chunk::<4>()?;
         let (seq, hash) = front.split_first_chunk::<8>()?;
         let sound = crc32c::crc32c(front) == u32::from_le_bytes(*crc);
         sound.then_some(Head { seq: u64::from_le_bytes(*seq), hash: hash.try_into().ok()? })
     };
-    read().unwrap_or(Head::EMPTY)
+    Ok(read().unwrap_or(Head::EMPTY))
 }

@@ -74,7 +74,7 @@ fn used(dir: &Path) -> usize {
 fn copy(dir: &Path) -> tempfile::TempDir {
     let to = scratch();
     std::fs::create_dir_all(to.path().join("sled/blobs")).unwrap();
-    for folder in ["", "sled", "journal"] {
+    for folder in ["", "sled"] {
         std::fs::create_dir_all(to.path().join(folder)).unwrap();
         for file in std::fs::read_dir(dir.join(folder)).unwrap().map(Result::unwrap) {
             if file.file_type().unwrap().is_file() {

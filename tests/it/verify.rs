@@ -74,7 +74,7 @@ fn an_edit_a_drop_a_swap_and_a_cut_fail_against_a_published_head() {
     for note in ["head", "acknowledged"] {
         std::fs::remove_file(whole.path().join(note)).unwrap();
     }
-    std::fs::remove_dir_all(whole.path().join("journal")).unwrap();
+    std::fs::remove_file(whole.path().join("journal")).unwrap();
     assert_eq!(against(whole.path(), &[then.into()]).unwrap(), then);
     let fault = against(whole.path(), &[then.into(), last.into()]).unwrap_err();
     assert!(matches!(fault, Fault::NotPublished { absence: Absence::Cut { end: 30 }, .. }), "{fault}");

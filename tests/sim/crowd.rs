@@ -261,7 +261,7 @@ impl Town {
         }
     }
 
-    /// What fills both files of the journal where the binder is slow: many people at once, with much to say.
+    /// What fills the journal where the binder is slow: many people at once, with much to say.
     pub async fn rush(self, mut chance: Chance, evening: Duration) {
         for wave in 0..2 {
             tokio::time::sleep(chance.millis(0..evening.as_millis() as u64 / 2)).await;

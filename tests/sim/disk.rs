@@ -186,6 +186,9 @@ impl File {
     }
 }
 
+/// Little, so that the journal is full every now and then.
+const JOURNAL_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
 impl Machine {
     pub fn new(seed: u64, trace: Trace) -> Self {
         let inner = Inner { chance: Some(Chance::of(seed, "disk")), ..Inner::default() };
@@ -204,7 +207,8 @@ impl Machine {
         };
         Parts {
             store: Arc::new(self.clone()),
-            journal: [open("journal.a"), open("journal.b")],
+            journal: open("journal"),
+            journal_bytes_max: JOURNAL_BYTES_MAX,
             acknowledged: open("acknowledged"),
             witness: open("head"),
             dir: PathBuf::from("/simulated"),
@@ -360,9 +364,19 @@ impl Disk for Handle {
         &self.path
     }
 
-    fn read(&self) -> io::Result<Vec<u8>> {
+    fn length(&self) -> io::Result<u64> {
         let inner = self.machine.inner();
-        if inner.is_on { Ok(inner.files[self.name].cache.clone()) } else { Err(failed("the power is off")) }
+        if inner.is_on { Ok(inner.files[self.name].cache.len() as u64) } else { Err(failed("the power is off")) }
+    }
+
+    fn read_at(&self, to: &mut [u8], offset: u64) -> io::Result<()> {
+        let inner = self.machine.inner();
+        if !inner.is_on {
+            return Err(failed("the power is off"));
+        }
+        let there = inner.files[self.name].cache.get(offset as usize..offset as usize + to.len());
+        to.copy_from_slice(there.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
     }
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
@@ -415,13 +429,18 @@ mod tests {
     use crate::trace::Time;
     use std::collections::BTreeSet;
 
-    const FILE: &str = "journal.a";
+    const FILE: &str = "journal";
 
     fn machine(seed: u64) -> (Machine, Box<dyn Disk>) {
         let machine = Machine::new(seed, Trace::new(Time::begin()));
         machine.turn_on(Plan::default());
-        let [disk, _] = machine.parts().journal;
+        let disk = machine.parts().journal;
         (machine, disk)
+    }
+
+    fn read(disk: &dyn Disk) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; disk.length()? as usize];
+        disk.read_at(&mut bytes, 0).map(|()| bytes)
     }
 
     #[tokio::test(start_paused = true)]
@@ -433,9 +452,9 @@ mod tests {
             disk.sync().unwrap();
             disk.write_at(&[2; 3 * SECTOR], 0).unwrap();
             machine.power_cut();
-            assert!(disk.read().is_err() && disk.write_at(&[3], 0).is_err());
+            assert!(read(&*disk).is_err() && disk.write_at(&[3], 0).is_err());
             machine.turn_on(Plan::default());
-            let found = disk.read().unwrap();
+            let found = read(&*disk).unwrap();
             assert_eq!(found.len(), 3 * SECTOR);
             let sectors: Vec<u8> = found.chunks(SECTOR).map(|sector| sector[0]).collect();
             assert!(found.chunks(SECTOR).all(|sector| sector.iter().all(|byte| *byte == sector[0])));
@@ -452,10 +471,10 @@ mod tests {
             disk.write_at(&[1; SECTOR], 0).unwrap();
             assert!(disk.sync().is_err());
             assert!(disk.sync().is_ok());
-            assert_eq!(disk.read().unwrap(), [1; SECTOR], "the cache still shows it");
+            assert_eq!(read(&*disk).unwrap(), [1; SECTOR], "the cache still shows it");
             machine.power_cut();
             machine.turn_on(Plan::default());
-            disk.read().unwrap() != [1; SECTOR]
+            read(&*disk).unwrap() != [1; SECTOR]
         });
         assert!((1..100).contains(&lost.count()));
     }

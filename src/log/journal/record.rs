@@ -37,7 +37,12 @@ impl Text {
 
     /// The lines, without their line feeds.
     pub(in crate::log) fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        self.bytes.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\n").unwrap_or(line))
+        let mut begin = 0;
+        memchr::memchr_iter(b'\n', &self.bytes).map(move |end| {
+            let line = self.bytes.get(begin..end).unwrap_or_default();
+            begin = end.saturating_add(1);
+            line
+        })
     }
 
     /// Leaves out the lines up to this number.
@@ -65,34 +70,47 @@ pub(super) fn write(to: &mut Vec<u8>, text: &Text) {
     to.resize(to.len().next_multiple_of(BLOCK_BYTES), 0);
 }
 
-/// Every whole record of a file with an event after `bound`, wherever it stands.
-///
-/// No line can pass for a record's front: it is text, and [`MAGIC`] is not.
-pub(super) fn all(file: &[u8], bound: u64) -> Vec<Text> {
-    let mut found = Vec::new();
-    let mut at = 0_usize;
-    while let Some(rest) = file.get(at..).filter(|rest| !rest.is_empty()) {
-        let text = read(rest, bound);
-        let blocks = text.as_ref().map_or(0, |text| text.bytes.len().saturating_add(HEADER_BYTES));
-        at = at.saturating_add(blocks.max(1).next_multiple_of(BLOCK_BYTES));
-        found.extend(text);
-    }
-    found
+/// What the front of a record says of it.
+pub(super) struct Front {
+    first_seq: u64,
+    count: u32,
+    /// Bytes of its lines.
+    length: u32,
+    /// Of everything before it, and the lines.
+    crc: u32,
+    /// Of everything before that.
+    front_crc: u32,
 }
 
-/// The record at the front of these bytes; `None` where there is none that is whole, or none that is wanted.
-fn read(bytes: &[u8], bound: u64) -> Option<Text> {
-    let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
-    let (front, crc) = header.split_last_chunk::<4>()?;
-    let fields = front.strip_prefix(&MAGIC)?;
-    let (first_seq, fields) = fields.split_first_chunk()?;
-    let (count, fields) = fields.split_first_chunk()?;
-    let (length, _) = fields.split_first_chunk()?;
-    let (first_seq, count) = (u64::from_le_bytes(*first_seq), u32::from_le_bytes(*count));
-    if count == 0 || first_seq.saturating_add(u64::from(count)) <= bound.saturating_add(1) {
-        return None;
+impl Front {
+    /// Of the record that these bytes begin; `None` where they begin none.
+    ///
+    /// No line can pass for one: it is text, and [`MAGIC`] is not.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        let (front, crc) = bytes.first_chunk::<HEADER_BYTES>()?.split_last_chunk::<4>()?;
+        let fields = front.strip_prefix(&MAGIC)?;
+        let (first_seq, fields) = fields.split_first_chunk()?;
+        let (count, fields) = fields.split_first_chunk()?;
+        let (length, _) = fields.split_first_chunk()?;
+        let (first_seq, count) = (u64::from_le_bytes(*first_seq), u32::from_le_bytes(*count));
+        let (length, crc) = (u32::from_le_bytes(*length), u32::from_le_bytes(*crc));
+        (count > 0).then(|| Self { first_seq, count, length, crc, front_crc: crc32c::crc32c(front) })
     }
-    let lines = rest.get(..usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-    let sound = crc32c::crc32c_append(crc32c::crc32c(front), lines) == u32::from_le_bytes(*crc);
-    sound.then(|| Text { first_seq, count, bytes: lines.to_vec() })
+
+    /// Whether it says that it has an event after `bound`.
+    pub(super) fn is_after(&self, bound: u64) -> bool {
+        self.first_seq.saturating_add(u64::from(self.count)) > bound.saturating_add(1)
+    }
+
+    /// Where the record's lines begin and end, in a file in which it begins at `offset`.
+    pub(super) fn lines(&self, offset: u64) -> std::ops::Range<u64> {
+        let begin = offset.saturating_add(u64::try_from(HEADER_BYTES).unwrap_or(u64::MAX));
+        begin..begin.saturating_add(u64::from(self.length))
+    }
+
+    /// The record with these lines; `None` where it is not as it was written.
+    pub(super) fn with(self, bytes: Vec<u8>) -> Option<Text> {
+        let Self { first_seq, count, crc, front_crc, .. } = self;
+        (crc32c::crc32c_append(front_crc, &bytes) == crc).then_some(Text { first_seq, count, bytes })
+    }
 }
