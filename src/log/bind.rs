@@ -19,8 +19,8 @@ use tokio::sync::watch;
 
 /// How long lines may wait for others to share a frame with.
 const LINGER: Duration = Duration::from_secs(1);
-/// As much as is worth a sync of the store: waiting for more would only put off the work.
-const ENOUGH_BYTES: usize = 1024 * 1024;
+/// As much as is not waited with: a quarter of the journal, so that the rest has room for what comes meanwhile.
+const ENOUGH_BYTES: usize = 32 * 1024 * 1024;
 /// Frames added at once: at most 2 MiB, which sled stores as one.
 const ADDED_MAX: usize = 32;
 /// Bytes of lines that are bound and synced together; their space in the journal is free then. Enough for [`ADDED_MAX`] frames,
