@@ -1,7 +1,8 @@
-"""A second reader of the log's bytes, written from src/log/FRAME.md and nothing else.
+"""A second reader of the log's bytes, written from src/log/FRAME.md and src/log/JOURNAL.md and nothing else.
 
     second_reader.py ARCHIVE [PROOF]    checks a folder of segments, prints its head; checks a proof against a head in it
     second_reader.py --frame FILE       checks one frame by itself, prints the head of a log that ends with it
+    second_reader.py --journal LOG SEQ  prints what the journal of a log's folder holds after event SEQ, and its numbers
 """
 
 import base64
@@ -145,7 +146,41 @@ def prove(proof, head):
     check(not path and hash == header[108:140], "line")
 
 
+def noted(path):
+    """The event in a note."""
+    with open(path, "rb") as file:
+        data = file.read()
+    slots = [data[at : at + 44] for at in (0, 4096)]
+    whole = [slot for slot in slots if len(slot) == 44 and crc32c(slot[:40]) == struct.unpack("<I", slot[40:])[0]]
+    return max((struct.unpack("<Q", slot[:8])[0] for slot in whole), default=0)
+
+
+def journal(log, bound):
+    """The lines after event `bound`, each with its number."""
+    with open(os.path.join(log, "journal"), "rb") as file:
+        data = file.read()
+    records = []
+    for at in range(0, len(data), 4096):
+        if data[at : at + 8] != b"GSWJ\x01\0\0\0" or at + 32 > len(data):
+            continue
+        first_seq, count, length, zeros, crc = struct.unpack_from("<QIIII", data, at + 8)
+        lines = data[at + 32 : at + 32 + length]
+        if count > 0 and zeros == 0 and first_seq + count - 1 > bound and crc32c(data[at : at + 28] + lines) == crc:
+            records.append((first_seq, lines.split(b"\n")[:-1]))
+    for first_seq, lines in sorted(records):
+        check(first_seq <= bound + 1, f"event {bound + 1}")
+        for seq, line in enumerate(lines, first_seq):
+            if seq > bound:
+                yield seq, line
+                bound = seq
+    check(bound >= noted(os.path.join(log, "acknowledged")), f"event {bound + 1}")
+
+
 def main():
+    if sys.argv[1] == "--journal":
+        for seq, line in journal(sys.argv[2], int(sys.argv[3])):
+            print(seq, line.decode())
+        return
     if sys.argv[1] == "--frame":
         with open(sys.argv[2], "rb") as file:
             frame = Frame(file.read())

@@ -62,6 +62,25 @@ fn what_is_only_in_the_journal_is_there_after_a_crash() {
     }
 }
 
+/// A reader written in another language from the format document alone.
+#[test]
+fn a_second_reader_in_python_finds_the_same_lines() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dir = unbound(&[400, 7, 1, 90]);
+    let read = |dir: &Path| {
+        let mut command = std::process::Command::new(root.join(".venv/bin/python3"));
+        command.arg(root.join("tests/support/second_reader.py")).arg("--journal").arg(dir).arg("3");
+        let output = command.output().expect("`make test` installs Python's packages");
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let expected: String = (4..=501).map(|n| format!("{n} {}\n", String::from_utf8(line(n)).unwrap())).collect();
+    assert_eq!(read(dir.path()), (true, expected));
+    let (mut bytes, used) = written(dir.path());
+    bytes[used - 40] ^= 1;
+    std::fs::write(dir.path().join("journal"), bytes).unwrap();
+    assert!(!read(dir.path()).0, "an event that was acknowledged is missing");
+}
+
 #[test]
 fn a_flipped_bit_in_any_byte_of_a_record_is_told() {
     let whole = unbound(&[2, 2]);
