@@ -3,9 +3,12 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 #![allow(clippy::panic, clippy::float_arithmetic, reason = "figures for people to read")]
 
+#[path = "support/cores.rs"]
+mod cores;
 #[path = "append/peers.rs"]
 mod peers;
 
+use cores::computed;
 use groundswell::log::group::Group;
 use groundswell::log::sled::SledLog;
 use groundswell::log::{Fault, Log};
@@ -59,7 +62,7 @@ fn round(tasks: usize, time: Duration, write: impl FnOnce(mpsc::Receiver<Item>) 
     let (sender, queue) = mpsc::channel::<Item>(tasks);
     let writer = std::thread::spawn(move || write(queue));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (start, worked) = (Instant::now(), cores());
+    let (start, worked) = (Instant::now(), computed());
     let mut taken: Vec<Duration> = runtime.block_on(async {
         let tasks: Vec<_> = (0..tasks as u64)
             .map(|task| {
@@ -89,16 +92,10 @@ fn round(tasks: usize, time: Duration, write: impl FnOnce(mpsc::Receiver<Item>) 
     let seconds = start.elapsed().as_secs_f64();
     drop(sender);
     let syncs = writer.join().unwrap();
-    let worked = (cores() - worked).as_secs_f64() * 1e6 / taken.len() as f64;
+    let worked = (computed() - worked).as_secs_f64() * 1e6 / taken.len() as f64;
     taken.sort_unstable();
     let at = |part: usize| taken[(taken.len() - 1) * part / 100].as_secs_f64() * 1000.0;
     [taken.len() as f64 / seconds, at(50), at(99), taken.len() as f64 / syncs as f64, worked]
-}
-
-/// What the cores have worked for this process.
-fn cores() -> Duration {
-    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(used.tv_sec as u64, used.tv_nsec as u32)
 }
 
 /// One thread: take what has queued up, append, tell everybody; returns how often it synced.

@@ -6,7 +6,11 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
 #![allow(clippy::float_arithmetic, reason = "figures for people to read")]
 
+#[path = "support/cores.rs"]
+mod cores;
+
 use chrono::{DateTime, TimeDelta, Utc};
+use cores::computed;
 use groundswell::domain::attendance::{Event as Attendance, Joined, Present};
 use groundswell::domain::donation::{
     ATTESTATIONS, Card, Declined, Event as Donation, FeeRecorded, PaymentRequested, Pledged, Refunded, Settled,
@@ -311,15 +315,6 @@ fn as_of(engine: &Engine) {
         took[took.len() / 2],
         took[took.len() - 1]
     );
-}
-
-/// What every thread of this program has computed so far: unlike the time on the wall it is the same beside busy neighbours.
-fn computed() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(") ").next().unwrap_or_default();
-    let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    // The kernel counts these in hundredths of a second on every Linux.
-    Duration::from_millis(ticks * 10)
 }
 
 fn memory(name: &str) -> u64 {

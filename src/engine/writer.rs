@@ -12,8 +12,8 @@ use parking_lot::RwLock;
 use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
-/// Bytes of lines after which a batch is appended in parts: as much as a file of the journal takes a few times, and little
-/// enough to hold several times on its way there.
+/// Bytes of lines after which a batch is appended in parts: as much as a sync is worth, and little enough to hold several
+/// times on its way there.
 const APPEND_BYTES: usize = 2 * 1024 * 1024;
 
 type Outcome = Result<Receipt, Failure>;

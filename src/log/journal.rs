@@ -185,7 +185,7 @@ fn records(disk: &dyn Disk, length: u64, bound: u64) -> io::Result<Vec<Text>> {
 mod tests {
     use super::*;
 
-    /// Writes records of 4 to 40 blocks at random while others are bound, and looks whether two that are in use overlap.
+    /// Writes records of 1 to 20 blocks at random while others are bound, and looks whether two that are in use overlap.
     #[test]
     fn no_record_is_written_over_one_that_is_in_use() {
         const MAX: u64 = 64 * 4096;

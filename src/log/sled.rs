@@ -170,8 +170,12 @@ impl Drop for SledLog {
     fn drop(&mut self) {
         self.reader.bound.close();
         if let Some(binder) = self.binder.take() {
-            // Here rather than on that thread, which stands back behind all others. A fault is told by both.
-            let _ = self.reader.bind();
+            // Here rather than on that thread, which stands back behind all others.
+            if let Err(fault) = self.reader.bind()
+                && !matches!(fault, Fault::Stopped)
+            {
+                tracing::error!(%fault, "what was not in frames yet stays in the journal until the next start");
+            }
             if binder.join().is_err() {
                 tracing::warn!("the binder's thread ended by a panic; what it had not bound is in the journal");
             }
