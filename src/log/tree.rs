@@ -9,6 +9,8 @@ use super::store::{Bytes, Pair, Range, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 use stuck::Calls;
 
 /// sled's segment: a quarter of it must hold a leaf of 17 frames, see [`super::frame::MAX_STORED_BYTES`]. It cannot be changed
@@ -22,6 +24,11 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 const USES_BEFORE_A_LOOK: usize = 64;
 /// Frames after which a leaf is used that often on purpose: about as many as one holds.
 const LOOK_EVERY: usize = 16;
+/// How long sled's own lock is waited for. Nobody else can have it, for the folder's lock is ours; but a thread of sled's that
+/// still works for a store this process has just closed keeps it, or a copy of it in a program just started.
+const LOCK_PATIENCE: Duration = Duration::from_secs(20);
+/// How often it is tried.
+const LOCK_EVERY: Duration = Duration::from_millis(20);
 /// sled's folder in the log's folder.
 const FOLDER: &str = "sled";
 /// The tree of frames.
@@ -56,7 +63,7 @@ impl Tree {
         refuse_blobs(store)?;
         remove_unfinished(store)?;
         let tree = caught("opening", dir, || {
-            let tree = config.open().and_then(|db| db.open_tree(NAME));
+            let tree = open_patiently(&config).and_then(|db| db.open_tree(NAME));
             let flushed = tree.and_then(|tree| tree.flush().map(|_| tree));
             flushed.map_err(|source| fault("opening", dir, source))
         })?;
@@ -173,14 +180,26 @@ fn remove_unfinished(store: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
+/// As `config.open()`, which does not wait for its lock.
+fn open_patiently(config: &::sled::Config) -> ::sled::Result<::sled::Db> {
+    let begun = Instant::now();
+    loop {
+        match config.open() {
+            Err(error) if is_locked(&error) && begun.elapsed() < LOCK_PATIENCE => thread::sleep(LOCK_EVERY),
+            opened => return opened,
+        }
+    }
+}
+
+fn is_locked(error: &::sled::Error) -> bool {
+    matches!(error, ::sled::Error::Io(error) if error.to_string().starts_with("could not acquire lock"))
+}
+
 /// A failed system call asks for a look at the disk; everything else is sled's word for files that are not as it left them.
 fn fault(doing: &'static str, dir: &Path, source: ::sled::Error) -> Fault {
     let dir = dir.to_path_buf();
     match source {
-        // sled has a lock of its own, which a program that was just started may still hold a copy of when ours is free.
-        ::sled::Error::Io(error) if error.to_string().starts_with("could not acquire lock") => {
-            Fault::Held { dir, holder: "its store is still in use".to_owned() }
-        }
+        source if is_locked(&source) => Fault::Held { dir, holder: "its store is still in use".to_owned() },
         ::sled::Error::Io(_) => Fault::Store { doing, dir, source },
         ::sled::Error::Corruption { .. }
         | ::sled::Error::Unsupported(_)
@@ -256,5 +275,26 @@ impl Iterator for Steps {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.step(::sled::Iter::next).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_not_let_go_of_yet_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Tree::open(dir.path()).unwrap());
+        let db = std::fs::File::open(dir.path().join(FOLDER).join("db")).unwrap();
+        // The one before may itself take a moment to go.
+        db.lock().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(300));
+                db.unlock().unwrap();
+            });
+            Tree::open(dir.path()).unwrap();
+        });
     }
 }
