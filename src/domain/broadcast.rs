@@ -148,7 +148,7 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
                 return Err(Refusal::Ended);
             }
             if let Some(source) = source
-                && !current.speakers.iter().any(|speaker| speaker.source == source)
+                && current.source_name(source).is_none()
             {
                 return Err(Refusal::UnknownSpeaker);
             }

@@ -97,6 +97,13 @@ pub struct Rally {
     pub has_donations: bool,
 }
 
+impl Rally {
+    /// What the source is called on screen, if it is one of this rally's.
+    pub fn source_name(&self, source: SourceId) -> Option<&str> {
+        self.speakers.iter().find(|speaker| speaker.source == source).map(|speaker| speaker.name.as_str())
+    }
+}
+
 /// Every rally, by id and by address.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rallies {

@@ -5,7 +5,7 @@ use super::packager::Packager;
 use super::{AudioConfig, Frame, Health, ProgramId, Settings, SourceId, Track, VideoConfig};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Frames that wait for the other track's configuration: encoders send both within their first frames.
 const CONFIG_WAIT_TICKS: i64 = 90_000;
@@ -85,6 +85,7 @@ struct Live {
     /// Changes with each start of a clock or configuration; a program must join it anew.
     generation: u64,
     kick: watch::Sender<Option<String>>,
+    keyframe: Arc<Notify>,
     configs: Option<(VideoConfig, Option<AudioConfig>)>,
     ring: VecDeque<Frame>,
     connected_at_ms: i64,
@@ -143,8 +144,9 @@ impl Switcher {
             return;
         }
         program.wanted = source;
-        if source.is_none() {
-            program.leave();
+        match source {
+            None => program.leave(),
+            Some(source) => state.sources.get(&source).into_iter().for_each(|live| live.keyframe.notify_one()),
         }
     }
 
@@ -204,10 +206,12 @@ impl Switcher {
         state.counter += 1;
         let connection = state.counter;
         let (kick, kicked) = watch::channel(None);
+        let keyframe = Arc::new(Notify::new());
         let live = Live {
             connection,
             generation: connection,
             kick,
+            keyframe: keyframe.clone(),
             configs: None,
             ring: VecDeque::new(),
             connected_at_ms: now_ms,
@@ -225,6 +229,7 @@ impl Switcher {
             source,
             connection,
             kicked,
+            keyframe,
             video: None,
             audio: None,
             pending: Vec::new(),
@@ -319,6 +324,7 @@ pub struct Feed {
     source: SourceId,
     connection: u64,
     kicked: watch::Receiver<Option<String>>,
+    keyframe: Arc<Notify>,
     video: Option<VideoConfig>,
     audio: Option<AudioConfig>,
     pending: Vec<Frame>,
@@ -340,6 +346,11 @@ impl Feed {
             Err(_) => None,
         };
         reason.unwrap_or_else(|| "replaced by a new connection".to_owned())
+    }
+
+    /// Told whenever a cut waits for this source's next keyframe, for protocols that can ask for one.
+    pub fn keyframe_wanted(&self) -> Arc<Notify> {
+        self.keyframe.clone()
     }
 
     /// Sets the pictures' configuration, at the start or changed.
