@@ -181,7 +181,7 @@ struct Server {
 impl Server {
     fn start(data: &Path, api: SocketAddr) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_groundswell"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--rtmp", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--rtmp", "127.0.0.1:0", "--webrtc", "127.0.0.1:0", "--data"])
             .arg(data)
             .env("GROUNDSWELL_PROCESSOR", "stripe")
             .env("GROUNDSWELL_STRIPE_SECRET_KEY", "sk_test_bench")

@@ -95,6 +95,9 @@ struct ServeArgs {
     /// Where RTMP listens, for OBS, ffmpeg and Zoom.
     #[arg(long, value_name = "ADDR")]
     rtmp: Option<SocketAddr>,
+    /// Where WebRTC listens (UDP), for speakers in a browser and WHIP.
+    #[arg(long, value_name = "ADDR")]
+    webrtc: Option<SocketAddr>,
 }
 
 impl DataArgs {
@@ -112,6 +115,7 @@ impl ServeArgs {
         let mut config = self.data.config()?;
         config.listen = self.listen.unwrap_or(config.listen);
         config.rtmp = self.rtmp.unwrap_or(config.rtmp);
+        config.webrtc = self.webrtc.unwrap_or(config.webrtc);
         Ok(config)
     }
 }

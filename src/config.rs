@@ -6,7 +6,7 @@
 use crate::domain::privacy::RETENTION_YEARS_MAX;
 use serde::{Deserialize, Deserializer};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -18,6 +18,8 @@ const KEYS: &[&str] = &[
     "data",
     "listen",
     "rtmp",
+    "webrtc",
+    "webrtc_public_ip",
     "public_url",
     "site_name",
     "rtmp_url",
@@ -43,6 +45,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where RTMP listens.
     pub rtmp: SocketAddr,
+    /// Where WebRTC listens (UDP), for speakers in a browser and WHIP.
+    pub webrtc: SocketAddr,
+    /// The address speakers reach the server by, where the machine itself does not have it (behind NAT).
+    pub webrtc_public_ip: Option<IpAddr>,
     /// The address people see, for links; `http://LISTEN` if none.
     pub public_url: Option<String>,
     /// The address encoders send to, such as `rtmp://rally.example:1935/live`; made from `public_url` and `rtmp` if none.
@@ -64,6 +70,8 @@ impl Default for Config {
             data: "groundswell-data".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             rtmp: SocketAddr::from(([0, 0, 0, 0], 1935)),
+            webrtc: SocketAddr::from(([0, 0, 0, 0], 8189)),
+            webrtc_public_ip: None,
             public_url: None,
             rtmp_url: None,
             site_name: "Groundswell".into(),

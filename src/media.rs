@@ -13,6 +13,7 @@ pub mod origin;
 pub mod packager;
 pub mod publish;
 mod switcher;
+mod transcode;
 
 use bytes::Bytes;
 use std::fmt;

@@ -99,6 +99,7 @@ fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
             broadcast::Event::SourceConnected(data) => Some(data.rally),
             broadcast::Event::SourceDisconnected(data) | broadcast::Event::SourceRefused(data) => Some(data.rally),
             broadcast::Event::Cut(data) => Some(data.rally),
+            broadcast::Event::Noted(data) => Some(data.rally),
             broadcast::Event::StrangerRefused(_) => None,
         },
         Event::Attendance(event) => Some(match event {

@@ -24,6 +24,7 @@ use crate::domain::seals::ACCOUNT;
 use crate::engine::Engine;
 use crate::live::Live;
 use crate::live::presence::Presence;
+use crate::media::ingest::whip::Whip;
 use crate::media::{Media, gate};
 use crate::payments::Mode;
 use crate::payments::cashier::Cashier;
@@ -81,6 +82,7 @@ struct Inner {
     media: Media,
     settings: Settings,
     live: OnceLock<Live>,
+    whip: OnceLock<Whip>,
     presence: Presence,
     shutdown: CancellationToken,
     /// Open while nobody has an account: the one-time link's token.
@@ -109,6 +111,7 @@ impl App {
             media,
             settings,
             live: OnceLock::new(),
+            whip: OnceLock::new(),
             shutdown,
             first_token: Mutex::new(first_token),
             sign_in_failures: Mutex::default(),
@@ -142,6 +145,16 @@ impl App {
     /// The live hub, once the app is put together.
     pub fn live(&self) -> Option<&Live> {
         self.0.live.get()
+    }
+
+    /// Takes WHIP's offers by this endpoint, from now on.
+    pub fn take_offers_by(&self, whip: Whip) {
+        let _ = self.0.whip.set(whip);
+    }
+
+    /// WHIP's endpoint, once it listens.
+    pub fn whip(&self) -> Option<&Whip> {
+        self.0.whip.get()
     }
 
     fn presence(&self) -> &Presence {
@@ -294,6 +307,8 @@ pub fn router(app: App) -> Router {
         .merge(pages::golive::routes())
         .merge(pages::finance::routes())
         .merge(pages::webhook::routes())
+        .merge(pages::whip::routes())
+        .merge(pages::speak::routes())
         .merge(pages::api::routes())
         .route("/static/{file}", get(pages::files::file))
         .route("/favicon.ico", get(pages::files::favicon))
@@ -304,6 +319,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .merge(timed)
         .merge(pages::live::routes())
+        .merge(pages::speak::streams())
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(middleware::from_fn(same_site))
         .layer(CatchPanicLayer::custom(|_| Problem::Internal.into_response()))
@@ -317,7 +333,10 @@ pub fn router(app: App) -> Router {
 /// Turns away forms that another site's page sends. Browsers say where a form comes from; programs say nothing and have no
 /// cookies to steal.
 async fn same_site(request: Request, next: Next) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || is_same_site(request.headers()) {
+    // WHIP is for any page and program that has a speaker's key; it looks at no cookie.
+    let by_key = request.uri().path().starts_with(pages::whip::PREFIX);
+    let asks = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if asks || by_key || is_same_site(request.headers()) {
         next.run(request).await
     } else {
         Problem::CrossSite.into_response()
@@ -392,6 +411,7 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "speaker" => "Speaker added. Open “How to go live” and send it to them.",
         "removed" => "Speaker removed.",
         "key" => "The old key no longer works. Send the new one.",
+        "note" => "Your note is on the speaker’s page.",
         "refunded" => "The refund is under way.",
         "account" => "Your account is made. Welcome.",
         _ => return None,

@@ -8,6 +8,7 @@ use crate::engine::{Engine, Failure, Fault, Writer};
 use crate::log;
 use crate::log::archive::Archive;
 use crate::log::scrub::Scrub;
+use crate::media::ingest::whip::Whip;
 use crate::media::{self, Media, gate};
 use crate::payments::Processor;
 use crate::payments::cashier::Cashier;
@@ -18,7 +19,7 @@ use anyhow::{Context, bail};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -73,6 +74,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let rtmp = TcpListener::bind(config.rtmp).await;
     let rtmp =
         rtmp.with_context(|| format!("{} is not free for RTMP: choose another address with --rtmp", config.rtmp))?;
+    let webrtc = UdpSocket::bind(config.webrtc).await;
+    let webrtc = webrtc
+        .with_context(|| format!("{} is not free for WebRTC: choose another address with --webrtc", config.webrtc))?;
     let (listen_at, rtmp_at) = (http.local_addr()?, rtmp.local_addr()?);
     // Port 0 lets the system choose: what is shown is what was chosen.
     let config = Config { listen: listen_at, rtmp: rtmp_at, ..config };
@@ -89,6 +93,10 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
 
     let mut tasks = JoinSet::new();
     let house = gate::House::new(engine.clone());
+    let public: Vec<_> = config.webrtc_public_ip.into_iter().collect();
+    let whip = Whip::new(webrtc, &public, media.clone(), house.clone(), shutdown.clone()).context("WebRTC")?;
+    app.take_offers_by(whip.clone());
+    tasks.spawn(async move { whip.run().await });
     let (of_media, stop) = (media.clone(), shutdown.clone());
     tasks.spawn(async move { media::ingest::rtmp::run(rtmp, of_media, house, stop).await });
     tasks.spawn(gate::follow(engine.clone(), media, shutdown.clone()));

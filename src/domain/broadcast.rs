@@ -25,6 +25,7 @@ pub struct Connection {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Broadcast {
     connected: HashMap<SourceId, Connection>,
+    notes: HashMap<SourceId, String>,
 }
 
 impl Broadcast {
@@ -33,8 +34,14 @@ impl Broadcast {
         self.connected.get(&source)
     }
 
+    /// What the host wrote for this feed's speaker alone, or nothing.
+    pub fn note(&self, source: SourceId) -> &str {
+        self.notes.get(&source).map_or("", String::as_str)
+    }
+
     pub(super) fn forget(&mut self, source: SourceId) {
         self.connected.remove(&source);
+        self.notes.remove(&source);
     }
 
     pub(super) fn all_disconnected(&mut self) {
@@ -56,6 +63,8 @@ pub enum Command {
     RefuseStranger { reason: String },
     /// Put a speaker on program, or nobody.
     Cut { rally: RallyId, source: Option<SourceId> },
+    /// Write to a speaker what only they see; an empty text takes it away.
+    Note { source: SourceId, text: String },
 }
 
 /// What happened.
@@ -67,6 +76,7 @@ pub enum Event {
     SourceRefused(SourceReason),
     StrangerRefused(StrangerRefused),
     Cut(Cut),
+    Noted(Noted),
 }
 
 /// A feed came up.
@@ -109,6 +119,17 @@ pub struct Cut {
     pub rally: RallyId,
     /// Who is on; nobody if none.
     pub source: Option<SourceId>,
+}
+
+/// The host wrote to a speaker what only they see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Noted {
+    /// Whose rally.
+    pub rally: RallyId,
+    /// Which speaker's feed.
+    pub source: SourceId,
+    /// Plain text; empty if it was taken away.
+    pub text: String,
 }
 
 /// Why not.
@@ -157,6 +178,14 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             }
             Event::Cut(Cut { rally, source })
         }
+        Command::Note { source, text } => {
+            let rally = rally_of(source)?;
+            let text = clip(text.trim());
+            if state.broadcast.note(source) == text {
+                return Ok(vec![]);
+            }
+            Event::Noted(Noted { rally, source, text })
+        }
     };
     Ok(vec![super::Event::Broadcast(event)])
 }
@@ -175,6 +204,13 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
             state.broadcast.connected.remove(source);
         }
         Event::SourceRefused(_) | Event::StrangerRefused(_) => {}
+        Event::Noted(Noted { source, text, .. }) => {
+            if text.is_empty() {
+                state.broadcast.notes.remove(source);
+            } else {
+                state.broadcast.notes.insert(*source, text.clone());
+            }
+        }
         Event::Cut(Cut { rally, source }) => {
             if let Some(current) = state.rallies.get_mut(*rally) {
                 current.program = *source;
@@ -287,6 +323,21 @@ mod tests {
         on.when(cut(Some(SOURCE))).changes_nothing();
         on.when(cut(None)).then([cut_to(None)]);
         on.and([opened(), ended()]).when(cut(None)).refuses(Refusal::Ended);
+    }
+
+    #[test]
+    fn a_note_is_one_speakers_until_it_is_taken_away_or_they_are() {
+        let note = |text: &str| Command::Note { source: SOURCE, text: text.into() };
+        let noted = |text: &str| Event::Noted(Noted { rally: RALLY, source: SOURCE, text: text.into() });
+        ready().when(note("  ")).changes_nothing();
+        let up = ready().when(note(" Two minutes. ")).then([noted("Two minutes.")]);
+        assert_eq!((up.state.broadcast.note(SOURCE), up.state.broadcast.note(OTHER_SOURCE)), ("Two minutes.", ""));
+        up.when(note("Two minutes.")).changes_nothing();
+        let gone = up.when(note("")).then([noted("")]);
+        assert_eq!(gone.state.broadcast.note(SOURCE), "");
+        ready().when(Command::Note { source: OTHER_SOURCE, text: "x".into() }).refuses(Refusal::UnknownSpeaker);
+        let long = "é".repeat(TEXT_CHARS_MAX + 1);
+        ready().when(note(&long)).then([noted(&"é".repeat(TEXT_CHARS_MAX))]);
     }
 
     #[test]

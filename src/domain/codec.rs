@@ -120,6 +120,7 @@ kinds! {
     "broadcast.source_refused" 1 Broadcast SourceRefused,
     "broadcast.stranger_refused" 1 Broadcast StrangerRefused,
     "broadcast.cut" 1 Broadcast Cut,
+    "broadcast.noted" 1 Broadcast Noted,
     "attendance.joined" 1 Attendance Joined,
     "attendance.entered" 1 Attendance Entered,
     "attendance.left" 1 Attendance Left,

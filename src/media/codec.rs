@@ -1,6 +1,7 @@
 //! PURE: the few fields of codec bytes that a server which never decodes must read.
 
 pub mod aac;
+pub mod annexb;
 pub mod flv;
 pub mod h264;
 

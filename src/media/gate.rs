@@ -31,6 +31,17 @@ pub fn stream_key(engine: &Engine, speaker: &Speaker) -> String {
     bytes.iter().take(KEY_CHARS).map(letter).collect()
 }
 
+/// The speaker whose key this is, and their rally, also after its end.
+pub fn speaker_of(engine: &Engine, key: &str) -> Option<(RallyId, Speaker)> {
+    let speakers: Vec<(RallyId, Speaker)> = {
+        let world = engine.world();
+        let of = |id: RallyId, rally: &Rally| rally.speakers.clone().into_iter().map(move |speaker| (id, speaker));
+        world.state.rallies.iter().flat_map(|(id, rally)| of(id, rally)).collect()
+    };
+    let fits = |speaker: &Speaker| bool::from(stream_key(engine, speaker).as_bytes().ct_eq(key.as_bytes()));
+    speakers.into_iter().find(|(_, speaker)| fits(speaker))
+}
+
 /// The gate of one server.
 pub struct House {
     engine: Engine,

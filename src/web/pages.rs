@@ -18,6 +18,8 @@ pub mod program;
 pub mod rally;
 pub mod rally_form;
 pub mod sign_in;
+pub mod speak;
 pub mod studio;
 pub mod thanks;
 pub mod webhook;
+pub mod whip;

@@ -99,13 +99,14 @@ export class Server {
     server.env = env;
     server.listen = "127.0.0.1:0";
     server.rtmpListen = "127.0.0.1:0";
+    server.webrtcListen = "127.0.0.1:0";
     await server.run();
     return server;
   }
 
   /** Starts, or starts again on the same folder and ports. */
   async run() {
-    const args = ["serve", "--data", path.join(this.folder, "data"), "--listen", this.listen, "--rtmp", this.rtmpListen];
+    const args = ["serve", "--data", path.join(this.folder, "data"), "--listen", this.listen, "--rtmp", this.rtmpListen, "--webrtc", this.webrtcListen];
     this.child = start(BINARY, args, this.env);
     const find = async (what, pattern) => until(`the server prints ${what}`, () => {
       assert(!this.child.gone || pattern.test(this.child.said), `the server ended: ${this.child.said}`);
@@ -211,6 +212,8 @@ async function chrome() {
     args: [
       "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
       "--disable-sync", "--autoplay-policy=no-user-gesture-required",
+      // A camera that shows a moving figure and beeps, allowed without a question; connections on this machine alone.
+      "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--allow-loopback-in-peer-connection",
     ],
   });
   return browser;

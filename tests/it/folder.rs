@@ -9,7 +9,7 @@ async fn a_second_server_on_a_folder_is_told_what_to_do() {
     let data = house.data();
     let second = Server::try_start(&data, &[]).map(|_| ()).unwrap_err();
     assert!(second.contains("held by another process") && second.contains("--data"), "{second}");
-    let second = run(&["serve", "--listen", "127.0.0.1:0", "--rtmp", "127.0.0.1:0"], &data);
+    let second = run(&["serve", "--listen", "127.0.0.1:0", "--rtmp", "127.0.0.1:0", "--webrtc", "127.0.0.1:0"], &data);
     assert_eq!(second.status.code(), Some(1), "{}", said(&second));
     house.server.is_well().await;
 }
@@ -20,7 +20,7 @@ async fn an_address_in_use_is_named() {
     let other = tempfile::tempdir().unwrap();
     let taken = house.server.http.to_string();
     for (flag, free) in [("--listen", "--rtmp"), ("--rtmp", "--listen")] {
-        let output = run(&["serve", flag, &taken, free, "127.0.0.1:0"], other.path());
+        let output = run(&["serve", flag, &taken, free, "127.0.0.1:0", "--webrtc", "127.0.0.1:0"], other.path());
         assert_eq!(output.status.code(), Some(1));
         assert!(said(&output).contains(&taken) && said(&output).contains(flag), "{}", said(&output));
     }

@@ -36,3 +36,4 @@ mod staff;
 mod stripe;
 mod verify;
 mod webhooks;
+mod whip;

@@ -74,7 +74,8 @@ impl Server {
 
     /// As [`Server::try_start`], run by another program such as a tracer.
     pub fn try_start_under(under: &[&str], data: &Path, env: &[(&str, &str)]) -> Result<Self, String> {
-        let plain = program(&["serve", "--listen", "127.0.0.1:0", "--rtmp", "127.0.0.1:0"], data);
+        let plain =
+            program(&["serve", "--listen", "127.0.0.1:0", "--rtmp", "127.0.0.1:0", "--webrtc", "127.0.0.1:0"], data);
         let mut command = match under {
             [] => plain,
             [tracer, arguments @ ..] => {

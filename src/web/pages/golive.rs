@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::home::when_in_words;
 use crate::clock;
+use crate::domain::broadcast;
 use crate::domain::id::SourceId;
 use crate::domain::rally::{Command, Speaker};
 use crate::projections::totals::timezone;
@@ -35,6 +36,14 @@ pub struct GoLive {
     pub name: String,
     /// The speaker's role, or empty.
     pub role: String,
+    /// The speaker's own page, which needs no account: the simplest way to go live.
+    pub speak_url: String,
+    /// Where encoders that speak WHIP send to.
+    pub whip_url: String,
+    /// Where the host writes to the speaker (POST).
+    pub note_action: String,
+    /// What the host wrote to the speaker.
+    pub note: String,
     /// `rtmp://rally.example:1935/live`.
     pub server: String,
     /// The speaker's key: whoever has it is this speaker.
@@ -57,6 +66,7 @@ pub fn routes() -> Router<App> {
         .route("/host/r/{slug}/speakers/{source}", get(show))
         .route("/host/r/{slug}/speakers/{source}/key", post(new_key))
         .route("/host/r/{slug}/speakers/{source}/remove", post(remove))
+        .route("/host/r/{slug}/speakers/{source}/note", post(note))
 }
 
 fn speaker(app: &App, slug: &str, source: &str) -> Result<(SourceId, Speaker), Problem> {
@@ -86,6 +96,10 @@ async fn show(
             layout,
             rally_title: details.title.clone(),
             when: when_in_words(details.starts_at, timezone(&world.state, id)),
+            speak_url: format!("{}/speak/{}", app.public_url(), app.stream_key(&speaker)),
+            whip_url: format!("{}/whip", app.public_url()),
+            note_action: format!("{studio_href}/speakers/{source}/note"),
+            note: world.state.broadcast.note(source).to_owned(),
             server: app.rtmp_url().into(),
             stream_key: app.stream_key(&speaker),
             rally_url: format!("{}/r/{}", app.public_url(), details.slug),
@@ -112,6 +126,19 @@ async fn new_key(
     let command = crate::domain::Command::Rally(Command::ReplaceStreamKey { source });
     app.engine().execute(command, fresh_key("key"), &staff.actor()).await?;
     Ok(see_other(&format!("/host/r/{slug}/speakers/{source}?done=key")))
+}
+
+async fn note(
+    State(app): State<App>,
+    staff: Staff,
+    Path((slug, source)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let (staff, source) = checked(&app, staff, &slug, &source, &body)?;
+    let text = Form::parse(&body).get("note");
+    let command = crate::domain::Command::Broadcast(broadcast::Command::Note { source, text });
+    app.engine().execute(command, fresh_key("note"), &staff.actor()).await?;
+    Ok(see_other(&format!("/host/r/{slug}/speakers/{source}?done=note")))
 }
 
 async fn remove(
