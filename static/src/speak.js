@@ -170,8 +170,9 @@ function greenRoom() {
     const { pc, at } = session;
     session.over = true;
     session = undefined;
-    pc.close();
-    if (tell && at) fetch(at, { method: "DELETE", keepalive: true }).catch(() => {});
+    // Told first: a connection that closes has ended its session, and there would be nothing left to end.
+    if (tell && at) fetch(at, { method: "DELETE", keepalive: true }).catch(() => {}).finally(() => pc.close());
+    else pc.close();
     part("line").hidden = true;
     draw();
   };

@@ -36,4 +36,5 @@ mod staff;
 mod stripe;
 mod verify;
 mod webhooks;
+mod webrtc;
 mod whip;

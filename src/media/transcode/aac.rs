@@ -225,9 +225,11 @@ impl Bits {
 /// One raw data block: a channel pair and the end.
 fn write(channels: [Coded; 2], joint: &[bool; BANDS_SENT]) -> Bits {
     let mut bits = Bits::default();
-    // ID_CPE, instance 0, common window; reserved, long window, sine; no prediction.
-    bits.put(0b001_0000_1, 8);
-    bits.put(0b0_00_0, 4);
+    // A channel pair (ID_CPE is 1), instance 0, a common window; reserved, a long window, the sine's; no prediction.
+    bits.put(1, 3);
+    bits.put(0, 4);
+    bits.put(1, 1);
+    bits.put(0, 4);
     bits.put(BANDS_SENT as u32, 6);
     bits.put(0, 1);
     match joint.iter().filter(|is| **is).count() {

@@ -4,7 +4,7 @@
 // The translation keeps C's interface: pointers with lengths beside them.
 #![allow(unsafe_code)]
 
-use unsafe_libopus as libopus;
+use unsafe_libopus::{OpusDecoder, opus_decode, opus_decoder_create, opus_decoder_destroy};
 
 /// Samples of each channel in the longest packet, 120 ms (RFC 6716, 2.1.4).
 pub(super) const PACKET_SAMPLES_MAX: usize = 5_760;
@@ -17,7 +17,7 @@ const PACKET_BYTES_MAX: usize = 1_275 * 48;
 
 /// One stream's decoder: 48 kHz, stereo.
 pub(super) struct Decoder {
-    state: *mut libopus::OpusDecoder,
+    state: *mut OpusDecoder,
 }
 
 // SAFETY: the state is one allocation that only this value reaches; libopus keeps nothing for a thread.
@@ -28,7 +28,7 @@ impl Decoder {
     pub(super) fn new() -> Option<Self> {
         let mut error = 0;
         // SAFETY: `error` outlives the call.
-        let state = unsafe { libopus::opus_decoder_create(48_000, 2, &raw mut error) };
+        let state = unsafe { opus_decoder_create(48_000, 2, &raw mut error) };
         (error == 0 && !state.is_null()).then_some(Self { state })
     }
 
@@ -51,7 +51,7 @@ impl Decoder {
         let (bytes, frame) = (i32::try_from(packet.len()).ok()?, i32::try_from(samples).ok()?);
         // SAFETY: `data` points to `bytes` bytes, or to none as concealment asks for; `sound` holds `frame` samples of two
         // channels; the state was made by `opus_decoder_create` and is borrowed alone.
-        let count = unsafe { libopus::opus_decode(self.state, data, bytes, sound.as_mut_ptr(), frame, 0) };
+        let count = unsafe { opus_decode(self.state, data, bytes, sound.as_mut_ptr(), frame, 0) };
         sound.truncate(2 * usize::try_from(count).ok()?);
         (!sound.is_empty()).then_some(sound)
     }
@@ -60,6 +60,6 @@ impl Decoder {
 impl Drop for Decoder {
     fn drop(&mut self) {
         // SAFETY: made by `opus_decoder_create`, and nobody else has it.
-        unsafe { libopus::opus_decoder_destroy(self.state) }
+        unsafe { opus_decoder_destroy(self.state) }
     }
 }

@@ -1,8 +1,11 @@
+// Sound is made and measured here.
+#![allow(clippy::as_conversions, clippy::float_arithmetic)]
+
 use super::*;
 use proptest::prelude::*;
 use std::io::Write;
 use std::process::{Command, Stdio};
-use unsafe_libopus as libopus;
+use unsafe_libopus::{OPUS_APPLICATION_AUDIO, opus_encode, opus_encoder_create, opus_encoder_destroy};
 
 const PACKET: usize = 960;
 
@@ -25,17 +28,17 @@ fn opus_packets(sound: fn(usize) -> f64, packets: usize) -> Vec<Vec<u8>> {
     let mut error = 0;
     // SAFETY: as in C: the encoder lives until it is destroyed, and the buffers hold what is said.
     unsafe {
-        let encoder = libopus::opus_encoder_create(48_000, 2, libopus::OPUS_APPLICATION_AUDIO, &raw mut error);
+        let encoder = opus_encoder_create(48_000, 2, OPUS_APPLICATION_AUDIO, &raw mut error);
         assert_eq!(error, 0);
         let made = (0..packets).map(|packet| {
             let pcm: Vec<i16> = (0..2 * PACKET).map(|n| sound(packet * PACKET + n / 2) as i16).collect();
             let mut bytes = vec![0; 4_000];
-            let count = libopus::opus_encode(encoder, pcm.as_ptr(), PACKET as i32, bytes.as_mut_ptr(), 4_000);
+            let count = opus_encode(encoder, pcm.as_ptr(), PACKET as i32, bytes.as_mut_ptr(), 4_000);
             bytes.truncate(usize::try_from(count).unwrap());
             bytes
         });
         let made = made.collect();
-        libopus::opus_encoder_destroy(encoder);
+        opus_encoder_destroy(encoder);
         made
     }
 }

@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn the_turn_is_told_by_the_bill_and_who_is_on() {
-        let source = |n: usize| SourceId(Uuid::from_u128(n as u128 + 1));
+        let source = |n: usize| SourceId(Uuid::from_u128(u128::try_from(n).unwrap() + 1));
         let check = |on: Option<usize>, own: usize, expected: &str| {
             let given = crate::domain::test_kit::given([created()]);
             let (_, rally) = given.state.rallies.iter().next().unwrap();

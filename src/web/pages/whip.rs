@@ -83,7 +83,8 @@ async fn offer_by_address(
 
 async fn offer(app: &App, key: &str, headers: &HeaderMap, body: &Bytes) -> Response {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if !text(CONTENT_TYPE).is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == SDP)) {
+    let kind = text(CONTENT_TYPE).and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    if kind.trim() != SDP {
         return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-sdp", "Send the offer as application/sdp.");
     }
     let Ok(sdp) = std::str::from_utf8(body) else {

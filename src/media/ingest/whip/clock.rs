@@ -156,10 +156,10 @@ mod tests {
         let mut apart = 0;
         for second in 0..3_600_i64 {
             let us = second * 1_000_000;
-            let video = Report { rtp: (second * 90_000) as u32, ntp_us: ntp + us };
+            let video = Report { rtp: u32::try_from(second * 90_000).unwrap(), ntp_us: ntp + us };
             let picture = clocks.place(Track::Video, video.rtp, us, Some(video));
             // The sound card counts 100 millionths too fast.
-            let rtp = (second * 48_000 + second * 48_000 / 10_000) as u32;
+            let rtp = u32::try_from(second * 48_000 + second * 48_000 / 10_000).unwrap();
             let sound = clocks.place(Track::Audio, rtp, us, Some(Report { rtp, ntp_us: ntp + us }));
             apart = i64::max(apart, (picture - sound).abs());
         }
