@@ -211,7 +211,7 @@ async fn what_strangers_send_to_the_port_fills_nothing() {
             })
             .collect();
         // Every other begins as STUN, DTLS, RTP and RTCP do.
-        if let Some(first) = bytes.first_mut().filter(|_| n % 2 == 0) {
+        if let Some(first) = bytes.first_mut().filter(|_| n.is_multiple_of(2)) {
             *first = [0, 22, 128, 129][n as usize / 2 % 4];
         }
         bytes

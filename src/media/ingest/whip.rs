@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-pub(crate) use offer::OFFER_BYTES_MAX;
+pub use offer::OFFER_BYTES_MAX;
 
 /// A rally has tens of speakers, and few of them in a browser at once; each takes up to 2 % of a core.
 const SESSIONS_MAX: usize = 64;

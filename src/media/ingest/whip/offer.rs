@@ -3,7 +3,7 @@
 use super::Refused;
 
 /// Larger than any browser's offer of one camera and one microphone; Chromium's is 6 KiB.
-pub(crate) const OFFER_BYTES_MAX: usize = 32 << 10;
+pub const OFFER_BYTES_MAX: usize = 32 << 10;
 
 /// Lines of an offer; each costs its reader.
 const LINES_MAX: usize = 600;
