@@ -2,6 +2,7 @@
 
 use groundswell::media::ingest::whip::Whip;
 use groundswell::media::{Gate, Media, Notice, ProgramId, Settings, SourceId};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -103,6 +104,12 @@ impl Stage {
         let mut decoder = run("ffmpeg", &["-v", "warning", "-xerror", "-i"]);
         decoder.args(["-f", "null", "-"]);
         let said = tokio::task::spawn_blocking(move || decoder.output().unwrap()).await.unwrap();
+        let mut watched = run("ffmpeg", &["-v", "error", "-i"]);
+        watched.args(["-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-"]);
+        let seen = hashes(&watched.output().unwrap().stdout);
+        // The decoder conceals what is missing without a word; only a picture that was sent is a whole one.
+        let broken = seen.iter().filter(|hash| !sent_pictures().contains(*hash)).count();
+        assert!(broken == 0 && seen.len() > 50, "{broken} of {} pictures are not as they were sent", seen.len());
         let length = |stream: &str| {
             let arguments =
                 ["-v", "error", "-select_streams", stream, "-show_entries", "packet=pts_time", "-of", "csv=p=0"];
@@ -146,6 +153,28 @@ fn pictures() -> &'static Vec<Vec<u8>> {
         let units: Vec<Vec<u8>> = starts.iter().zip(ends).map(|(from, until)| stream[*from..until].to_vec()).collect();
         assert_eq!(units.len(), 250);
         units
+    })
+}
+
+/// Each picture's hash, as ffmpeg tells them.
+fn hashes(framemd5: &[u8]) -> Vec<String> {
+    let lines = std::str::from_utf8(framemd5).unwrap().lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.rsplit(',').next().unwrap().trim().to_owned()).collect()
+}
+
+/// The hashes of all pictures as they were sent.
+fn sent_pictures() -> &'static HashSet<String> {
+    static SENT: OnceLock<HashSet<String>> = OnceLock::new();
+    SENT.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sent.h264");
+        std::fs::write(&path, pictures().concat()).unwrap();
+        let mut command = Command::new("ffmpeg");
+        command.args(["-v", "error", "-f", "h264", "-i"]).arg(&path);
+        command.args(["-fps_mode", "passthrough", "-f", "framemd5", "-"]);
+        let sent = hashes(&command.output().unwrap().stdout);
+        assert_eq!(sent.len(), pictures().len());
+        sent.into_iter().collect()
     })
 }
 
