@@ -7,8 +7,10 @@
 pub mod codec;
 pub mod fmp4;
 pub mod gate;
+pub mod health;
 pub mod hls;
 pub mod ingest;
+mod meter;
 pub mod origin;
 pub mod packager;
 pub mod publish;
@@ -21,6 +23,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 pub use codec::{AudioConfig, VideoConfig};
+pub use health::Health;
 pub use switcher::{Busy, Described, Feed, FeedError};
 
 /// One speaker's feed, whichever connection carries it.
@@ -102,6 +105,15 @@ pub enum Notice {
         /// In plain words, and what to do.
         reason: String,
     },
+    /// The program's pictures are another source's: a cut has taken effect, or a source has gone or returned.
+    OnProgram {
+        /// Which program.
+        program: ProgramId,
+        /// Whose pictures; nobody's if none.
+        source: Option<SourceId>,
+        /// The program date-time of the first of them, in ms since 1970 UTC.
+        at_ms: i64,
+    },
 }
 
 /// The application's side of ingest: who may publish, and where news goes. Both are called from ingest tasks and return
@@ -115,23 +127,6 @@ pub trait Gate: Send + Sync {
 
     /// Takes news of a source.
     fn notice(&self, notice: Notice);
-}
-
-/// How a source is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Health {
-    /// Picture and sound over the last seconds, bits a second.
-    pub bitrate_bps: u64,
-    /// Between the last two keyframes, in ms; none before the second.
-    pub keyframe_interval_ms: Option<u64>,
-    /// Since the last audio frame arrived, in seconds; none if the source has no audio.
-    pub audio_age_s: Option<u64>,
-    /// Of the picture, in pixels.
-    pub width: u32,
-    /// Of the picture, in pixels.
-    pub height: u32,
-    /// When this connection came, in ms since 1970 UTC.
-    pub connected_at_ms: i64,
 }
 
 /// One file of a program, ready to send.
@@ -185,6 +180,11 @@ impl Media {
     /// Starts with no sources and no programs.
     pub fn new(settings: Settings) -> Self {
         Self { switcher: Arc::new(switcher::Switcher::new(settings)) }
+    }
+
+    /// Tells this gate from now on whose pictures each program has. The first one given is kept.
+    pub fn report_to(&self, gate: Arc<dyn Gate>) {
+        self.switcher.report_to(gate);
     }
 
     /// Puts a source on program from its next keyframe; the one on before plays until then. A source that is not

@@ -63,6 +63,7 @@ impl Projections {
             ("staff", self.state.staff == other.state.staff),
             ("rallies", self.state.rallies == other.state.rallies),
             ("broadcast", self.state.broadcast == other.state.broadcast),
+            ("runs of show", self.state.shows == other.state.shows),
             ("attendance", self.state.attendance == other.state.attendance),
             ("donations", self.state.donations == other.state.donations),
             ("inbox", self.state.inbox == other.state.inbox),
@@ -99,8 +100,10 @@ fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
             broadcast::Event::SourceConnected(data) => Some(data.rally),
             broadcast::Event::SourceDisconnected(data) | broadcast::Event::SourceRefused(data) => Some(data.rally),
             broadcast::Event::Cut(data) => Some(data.rally),
+            broadcast::Event::TookProgram(data) => Some(data.rally),
             broadcast::Event::StrangerRefused(_) => None,
         },
+        Event::Show(event) => Some(event.rally()),
         Event::Attendance(event) => Some(match event {
             attendance::Event::Joined(data) => data.rally,
             attendance::Event::Entered(data) | attendance::Event::Left(data) => data.rally,

@@ -89,6 +89,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
 
     let mut tasks = JoinSet::new();
     let house = gate::House::new(engine.clone());
+    media.report_to(house.clone());
     let (of_media, stop) = (media.clone(), shutdown.clone());
     tasks.spawn(async move { media::ingest::rtmp::run(rtmp, of_media, house, stop).await });
     tasks.spawn(gate::follow(engine.clone(), media, shutdown.clone()));

@@ -4,6 +4,7 @@ use super::State;
 use super::hash::HashMap;
 use super::id::{RallyId, SourceId};
 use super::rally::Phase;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -25,6 +26,7 @@ pub struct Connection {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Broadcast {
     connected: HashMap<SourceId, Connection>,
+    on_program: HashMap<RallyId, SourceId>,
 }
 
 impl Broadcast {
@@ -33,12 +35,18 @@ impl Broadcast {
         self.connected.get(&source)
     }
 
+    /// Whose pictures the program really has: it follows a cut at the source's next keyframe.
+    pub fn on_program(&self, rally: RallyId) -> Option<SourceId> {
+        self.on_program.get(&rally).copied()
+    }
+
     pub(super) fn forget(&mut self, source: SourceId) {
         self.connected.remove(&source);
     }
 
     pub(super) fn all_disconnected(&mut self) {
         self.connected.clear();
+        self.on_program.clear();
     }
 }
 
@@ -56,6 +64,8 @@ pub enum Command {
     RefuseStranger { reason: String },
     /// Put a speaker on program, or nobody.
     Cut { rally: RallyId, source: Option<SourceId> },
+    /// The program's pictures are this source's from this one on, or nobody's.
+    TakeProgram { rally: RallyId, source: Option<SourceId>, shown_at: DateTime<Utc> },
 }
 
 /// What happened.
@@ -67,6 +77,7 @@ pub enum Event {
     SourceRefused(SourceReason),
     StrangerRefused(StrangerRefused),
     Cut(Cut),
+    TookProgram(TookProgram),
 }
 
 /// A feed came up.
@@ -109,6 +120,17 @@ pub struct Cut {
     pub rally: RallyId,
     /// Who is on; nobody if none.
     pub source: Option<SourceId>,
+}
+
+/// A cut took effect: the program's pictures are another's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TookProgram {
+    /// Whose program.
+    pub rally: RallyId,
+    /// Whose pictures; nobody's if none.
+    pub source: Option<SourceId>,
+    /// The program date-time of the first of them.
+    pub shown_at: DateTime<Utc>,
 }
 
 /// Why not.
@@ -157,6 +179,16 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             }
             Event::Cut(Cut { rally, source })
         }
+        Command::TakeProgram { rally, source, shown_at } => {
+            // After the end too: the last picture is then.
+            let current = state.rallies.get(rally).ok_or(Refusal::UnknownRally)?;
+            // What is no speaker's is the slate: nobody's.
+            let source = source.filter(|source| current.source_name(*source).is_some());
+            if state.broadcast.on_program(rally) == source {
+                return Ok(vec![]);
+            }
+            Event::TookProgram(TookProgram { rally, source, shown_at })
+        }
     };
     Ok(vec![super::Event::Broadcast(event)])
 }
@@ -179,6 +211,12 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
             if let Some(current) = state.rallies.get_mut(*rally) {
                 current.program = *source;
             }
+        }
+        Event::TookProgram(TookProgram { rally, source, .. }) => {
+            match source {
+                Some(source) => state.broadcast.on_program.insert(*rally, *source),
+                None => state.broadcast.on_program.remove(rally),
+            };
         }
     }
 }
@@ -287,6 +325,24 @@ mod tests {
         on.when(cut(Some(SOURCE))).changes_nothing();
         on.when(cut(None)).then([cut_to(None)]);
         on.and([opened(), ended()]).when(cut(None)).refuses(Refusal::Ended);
+    }
+
+    #[test]
+    fn the_program_follows_a_cut_when_the_picture_comes() {
+        let take = |source| Command::TakeProgram { rally: RALLY, source, shown_at: at(40) };
+        let took = |source| Event::TookProgram(TookProgram { rally: RALLY, source, shown_at: at(40) });
+        let asked = ready().done([connect("H.264"), cut(Some(SOURCE))]);
+        assert_eq!(asked.state.broadcast.on_program(RALLY), None);
+        asked.when(take(None)).changes_nothing();
+        let on = asked.when(take(Some(SOURCE))).then([took(Some(SOURCE))]);
+        assert_eq!(on.state.broadcast.on_program(RALLY), Some(SOURCE));
+        on.when(take(Some(SOURCE))).changes_nothing();
+        let over = on.clone().and([opened(), ended()]).when(take(None)).then([took(None)]);
+        assert_eq!(over.state.broadcast.on_program(RALLY), None);
+        let restarted = on.and([ledger::Event::Started(ledger::Started {})]);
+        assert_eq!(restarted.state.broadcast.on_program(RALLY), None);
+        let nobodys = Command::TakeProgram { rally: NO_RALLY, source: None, shown_at: at(0) };
+        ready().when(nobodys).refuses(Refusal::UnknownRally);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
 use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
+use super::show::Event as Show;
 use super::staff::Event as Staff;
 use super::{Event, Recorded};
 use chrono::{DateTime, Utc};
@@ -120,6 +121,14 @@ kinds! {
     "broadcast.source_refused" 1 Broadcast SourceRefused,
     "broadcast.stranger_refused" 1 Broadcast StrangerRefused,
     "broadcast.cut" 1 Broadcast Cut,
+    "broadcast.took_program" 1 Broadcast TookProgram,
+    "show.item_added" 1 Show ItemAdded,
+    "show.item_revised" 1 Show ItemRevised,
+    "show.item_moved" 1 Show ItemMoved,
+    "show.item_removed" 1 Show ItemRemoved,
+    "show.item_started" 1 Show ItemStarted,
+    "show.item_stopped" 1 Show ItemStopped,
+    "show.undone" 1 Show Undone,
     "attendance.joined" 1 Attendance Joined,
     "attendance.entered" 1 Attendance Entered,
     "attendance.left" 1 Attendance Left,

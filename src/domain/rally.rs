@@ -418,6 +418,7 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
             if let Some(current) = rallies.by_id.get_mut(rally) {
                 current.phase = Phase::Live { since: at };
             }
+            super::show::doors_opened(state, *rally);
         }
         Event::Ended(RallyNamed { rally }) => {
             if let Some(current) = rallies.by_id.get_mut(rally) {

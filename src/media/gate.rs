@@ -7,6 +7,7 @@ use crate::domain::id::{RallyId, SourceId};
 use crate::domain::rally::{Phase, Speaker};
 use crate::domain::{Command, rally::Rally};
 use crate::engine::Engine;
+use chrono::DateTime;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -97,6 +98,12 @@ impl Gate for House {
             }
             Notice::Disconnected { source, reason } => {
                 self.tell(Broadcast::DisconnectSource { source: SourceId(source.0), reason });
+            }
+            Notice::OnProgram { program, source, at_ms } => {
+                let rally = RallyId(program.0);
+                let source = source.map(|source| SourceId(source.0));
+                let shown_at = DateTime::from_timestamp_millis(at_ms).unwrap_or_default();
+                self.tell(Broadcast::TakeProgram { rally, source, shown_at });
             }
             Notice::Refused { source, reason } => {
                 let Some(more) = self.is_news(source.map(|source| source.0)) else { return };

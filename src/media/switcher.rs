@@ -1,10 +1,12 @@
 //! Whose frames a program takes: sources come and go, cuts wait for a keyframe, and a source that returns plays on.
 
+use super::meter::Meter;
 use super::origin::Origin;
 use super::packager::Packager;
-use super::{AudioConfig, Frame, Health, ProgramId, Settings, SourceId, Track, VideoConfig};
+use super::{AudioConfig, Frame, Gate, Health, Notice, ProgramId, Settings, SourceId, Track, VideoConfig};
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use tokio::sync::{Notify, watch};
 
 /// Frames that wait for the other track's configuration: encoders send both within their first frames.
@@ -35,9 +37,6 @@ const RING_MAX: usize = 200;
 /// A connection that has sent nothing this long gives way to a new one for its source: encoders reconnect after two
 /// seconds when the network changed under them, long before the old connection is known to be dead.
 const TAKEOVER_MS: i64 = 2_000;
-
-/// The bitrate is counted over this.
-const RATE_WINDOW_MS: i64 = 2_000;
 
 /// More programs than one server's memory could package.
 const PROGRAMS_MAX: usize = 64;
@@ -70,6 +69,17 @@ pub(super) struct Switcher {
     state: Mutex<State>,
     /// Apart from the state, so that viewers never wait for packaging.
     origins: RwLock<HashMap<ProgramId, Arc<Origin>>>,
+    gate: Told,
+}
+
+/// Who is told whose pictures a program has.
+#[derive(Default)]
+struct Told(OnceLock<Arc<dyn Gate>>);
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Told").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -88,19 +98,16 @@ struct Live {
     keyframe: Arc<Notify>,
     configs: Option<(VideoConfig, Option<AudioConfig>)>,
     ring: VecDeque<Frame>,
-    connected_at_ms: i64,
     heard_at_ms: i64,
-    audio_at_ms: i64,
-    rate: (i64, u64),
-    bitrate_bps: u64,
-    keyframe_dts: Option<i64>,
-    keyframe_interval_ms: Option<u64>,
+    meter: Meter,
 }
 
 #[derive(Debug)]
 struct Program {
     wanted: Option<SourceId>,
     playing: Option<(SourceId, u64)>,
+    /// Whose pictures the gate was told the program has.
+    told: Option<SourceId>,
     packager: Packager,
     origin: Arc<Origin>,
     ended: bool,
@@ -117,7 +124,7 @@ impl Program {
 
 impl Switcher {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, state: Mutex::default(), origins: RwLock::default() }
+        Self { settings, state: Mutex::default(), origins: RwLock::default(), gate: Told::default() }
     }
 
     fn now_ms(&self) -> i64 {
@@ -126,6 +133,22 @@ impl Switcher {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn report_to(&self, gate: Arc<dyn Gate>) {
+        // A gate that was given before stays.
+        let _ = self.gate.0.set(gate);
+    }
+
+    /// Tells the gate whose pictures the program has, where that changed. Under the lock, so that news comes in order.
+    fn tell(&self, id: ProgramId, program: &mut Program, at_ms: i64) {
+        let source = program.playing.map(|(source, _)| source);
+        if program.told != source {
+            program.told = source;
+            if let Some(gate) = self.gate.0.get() {
+                gate.notice(Notice::OnProgram { program: id, source, at_ms });
+            }
+        }
     }
 
     pub(super) fn cut(&self, id: ProgramId, source: Option<SourceId>) {
@@ -138,14 +161,17 @@ impl Switcher {
         let program = state.programs.entry(id).or_insert_with(|| {
             let origin = Arc::new(Origin::new(now_ms));
             self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(id, origin.clone());
-            Program { wanted: None, playing: None, packager: Packager::default(), origin, ended: false }
+            Program { wanted: None, playing: None, told: None, packager: Packager::default(), origin, ended: false }
         });
         if program.ended {
             return;
         }
         program.wanted = source;
         match source {
-            None => program.leave(),
+            None => {
+                program.leave();
+                self.tell(id, program, now_ms);
+            }
             Some(source) => state.sources.get(&source).into_iter().for_each(|live| live.keyframe.notify_one()),
         }
     }
@@ -155,11 +181,13 @@ impl Switcher {
     }
 
     pub(super) fn end(&self, id: ProgramId) {
+        let now_ms = self.now_ms();
         if let Some(program) = self.state().programs.get_mut(&id) {
             program.wanted = None;
             program.leave();
             program.ended = true;
             program.origin.end();
+            self.tell(id, program, now_ms);
         }
     }
 
@@ -179,15 +207,7 @@ impl Switcher {
         let state = self.state();
         let live = state.sources.get(&source)?;
         let (video, audio) = live.configs.as_ref()?;
-        let stale = now_ms - live.rate.0 > 2 * RATE_WINDOW_MS;
-        Some(Health {
-            bitrate_bps: if stale { 0 } else { live.bitrate_bps },
-            keyframe_interval_ms: live.keyframe_interval_ms,
-            audio_age_s: audio.as_ref().map(|_| u64::try_from((now_ms - live.audio_at_ms) / 1_000).unwrap_or(0)),
-            width: video.width,
-            height: video.height,
-            connected_at_ms: live.connected_at_ms,
-        })
+        Some(live.meter.health(video, audio.as_ref(), now_ms))
     }
 
     pub(super) fn origin(&self, id: ProgramId) -> Option<Arc<Origin>> {
@@ -214,13 +234,8 @@ impl Switcher {
             keyframe: keyframe.clone(),
             configs: None,
             ring: VecDeque::new(),
-            connected_at_ms: now_ms,
             heard_at_ms: now_ms,
-            audio_at_ms: now_ms,
-            rate: (now_ms, 0),
-            bitrate_bps: 0,
-            keyframe_dts: None,
-            keyframe_interval_ms: None,
+            meter: Meter::new(now_ms),
         };
         state.sources.insert(source, live);
         drop(state);
@@ -248,18 +263,20 @@ impl Switcher {
             live.generation = generation;
             live.configs = Some((video, audio));
             live.ring.clear();
-            live.keyframe_dts = None;
+            live.meter.renew();
         }
     }
 
     fn detach(&self, source: SourceId, connection: u64) {
+        let now_ms = self.now_ms();
         let mut state = self.state();
         let Some(live) = state.sources.get(&source).filter(|live| live.connection == connection) else { return };
         let generation = live.generation;
         state.sources.remove(&source);
-        for program in state.programs.values_mut() {
+        for (id, program) in &mut state.programs {
             if program.playing == Some((source, generation)) {
                 program.leave();
+                self.tell(*id, program, now_ms);
             }
         }
     }
@@ -271,16 +288,19 @@ impl Switcher {
         let Some(live) = sources.get_mut(&feed.source).filter(|live| live.connection == feed.connection) else {
             return;
         };
-        live.count(frame, now_ms);
+        live.heard_at_ms = now_ms;
+        live.meter.take(frame, now_ms);
         let Some((video, audio)) = &live.configs else { return };
         let here = (feed.source, live.generation);
-        for program in programs.values_mut() {
+        for (id, program) in programs {
             let mut segments = Vec::new();
             if program.playing == Some(here) {
                 program.packager.push(frame, now_ms, &mut segments);
             } else if program.wanted == Some(feed.source) && frame.track == Track::Video && frame.keyframe {
                 program.packager.join(video, audio.as_ref(), frame, now_ms, &mut segments);
                 program.playing = Some(here);
+                // The packager dates this picture with the same instant.
+                self.tell(*id, program, now_ms);
                 for sound in live.ring.iter().filter(|sound| sound.pts >= frame.pts) {
                     program.packager.push(sound, now_ms, &mut segments);
                 }
@@ -292,27 +312,6 @@ impl Switcher {
                 live.ring.pop_front();
             }
             live.ring.push_back(frame.clone());
-        }
-    }
-}
-
-impl Live {
-    fn count(&mut self, frame: &Frame, now_ms: i64) {
-        self.heard_at_ms = now_ms;
-        self.rate.1 = self.rate.1.saturating_add(u64::try_from(frame.data.len()).unwrap_or(0));
-        let span_ms = now_ms - self.rate.0;
-        if !(0..RATE_WINDOW_MS).contains(&span_ms) {
-            let span_ms = u64::try_from(span_ms).unwrap_or(0).max(1);
-            self.bitrate_bps = self.rate.1.saturating_mul(8_000) / span_ms;
-            self.rate = (now_ms, 0);
-        }
-        if frame.track == Track::Audio {
-            self.audio_at_ms = now_ms;
-        } else if frame.keyframe {
-            if let Some(before) = self.keyframe_dts {
-                self.keyframe_interval_ms = u64::try_from((frame.dts - before) / Frame::TICKS_PER_MS).ok();
-            }
-            self.keyframe_dts = Some(frame.dts);
         }
     }
 }

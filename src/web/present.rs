@@ -249,11 +249,8 @@ pub fn source_detail(app: &App, world: &Projections, source: SourceId) -> String
     let mut detail = format!("{} · {} · {}", connection.protocol, connection.video, connection.audio);
     if let Some(health) = app.media().health(media::SourceId(source.0)) {
         detail.push_str(&format!(" · {}", megabits(health.bitrate_bps)));
-        if let Some(interval) = health.keyframe_interval_ms.filter(|interval| *interval > 4_000) {
-            detail.push_str(&format!(" · keyframe every {} s: set 2 s in the encoder, or cuts wait", interval / 1000));
-        }
-        if health.audio_age_s.is_some_and(|age| age > 5) {
-            detail.push_str(" · no sound arrives");
+        for warning in health.warnings() {
+            detail.push_str(&format!(" · {}", warning.short));
         }
     }
     detail

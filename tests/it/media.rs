@@ -1,6 +1,7 @@
 //! Real ffmpeg over real RTMP to a real listener; what viewers would fetch, read by ffprobe.
 
 use bytes::Bytes;
+use groundswell::media::health::Sound;
 use groundswell::media::ingest::rtmp;
 use groundswell::media::publish::{self, PublishError};
 use groundswell::media::{Gate, Media, Notice, ProgramId, Settings, SourceId};
@@ -181,7 +182,7 @@ async fn a_speaker_plays_drops_returns_and_another_takes_over() {
         audio: "AAC 48 kHz mono".to_owned(),
     }));
     let health = stage.media.health(A).unwrap();
-    assert_eq!((health.width, health.height, health.audio_age_s), (640, 360, Some(0)));
+    assert_eq!((health.width, health.height, health.sound), (640, 360, Sound::Heard));
     assert_eq!(health.keyframe_interval_ms, Some(1_000));
     assert!(health.bitrate_bps > 50_000, "{health:?}");
 
