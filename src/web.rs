@@ -291,6 +291,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::host::routes())
         .merge(pages::rally_form::routes())
         .merge(pages::studio::routes())
+        .merge(pages::show::routes())
         .merge(pages::golive::routes())
         .merge(pages::finance::routes())
         .merge(pages::webhook::routes())
@@ -391,6 +392,8 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "ended" => "The rally has ended.",
         "speaker" => "Speaker added. Open “How to go live” and send it to them.",
         "removed" => "Speaker removed.",
+        "item" => "Added to the run.",
+        "item-removed" => "Taken out of the run.",
         "key" => "The old key no longer works. Send the new one.",
         "refunded" => "The refund is under way.",
         "account" => "Your account is made. Welcome.",

@@ -99,6 +99,11 @@ impl Show {
         self.get(self.turns.last()?.item?)
     }
 
+    /// The item that undo goes back to: the one that was on before the last turn.
+    pub fn before_last(&self) -> Option<&Item> {
+        self.get(self.turns.iter().rev().nth(1)?.item?)
+    }
+
     /// The item that follows: the first after the last one that was on which has not been on itself.
     pub fn next(&self) -> Option<&Item> {
         let last = self.turns.iter().rev().find_map(|turn| self.position(turn.item?));

@@ -141,7 +141,7 @@ fn page(app: &App, slug: &str, visitor: Option<Visitor>, join: Join, status: Sta
             feed: present::feed(app, &world, id, now),
             ticker: present::ticker(app, &world, id),
             stage: present::stage(&world, &rally),
-            lineup: present::lineup(&world, &rally),
+            lineup: present::lineup(&world, id, &rally),
             room: present::room(&world, id),
             paid_for_by: details.paid_for_by.clone(),
         };
