@@ -131,7 +131,8 @@ fn on_screen<'a>(world: &Projections, rally: &'a Rally) -> Option<&'a rally::Spe
 /// What stands over the picture.
 pub fn stage(world: &Projections, rally: &Rally) -> Stage {
     let speaker = on_screen(world, rally);
-    let (slate_title, slate_text) = if rally.program.is_some() {
+    let is_away = |source: SourceId| world.state.broadcast.connection(source).is_none();
+    let (slate_title, slate_text) = if rally.program.is_some_and(is_away) {
         ("We’ll be right back", "The picture has dropped for a moment. Stay here, it comes back by itself.")
     } else {
         ("In a moment", "The next speaker is on the way. Stay here, the picture comes by itself.")
@@ -282,13 +283,13 @@ pub fn source_detail(app: &App, world: &Projections, source: SourceId) -> String
     let mut detail = format!("{} · {} · {}", connection.protocol, connection.video, connection.audio);
     if let Some(health) = app.media().health(media::SourceId(source.0)) {
         if let Some(tenths) = health.rate_tenths {
-            detail.push_str(&format!(" · {} fps", tenths.saturating_add(5) / 10));
+            detail.push_str(&format!(" · {}\u{a0}fps", tenths.saturating_add(5) / 10));
         }
-        detail.push_str(&format!(" · {}", megabits(health.bitrate_bps)));
+        detail.push_str(&format!(" · {}", megabits(health.bitrate_bps).replace(' ', "\u{a0}")));
         if let Some(ms) = health.keyframe_interval_ms {
             let tenths = ms.saturating_add(50) / 100;
             let fraction = if tenths % 10 == 0 { String::new() } else { format!(".{}", tenths % 10) };
-            detail.push_str(&format!(" · key {}{fraction} s", tenths / 10));
+            detail.push_str(&format!(" · key\u{a0}{}{fraction}\u{a0}s", tenths / 10));
         }
         detail.push_str(match health.sound {
             Sound::Heard => " · sound",

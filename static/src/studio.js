@@ -77,7 +77,7 @@ function keys() {
       const next = studio.querySelector("[data-next]");
       if (!next) return;
       event.preventDefault();
-      if (second("next", `Press space again for “${next.textContent.trim()}”.`)) next.click();
+      if (second("next", `Press space again for “${next.querySelector("span").textContent.trim()}”.`)) next.click();
       return;
     }
     if (!/^[0-9]$/.test(event.key)) return;

@@ -32,6 +32,7 @@ mod receipts;
 mod sample;
 #[path = "../support/server.rs"]
 mod server;
+mod show;
 mod staff;
 mod stripe;
 mod verify;

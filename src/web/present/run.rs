@@ -196,7 +196,7 @@ impl Room<'_> {
         let action = format!("undo:{}", item.map(|item| item.to_string()).unwrap_or_default());
         let words = match self.show.before_last() {
             Some(before) => format!("back to {}", before.plan.title),
-            None => "nothing was on".into(),
+            None => "as if nothing had begun".into(),
         };
         Some(RunUndo { action, words })
     }
