@@ -17,6 +17,8 @@ use chrono_tz::Tz;
 const SOON_S: i64 = 60;
 /// Less than this off the plan is on time, in seconds.
 const ON_TIME_S: i64 = 60;
+/// Farther off the plan than this, it is another day's plan: a rehearsal.
+const PLAN_S_MAX: i64 = 12 * 3_600;
 
 /// The rally's run of show.
 pub fn run(app: &App, world: &Projections, id: RallyId, rally: &Rally, now: DateTime<Utc>) -> Run {
@@ -222,7 +224,9 @@ impl Room<'_> {
         };
         let late_s = late.map_or(0, |late| late.num_seconds());
         let minutes = late_s.unsigned_abs().saturating_add(30) / 60;
-        if late_s >= ON_TIME_S {
+        if late_s.abs() > PLAN_S_MAX {
+            String::new()
+        } else if late_s >= ON_TIME_S {
             format!("{minutes} min behind the plan")
         } else if late_s <= -ON_TIME_S {
             format!("{minutes} min ahead of the plan")
