@@ -12,6 +12,7 @@ pub mod ingest;
 pub mod origin;
 pub mod packager;
 pub mod publish;
+mod slate;
 mod switcher;
 
 use bytes::Bytes;
@@ -21,6 +22,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 pub use codec::{AudioConfig, VideoConfig};
+pub use slate::{Standing, Words};
 pub use switcher::{Busy, Described, Feed, FeedError};
 
 /// One speaker's feed, whichever connection carries it.
@@ -194,7 +196,18 @@ impl Media {
         self.switcher.cut(program, source);
     }
 
-    /// Who is really on program now: the source whose pictures are being packaged.
+    /// Gives the program a slate with these words, or the slate it has these words instead: it stands whenever nobody is on,
+    /// also when who should be has dropped, and makes the program if there is none yet.
+    pub fn stand_by(&self, program: ProgramId, words: Words) {
+        self.switcher.stand_by(program, words);
+    }
+
+    /// Takes the program's slate away.
+    pub fn stand_down(&self, program: ProgramId) {
+        self.switcher.stand_down(program);
+    }
+
+    /// Who is really on program now: the source whose pictures are being packaged; none while the slate stands.
     pub fn on_program(&self, program: ProgramId) -> Option<SourceId> {
         self.switcher.on_program(program)
     }

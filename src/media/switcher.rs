@@ -2,6 +2,7 @@
 
 use super::origin::Origin;
 use super::packager::Packager;
+use super::slate::{self, Words};
 use super::{AudioConfig, Frame, Health, ProgramId, Settings, SourceId, Track, VideoConfig};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -38,6 +39,13 @@ const TAKEOVER_MS: i64 = 2_000;
 
 /// The bitrate is counted over this.
 const RATE_WINDOW_MS: i64 = 2_000;
+
+/// A source on program that shows nothing new for so long makes room for the slate. Encoders need two seconds or more to
+/// reconnect; players have about as much to play on with.
+const GRACE_MS: i64 = 2_000;
+
+/// Who is cut to and not there has so long to come before the slate does: a clip opens its file.
+const ABSENT_MS: i64 = 700;
 
 /// More programs than one server's memory could package.
 const PROGRAMS_MAX: usize = 64;
@@ -104,9 +112,59 @@ struct Program {
     packager: Packager,
     origin: Arc<Origin>,
     ended: bool,
+    /// From this instant on the slate may come on, in ms since 1970 UTC.
+    slate_from_ms: i64,
+    /// As above, whoever is on: somebody was cut to who is not there.
+    absent_from_ms: Option<i64>,
+    /// The words' end of the slate that stands by.
+    words: Option<watch::Sender<Words>>,
+    called: Arc<Notify>,
+}
+
+/// What a slate stands by with.
+#[derive(Debug)]
+pub(super) struct Standby {
+    /// For whom.
+    pub program: ProgramId,
+    /// As which source.
+    pub source: SourceId,
+    /// Told when the slate may be needed at once.
+    pub called: Arc<Notify>,
+}
+
+/// A program's slate is the source with the program's own id, which is no speaker's.
+fn slate_of(program: ProgramId) -> SourceId {
+    SourceId(program.0)
 }
 
 impl Program {
+    fn new(now_ms: i64, origin: Arc<Origin>) -> Self {
+        Self {
+            wanted: None,
+            playing: None,
+            packager: Packager::default(),
+            origin,
+            ended: false,
+            slate_from_ms: now_ms,
+            absent_from_ms: None,
+            words: None,
+            called: Arc::default(),
+        }
+    }
+
+    /// Takes whoever is on off, for the slate.
+    fn leave_for_slate(&mut self, id: ProgramId, now_ms: i64) {
+        self.slate_from_ms = now_ms;
+        if self.playing.is_none_or(|(source, _)| source != slate_of(id)) {
+            self.leave();
+        }
+        self.called.notify_one();
+    }
+
+    fn slate_is_due(&self, now_ms: i64) -> bool {
+        now_ms >= self.slate_from_ms || self.absent_from_ms.is_some_and(|from_ms| now_ms >= from_ms)
+    }
+
     fn leave(&mut self) {
         self.playing = None;
         let mut segments = Vec::new();
@@ -120,7 +178,7 @@ impl Switcher {
         Self { settings, state: Mutex::default(), origins: RwLock::default() }
     }
 
-    fn now_ms(&self) -> i64 {
+    pub(super) fn now_ms(&self) -> i64 {
         (self.settings.now_ms)()
     }
 
@@ -135,23 +193,73 @@ impl Switcher {
             tracing::error!(program = %id, "too many programs at once; this one is not packaged");
             return;
         }
-        let program = state.programs.entry(id).or_insert_with(|| {
-            let origin = Arc::new(Origin::new(now_ms));
-            self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(id, origin.clone());
-            Program { wanted: None, playing: None, packager: Packager::default(), origin, ended: false }
-        });
+        let State { sources, programs, .. } = &mut *state;
+        let program = programs.entry(id).or_insert_with(|| self.begin(id, now_ms));
         if program.ended {
             return;
         }
         program.wanted = source;
-        match source {
-            None => program.leave(),
-            Some(source) => state.sources.get(&source).into_iter().for_each(|live| live.keyframe.notify_one()),
+        program.absent_from_ms = None;
+        match source.map(|source| sources.get(&source)) {
+            None => program.leave_for_slate(id, now_ms),
+            Some(Some(live)) if live.configs.is_some() => live.keyframe.notify_one(),
+            // Nobody knows when it comes.
+            Some(_) => program.absent_from_ms = Some(now_ms.saturating_add(ABSENT_MS)),
         }
     }
 
+    fn begin(&self, id: ProgramId, now_ms: i64) -> Program {
+        let origin = Arc::new(Origin::new(now_ms));
+        self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(id, origin.clone());
+        Program::new(now_ms, origin)
+    }
+
+    /// Gives a program its slate, or the one it has other words.
+    pub(super) fn stand_by(self: &Arc<Self>, id: ProgramId, words: Words) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        if state.programs.len() >= PROGRAMS_MAX && !state.programs.contains_key(&id) {
+            tracing::error!(program = %id, "too many programs at once; this one has no slate");
+            return;
+        }
+        let program = state.programs.entry(id).or_insert_with(|| self.begin(id, now_ms));
+        if program.ended {
+            return;
+        }
+        if let Some(sender) = &program.words {
+            sender.send_if_modified(|said| {
+                let changed = *said != words;
+                *said = words;
+                changed
+            });
+            return;
+        }
+        let (sender, receiver) = watch::channel(words);
+        program.words = Some(sender);
+        let standby = Standby { program: id, source: slate_of(id), called: program.called.clone() };
+        standby.called.notify_one();
+        tokio::spawn(slate::stand_by(Arc::downgrade(self), standby, receiver));
+    }
+
+    /// Takes a program's slate away.
+    pub(super) fn stand_down(&self, id: ProgramId) {
+        if let Some(program) = self.state().programs.get_mut(&id) {
+            program.words = None;
+        }
+    }
+
+    /// Whether the slate is on, or has to come on.
+    pub(super) fn needs_slate(&self, id: ProgramId) -> bool {
+        let now_ms = self.now_ms();
+        let state = self.state();
+        let Some(program) = state.programs.get(&id).filter(|program| !program.ended) else { return false };
+        let on = program.playing.is_some_and(|(source, _)| source == slate_of(id));
+        program.words.is_some() && (on || program.slate_is_due(now_ms))
+    }
+
     pub(super) fn on_program(&self, id: ProgramId) -> Option<SourceId> {
-        self.state().programs.get(&id)?.playing.map(|(source, _)| source)
+        let (source, _) = self.state().programs.get(&id)?.playing?;
+        (source != slate_of(id)).then_some(source)
     }
 
     pub(super) fn end(&self, id: ProgramId) {
@@ -159,6 +267,7 @@ impl Switcher {
             program.wanted = None;
             program.leave();
             program.ended = true;
+            program.words = None;
             program.origin.end();
         }
     }
@@ -234,6 +343,7 @@ impl Switcher {
             audio: None,
             pending: Vec::new(),
             ready: false,
+            soundless: false,
             first_sound: None,
             last_dts: None,
         })
@@ -253,6 +363,7 @@ impl Switcher {
     }
 
     fn detach(&self, source: SourceId, connection: u64) {
+        let now_ms = self.now_ms();
         let mut state = self.state();
         let Some(live) = state.sources.get(&source).filter(|live| live.connection == connection) else { return };
         let generation = live.generation;
@@ -260,6 +371,8 @@ impl Switcher {
         for program in state.programs.values_mut() {
             if program.playing == Some((source, generation)) {
                 program.leave();
+            } else if program.wanted == Some(source) {
+                program.absent_from_ms = Some(now_ms.saturating_add(ABSENT_MS));
             }
         }
     }
@@ -274,11 +387,14 @@ impl Switcher {
         live.count(frame, now_ms);
         let Some((video, audio)) = &live.configs else { return };
         let here = (feed.source, live.generation);
-        for program in programs.values_mut() {
+        for (id, program) in programs.iter_mut() {
             let mut segments = Vec::new();
-            if program.playing == Some(here) {
+            let is_slate = feed.source == slate_of(*id);
+            let wanted = program.wanted == Some(feed.source) || is_slate && program.slate_is_due(now_ms);
+            let (on, picture) = (program.playing == Some(here), frame.track == Track::Video);
+            if on {
                 program.packager.push(frame, now_ms, &mut segments);
-            } else if program.wanted == Some(feed.source) && frame.track == Track::Video && frame.keyframe {
+            } else if wanted && picture && frame.keyframe {
                 program.packager.join(video, audio.as_ref(), frame, now_ms, &mut segments);
                 program.playing = Some(here);
                 for sound in live.ring.iter().filter(|sound| sound.pts >= frame.pts) {
@@ -286,6 +402,12 @@ impl Switcher {
                 }
             }
             program.origin.push(segments);
+            if !is_slate && picture && program.playing == Some(here) {
+                program.slate_from_ms = now_ms.saturating_add(GRACE_MS);
+                if program.wanted == Some(feed.source) {
+                    program.absent_from_ms = None;
+                }
+            }
         }
         if frame.track == Track::Audio {
             if live.ring.len() >= RING_MAX {
@@ -329,6 +451,8 @@ pub struct Feed {
     audio: Option<AudioConfig>,
     pending: Vec<Frame>,
     ready: bool,
+    /// No sound will come: nothing waits for its configuration.
+    soundless: bool,
     first_sound: Option<i64>,
     last_dts: Option<i64>,
 }
@@ -376,6 +500,11 @@ impl Feed {
         }
     }
 
+    /// Says that no sound will come, so that the first picture is shown at once.
+    pub fn without_sound(&mut self) {
+        self.soundless = true;
+    }
+
     /// Takes the next frame; says once what the feed is, when that is known.
     ///
     /// # Errors
@@ -397,7 +526,7 @@ impl Feed {
         let waited = bounds.map_or(0, |(first, last)| last.dts.saturating_sub(first.dts));
         let bytes: usize = self.pending.iter().map(|frame| frame.data.len()).sum();
         let few = self.pending.len() < PENDING_FRAMES_MAX && bytes < PENDING_BYTES_MAX;
-        if self.audio.is_none() && waited.abs() < CONFIG_WAIT_TICKS && few {
+        if self.audio.is_none() && !self.soundless && waited.abs() < CONFIG_WAIT_TICKS && few {
             return Ok(None);
         }
         self.ready = true;

@@ -1,5 +1,7 @@
 //! Real ffmpeg over real RTMP to a real listener; what viewers would fetch, read by ffprobe.
 
+mod slate;
+
 use bytes::Bytes;
 use groundswell::media::ingest::rtmp;
 use groundswell::media::publish::{self, PublishError};
