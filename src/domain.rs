@@ -5,6 +5,7 @@
 mod as_json;
 pub mod attendance;
 pub mod broadcast;
+pub mod clip;
 pub mod codec;
 pub mod donation;
 pub mod hash;
@@ -34,6 +35,7 @@ pub enum Command {
     Staff(staff::Command),
     Rally(rally::Command),
     Broadcast(broadcast::Command),
+    Clip(clip::Command),
     Attendance(attendance::Command),
     Donation(donation::Command),
     Inbox(inbox::Command),
@@ -48,6 +50,7 @@ pub enum Event {
     Staff(staff::Event),
     Rally(rally::Event),
     Broadcast(broadcast::Event),
+    Clip(clip::Event),
     Attendance(attendance::Event),
     Donation(donation::Event),
     Inbox(inbox::Event),
@@ -66,6 +69,8 @@ pub enum Refusal {
     Rally(#[from] rally::Refusal),
     #[error(transparent)]
     Broadcast(#[from] broadcast::Refusal),
+    #[error(transparent)]
+    Clip(#[from] clip::Refusal),
     #[error(transparent)]
     Attendance(#[from] attendance::Refusal),
     #[error(transparent)]
@@ -118,6 +123,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Staff(command) => staff::decide(state, command)?,
         Command::Rally(command) => rally::decide(state, command)?,
         Command::Broadcast(command) => broadcast::decide(state, command)?,
+        Command::Clip(command) => clip::decide(state, command)?,
         Command::Attendance(command) => attendance::decide(state, command)?,
         Command::Donation(command) => donation::decide(state, command)?,
         Command::Inbox(command) => inbox::decide(state, command)?,
@@ -133,6 +139,7 @@ impl State {
             Event::Staff(event) => staff::evolve(self, event, at),
             Event::Rally(event) => rally::evolve(self, event, at),
             Event::Broadcast(event) => broadcast::evolve(self, event),
+            Event::Clip(event) => clip::evolve(self, event),
             Event::Attendance(event) => attendance::evolve(self, event),
             Event::Donation(event) => donation::evolve(self, event),
             Event::Inbox(event) => inbox::evolve(self, event),

@@ -4,6 +4,7 @@
 //! segments; `origin` keeps the last ones and the playlist. `codec`, `fmp4` and `hls` are pure byte code: no I/O, no
 //! clock. Nothing here decodes video, and nothing here knows about rallies, staff or money: ids come in as opaque numbers.
 
+pub mod clip;
 pub mod codec;
 pub mod fmp4;
 pub mod gate;

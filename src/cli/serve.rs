@@ -8,7 +8,8 @@ use crate::engine::{Engine, Failure, Fault, Writer};
 use crate::log;
 use crate::log::archive::Archive;
 use crate::log::scrub::Scrub;
-use crate::media::{self, Media, gate};
+use crate::media::clip::Shelf;
+use crate::media::{self, Media, clip, gate};
 use crate::payments::Processor;
 use crate::payments::cashier::Cashier;
 use crate::payments::simulated::Simulated;
@@ -79,16 +80,20 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
 
     let shutdown = CancellationToken::new();
     let media = Media::new(media::Settings::default());
+    let shelf = Shelf::of(&config.data);
+    clip::sweep(&engine, &shelf);
     let cashier = Cashier::new(engine.clone(), processor);
     let settings = web::Settings {
         public_url: config.public_url(),
         rtmp_url: config.rtmp_url(),
         site_name: config.site_name.clone(),
+        shelf: shelf.clone(),
     };
     let app = App::new(engine.clone(), cashier.clone(), media.clone(), settings, shutdown.clone());
 
     let mut tasks = JoinSet::new();
     let house = gate::House::new(engine.clone());
+    tasks.spawn(clip::follow(engine.clone(), media.clone(), house.clone(), shelf, shutdown.clone()));
     let (of_media, stop) = (media.clone(), shutdown.clone());
     tasks.spawn(async move { media::ingest::rtmp::run(rtmp, of_media, house, stop).await });
     tasks.spawn(gate::follow(engine.clone(), media, shutdown.clone()));

@@ -124,8 +124,7 @@ pub enum Refusal {
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
-    let rally_of =
-        |source: SourceId| state.rallies.of_source(source).map(|(rally, ..)| rally).ok_or(Refusal::UnknownSpeaker);
+    let rally_of = |source: SourceId| state.rallies.holder(source).ok_or(Refusal::UnknownSpeaker);
     let event = match command {
         Command::ConnectSource { source, protocol, video, audio } => {
             let (video, audio) = (clip(&video), clip(&audio));
@@ -152,7 +151,9 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             {
                 return Err(Refusal::UnknownSpeaker);
             }
-            if current.program == source {
+            // A clip that is over stays on program as who was on last: another cut plays it again.
+            let over = source.and_then(|source| current.clip(source)).is_some_and(|clip| !clip.playing);
+            if current.program == source && !over {
                 return Ok(vec![]);
             }
             Event::Cut(Cut { rally, source })
@@ -171,13 +172,16 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
             let connection = Connection { protocol: protocol.clone(), video: video.clone(), audio: audio.clone() };
             state.broadcast.connected.insert(*source, connection);
         }
-        Event::SourceDisconnected(SourceReason { source, .. }) => {
+        Event::SourceDisconnected(SourceReason { rally, source, .. }) => {
             state.broadcast.connected.remove(source);
+            if let Some(current) = state.rallies.get_mut(*rally) {
+                current.gone(*source);
+            }
         }
         Event::SourceRefused(_) | Event::StrangerRefused(_) => {}
         Event::Cut(Cut { rally, source }) => {
             if let Some(current) = state.rallies.get_mut(*rally) {
-                current.program = *source;
+                current.cut_to(*source);
             }
         }
     }

@@ -8,6 +8,7 @@ mod instant;
 
 use super::attendance::Event as Attendance;
 use super::broadcast::Event as Broadcast;
+use super::clip::Event as Clip;
 use super::donation::Event as Donation;
 use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
@@ -120,6 +121,8 @@ kinds! {
     "broadcast.source_refused" 1 Broadcast SourceRefused,
     "broadcast.stranger_refused" 1 Broadcast StrangerRefused,
     "broadcast.cut" 1 Broadcast Cut,
+    "clip.added" 1 Clip Added,
+    "clip.removed" 1 Clip Removed,
     "attendance.joined" 1 Attendance Joined,
     "attendance.entered" 1 Attendance Entered,
     "attendance.left" 1 Attendance Left,

@@ -1,6 +1,7 @@
 //! Rallies: what is announced, who speaks, and when doors open and close.
 
 use super::State;
+use super::clip::Clip;
 use super::hash::HashMap;
 use super::id::{RallyId, SourceId};
 use super::money::Currency;
@@ -89,6 +90,8 @@ pub struct Rally {
     pub details: Details,
     /// In the order they were added.
     pub speakers: Vec<Speaker>,
+    /// In the order they were added.
+    pub clips: Vec<Clip>,
     /// Where it stands.
     pub phase: Phase,
     /// Who is on program.
@@ -100,7 +103,30 @@ pub struct Rally {
 impl Rally {
     /// What the source is called on screen, if it is one of this rally's.
     pub fn source_name(&self, source: SourceId) -> Option<&str> {
-        self.speakers.iter().find(|speaker| speaker.source == source).map(|speaker| speaker.name.as_str())
+        let speaker =
+            self.speakers.iter().find(|speaker| speaker.source == source).map(|speaker| speaker.name.as_str());
+        speaker.or_else(|| self.clip(source).map(|clip| clip.title.as_str()))
+    }
+
+    /// The clip that is this source, if it is one of this rally's.
+    pub fn clip(&self, source: SourceId) -> Option<&Clip> {
+        self.clips.iter().find(|clip| clip.source == source)
+    }
+
+    /// Puts a source on program: a clip starts, and one that was on is over.
+    pub(super) fn cut_to(&mut self, source: Option<SourceId>) {
+        self.program = source;
+        for clip in &mut self.clips {
+            clip.playing = Some(clip.source) == source;
+            clip.plays = clip.plays.saturating_add(u32::from(clip.playing));
+        }
+    }
+
+    /// Notes that a source's feed is gone: a clip is over.
+    pub(super) fn gone(&mut self, source: SourceId) {
+        if let Some(clip) = self.clips.iter_mut().find(|clip| clip.source == source) {
+            clip.playing = false;
+        }
     }
 }
 
@@ -129,6 +155,25 @@ impl Rallies {
         let id = *self.by_source.get(&source)?;
         let rally = self.by_id.get(&id)?;
         Some((id, rally, rally.speakers.iter().find(|speaker| speaker.source == source)?))
+    }
+
+    /// The rally whose speaker or clip this source is.
+    pub fn holder(&self, source: SourceId) -> Option<RallyId> {
+        self.by_source.get(&source).copied()
+    }
+
+    pub(super) fn add_clip(&mut self, rally: RallyId, clip: Clip) {
+        if let Some(current) = self.by_id.get_mut(&rally) {
+            self.by_source.insert(clip.source, rally);
+            current.clips.push(clip);
+        }
+    }
+
+    pub(super) fn remove_clip(&mut self, rally: RallyId, source: SourceId) {
+        if let Some(current) = self.by_id.get_mut(&rally) {
+            self.by_source.remove(&source);
+            current.clips.retain(|clip| clip.source != source);
+        }
     }
 
     /// Every rally, in no order.
@@ -383,6 +428,7 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
             let created = Rally {
                 details: details.clone(),
                 speakers: vec![],
+                clips: vec![],
                 phase: Phase::Before,
                 program: None,
                 has_donations: false,
@@ -422,7 +468,7 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
         Event::Ended(RallyNamed { rally }) => {
             if let Some(current) = rallies.by_id.get_mut(rally) {
                 current.phase = Phase::Ended { at };
-                current.program = None;
+                current.cut_to(None);
             }
         }
     }

@@ -207,5 +207,5 @@ macro_rules! wrap {
 
 wrap!(
     Ledger ledger, Staff staff, Rally rally, Broadcast broadcast, Attendance attendance, Donation donation, Inbox inbox,
-    Privacy privacy
+    Privacy privacy, Clip clip
 );

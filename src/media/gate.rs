@@ -190,6 +190,8 @@ fn apply(media: &Media, id: RallyId, rally: &Rally, anybody: bool, last: &mut Ap
 /// What the slate says: somebody is missing, or it has not begun, or it is between two.
 fn standing(rally: &Rally, begun: bool) -> Standing {
     match rally.program {
+        // A clip that is over does not come back.
+        Some(source) if rally.clip(source).is_some() => Standing::Moment,
         Some(_) => Standing::Back,
         None if begun => Standing::Moment,
         None => Standing::Starting { at_ms: rally.details.starts_at.timestamp_millis() },

@@ -377,6 +377,18 @@ impl Switcher {
         }
     }
 
+    fn finish(&self, source: SourceId, connection: u64) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let State { sources, programs, .. } = &mut *state;
+        let Some(live) = sources.get(&source).filter(|live| live.connection == connection) else { return };
+        for (id, program) in programs.iter_mut() {
+            if program.playing == Some((source, live.generation)) {
+                program.leave_for_slate(*id, now_ms);
+            }
+        }
+    }
+
     fn frame(&self, feed: &Feed, frame: &Frame) {
         let now_ms = self.now_ms();
         let mut state = self.state();
@@ -503,6 +515,11 @@ impl Feed {
     /// Says that no sound will come, so that the first picture is shown at once.
     pub fn without_sound(&mut self) {
         self.soundless = true;
+    }
+
+    /// Says that it has come to its end, so that nobody waits for its return.
+    pub fn finish(&self) {
+        self.switcher.finish(self.source, self.connection);
     }
 
     /// Takes the next frame; says once what the feed is, when that is known.

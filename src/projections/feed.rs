@@ -62,6 +62,7 @@ impl Feed {
             | Event::Staff(_)
             | Event::Rally(_)
             | Event::Broadcast(_)
+            | Event::Clip(_)
             | Event::Attendance(_)
             | Event::Inbox(_)
             | Event::Privacy(_) => {}

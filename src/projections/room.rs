@@ -49,6 +49,7 @@ impl Room {
             | Event::Staff(_)
             | Event::Rally(_)
             | Event::Broadcast(_)
+            | Event::Clip(_)
             | Event::Donation(_)
             | Event::Inbox(_)
             | Event::Privacy(_) => {}

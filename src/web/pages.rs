@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod card;
+pub mod clips;
 pub mod confirm;
 pub mod donate;
 pub mod files;
