@@ -178,7 +178,12 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
                 current.gone(*source);
             }
         }
-        Event::SourceRefused(_) | Event::StrangerRefused(_) => {}
+        Event::SourceRefused(SourceReason { rally, source, .. }) => {
+            if let Some(current) = state.rallies.get_mut(*rally) {
+                current.gone(*source);
+            }
+        }
+        Event::StrangerRefused(_) => {}
         Event::Cut(Cut { rally, source }) => {
             if let Some(current) = state.rallies.get_mut(*rally) {
                 current.cut_to(*source);

@@ -59,7 +59,7 @@ pub struct Added {
     pub duration_ms: u64,
     /// Of the file.
     pub bytes: u64,
-    /// BLAKE3 of the file, 64 hexadecimal digits.
+    /// Of the file: `blake3:` and 64 hexadecimal digits.
     pub hash: String,
 }
 
@@ -186,7 +186,7 @@ mod tests {
         let empty = || given([created()]);
         empty().when(add(" ")).refuses(Refusal::TitleLength);
         empty().when(add(&"x".repeat(TITLE_CHARS_MAX + 1))).refuses(Refusal::TitleLength);
-        given([]).when(add("x")).refuses(Refusal::UnknownRally);
+        given_nothing().when(add("x")).refuses(Refusal::UnknownRally);
         empty().when(Command::Remove { rally: RALLY, source: SOURCE }).refuses(Refusal::Unknown);
         empty().when(Command::Remove { rally: NO_RALLY, source: SOURCE }).refuses(Refusal::UnknownRally);
         empty().and([opened(), super::super::test_kit::ended()]).when(add("x")).refuses(Refusal::Ended);
@@ -211,14 +211,16 @@ mod tests {
         let again = over.when(cut(Some(SOURCE)));
         let again = again.then([broadcast::Event::Cut(broadcast::Cut { rally: RALLY, source: Some(SOURCE) })]);
         assert_eq!((clip(&again).plays, clip(&again).playing), (2, true));
+        let refused = again.clone().done([Broadcast::RefuseSource { source: SOURCE, reason: "damaged".into() }]);
+        assert!(!clip(&refused).playing, "one that can't be played is over");
         let off = again.done([cut(None)]);
         assert!(!clip(&off).playing);
     }
 
     #[test]
     fn a_clip_that_is_removed_is_no_source_any_more() {
-        let gone = ready().when(Command::Remove { rally: RALLY, source: SOURCE });
-        let gone = gone.then([Event::Removed(Removed { rally: RALLY, source: SOURCE })]);
+        let (before, remove) = (ready(), Command::Remove { rally: RALLY, source: SOURCE });
+        let gone = before.when(remove).then([Event::Removed(Removed { rally: RALLY, source: SOURCE })]);
         assert_eq!(gone.state.rallies.get(RALLY).unwrap().source_name(SOURCE), None);
         gone.when(cut(Some(SOURCE))).refuses(broadcast::Refusal::UnknownSpeaker);
     }

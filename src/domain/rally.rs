@@ -122,7 +122,7 @@ impl Rally {
         }
     }
 
-    /// Notes that a source's feed is gone: a clip is over.
+    /// Notes that a source's feed is gone or was refused: a clip is over.
     pub(super) fn gone(&mut self, source: SourceId) {
         if let Some(clip) = self.clips.iter_mut().find(|clip| clip.source == source) {
             clip.playing = false;

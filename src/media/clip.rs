@@ -13,9 +13,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// How a clip that was cut away from stays until the next is on, as the log names it.
+/// Of a clip that somebody else was cut to, as the log says it.
 const CUT_AWAY: &str = "Another is on.";
-/// As the log names a clip that was played to its end.
+/// Of a clip that was played to its end, as the log says it.
 const PLAYED: &str = "The clip has ended.";
 
 /// What plays for one rally.
@@ -54,9 +54,12 @@ pub async fn follow(engine: Engine, media: Media, house: Arc<House>, shelf: Shel
         });
         for (rally, (source, plays)) in wanted {
             playing.entry(rally).or_insert_with(|| {
-                let leave = shutdown.child_token();
+                let leave = CancellationToken::new();
                 let deck = Deck { media: media.clone(), program: ProgramId(rally.0), source, path: shelf.path(source) };
-                tokio::spawn(play(deck, house.clone(), leave.clone()));
+                let play = play(deck, engine.clone(), house.clone(), leave.clone());
+                let stop = shutdown.clone();
+                // Nothing is said of one that the server's stop ends, so that the next start plays it again.
+                tokio::spawn(async move { stop.run_until_cancelled(play).await });
                 Playing { source, plays, leave }
             });
         }
@@ -84,13 +87,15 @@ fn wants(engine: &Engine) -> (Wanted, HashSet<SourceId>) {
     (wanted, clips)
 }
 
-async fn play(deck: Deck, house: Arc<House>, leave: CancellationToken) {
+async fn play(deck: Deck, engine: Engine, house: Arc<House>, leave: CancellationToken) {
     let source = deck.source;
     let connected = |video: String, audio: String| {
         house.notice(Notice::Connected { source, protocol: "clip", video, audio });
     };
     let reason = match deck.run(&leave, connected).await {
         Ok(true) => PLAYED.to_owned(),
+        // It is on again already, and what is said of its last time would be taken for this one's end.
+        Ok(false) if wants(&engine).0.values().any(|(wanted, _)| *wanted == source) => return,
         Ok(false) => CUT_AWAY.to_owned(),
         Err(fault) => {
             let reason = fault.to_string();

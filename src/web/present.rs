@@ -122,7 +122,8 @@ fn on_screen<'a>(world: &Projections, rally: &'a Rally) -> Option<&'a rally::Spe
 /// What stands over the picture.
 pub fn stage(world: &Projections, rally: &Rally) -> Stage {
     let speaker = on_screen(world, rally);
-    let (slate_title, slate_text) = if rally.program.is_some() {
+    let somebody = rally.program.is_some_and(|source| rally.clip(source).is_none());
+    let (slate_title, slate_text) = if somebody {
         ("We’ll be right back", "The picture has dropped for a moment. Stay here, it comes back by itself.")
     } else {
         ("In a moment", "The next speaker is on the way. Stay here, the picture comes by itself.")

@@ -27,6 +27,9 @@ const LOOK_EVERY: u64 = 64 << 20;
 /// Boxes at a file's top: exporters write four or five.
 const BOXES_MAX: usize = 1_000;
 
+/// What MP4 and QuickTime files begin with.
+const FIRST_BOXES: [&[u8; 4]; 6] = [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"];
+
 /// Why a file is not on the shelf.
 #[derive(Debug, Error)]
 pub enum Fault {
@@ -73,7 +76,7 @@ pub struct Checked {
     pub duration_ms: u64,
     /// Of the file.
     pub bytes: u64,
-    /// BLAKE3 of the file, 64 hexadecimal digits.
+    /// Of the file: `blake3:` and 64 hexadecimal digits.
     pub hash: String,
 }
 
@@ -166,7 +169,7 @@ impl Upload {
         fs::rename(&self.path, shelf.path(source)).map_err(failed("named"))?;
         let dir = File::open(&self.dir).and_then(|dir| dir.sync_all());
         dir.map_err(failed("synced"))?;
-        let hash = self.hasher.finalize().to_hex().to_string();
+        let hash = format!("blake3:{}", self.hasher.finalize().to_hex());
         Ok(Checked { duration_ms: movie.duration_ms, bytes: self.bytes, hash })
     }
 }
@@ -196,16 +199,13 @@ pub(super) fn open(path: &Path) -> Result<(File, Movie), Fault> {
         let mut first = [0; 16];
         let there = usize::try_from(length.saturating_sub(at).min(16)).unwrap_or(0);
         let first = first.get_mut(..there).unwrap_or_default();
-        if there < 8 {
+        if there < 8 && number > 0 {
             break;
         }
         file.read_exact_at(first, at).map_err(failed("read"))?;
         let head = mp4::head(first);
-        if number == 0
-            && !head
-                .as_ref()
-                .is_ok_and(|head| matches!(&head.name, b"ftyp" | b"moov" | b"mdat" | b"wide" | b"free" | b"skip"))
-        {
+        let begins = |head: &mp4::Head| FIRST_BOXES.contains(&&head.name);
+        if number == 0 && !head.as_ref().is_ok_and(begins) {
             return Err(Mp4Error::Foreign.into());
         }
         let head = head?;

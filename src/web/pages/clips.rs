@@ -238,7 +238,11 @@ async fn take(
                     app.shelf().remove(media::SourceId(source.0));
                     match failure {
                         Failure::Refused(refusal) => Unfit::Words(refusal.to_string()),
-                        failure => Unfit::Problem(failure.into()),
+                        failure @ (Failure::Overloaded
+                        | Failure::Stopped
+                        | Failure::TooLong
+                        | Failure::Erased
+                        | Failure::Key) => Unfit::Problem(failure.into()),
                     }
                 });
             }

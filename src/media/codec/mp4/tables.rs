@@ -39,7 +39,7 @@ enum Chunks<'a> {
 }
 
 /// A table's rows after its version and count, and how many there really are.
-fn rows<'a>(body: &'a [u8], row: usize) -> &'a [u8] {
+fn rows(body: &[u8], row: usize) -> &[u8] {
     let count = usize::try_from(u32_at(body, 4).unwrap_or(0)).unwrap_or(0);
     let rows = body.get(8..).unwrap_or_default();
     rows.get(..count.saturating_mul(row)).unwrap_or(rows)
