@@ -12,7 +12,6 @@ if (form) {
     button.disabled = false;
     wrong.textContent = text;
     wrong.hidden = false;
-    wrong.focus();
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -26,7 +25,7 @@ if (form) {
     request.addEventListener("load", () => {
       if (request.status === 200) { location.assign(request.responseURL); return; }
       const answer = new DOMParser().parseFromString(request.responseText, "text/html");
-      const said = answer.querySelector("[data-upload-error], main p, h1");
+      const said = answer.querySelector("[data-upload-error]:not([hidden])") ?? answer.querySelector("main h1, h1");
       refuse(said?.textContent.trim() || "The server refused the file.");
     });
     request.addEventListener("error", () => refuse("The upload broke off. Check the connection and try again."));
