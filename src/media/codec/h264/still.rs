@@ -222,6 +222,27 @@ mod tests {
         assert!(bytes.windows(3).all(|window| window[0] != 0 || window[1] != 0 || window[2] > 2), "{bytes:02x?}");
     }
 
+    /// Read field by field as a strict decoder does, since lenient ones show the right picture for a wrong number too.
+    #[test]
+    fn each_repeat_has_the_next_frame_number_and_order_and_skips_the_whole_picture() {
+        let repeat = Repeat::new(&sequence(66), PICTURE).unwrap();
+        for index in [1, 2, 14, 15, 16, 31, 33, 100] {
+            let nal = repeat.frame(index);
+            assert_eq!(usize::try_from(u32::from_be_bytes(nal[..4].try_into().unwrap())).unwrap(), nal.len() - 4);
+            let mut bits = Bits::new(&nal[4..]);
+            assert_eq!(bits.bits(8).unwrap(), u32::from(SLICE_HEADER));
+            let (first, kind, set) = (bits.ue().unwrap(), bits.ue().unwrap(), bits.ue().unwrap());
+            assert_eq!((first, kind, set), (0, 5, 0));
+            assert_eq!(bits.bits(4).unwrap(), index % 16, "frame_num");
+            assert_eq!(bits.bits(6).unwrap(), 2 * index % 64, "pic_order_cnt_lsb");
+            // One reference; no reordering; the sliding window; no change of quantiser; no deblocking.
+            assert_eq!((bits.bit().unwrap(), bits.ue().unwrap(), bits.bits(2).unwrap()), (1, 0, 0));
+            assert_eq!((bits.se().unwrap(), bits.ue().unwrap()), (0, 1));
+            assert_eq!(bits.ue().unwrap(), 40 * 23, "mb_skip_run");
+            assert_eq!(bits.bit().unwrap(), 1, "the trailing bit");
+        }
+    }
+
     #[test]
     fn a_stream_beyond_the_baseline_is_refused() {
         assert_eq!(Repeat::new(&sequence(66), PICTURE).unwrap().macroblocks, 40 * 23);
