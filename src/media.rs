@@ -21,6 +21,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 pub use codec::{AudioConfig, VideoConfig};
+pub use origin::{Directives, Missing, Object, Origin};
 pub use switcher::{Busy, Described, Feed, FeedError};
 
 /// One speaker's feed, whichever connection carries it.
@@ -134,23 +135,6 @@ pub struct Health {
     pub connected_at_ms: i64,
 }
 
-/// One file of a program, ready to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Object {
-    /// The body; shared, never copied.
-    pub bytes: Bytes,
-    /// For the `Content-Type` header.
-    pub content_type: &'static str,
-    /// For the `Cache-Control` header.
-    pub cache_control: &'static str,
-}
-
-/// For the `Cache-Control` header of a playlist: shared caches may collapse requests, nobody may keep it past one reload.
-pub const PLAYLIST_CACHE_CONTROL: &str = "public, max-age=1";
-
-/// For the `Content-Type` header of a playlist.
-pub const PLAYLIST_CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
-
 /// What the media room is started with.
 #[derive(Clone)]
 pub struct Settings {
@@ -219,14 +203,15 @@ impl Media {
         self.switcher.health(source)
     }
 
-    /// The program's media playlist as it stands; none before its first segment.
-    pub fn playlist(&self, program: ProgramId) -> Option<Bytes> {
-        self.switcher.origin(program)?.playlist()
+    /// What the audience fetches of a program; none before the first cut.
+    pub fn program(&self, program: ProgramId) -> Option<Arc<Origin>> {
+        self.switcher.origin(program)
     }
 
-    /// One of the files that the playlist names (relative to it).
-    pub fn object(&self, program: ProgramId, name: &str) -> Option<Object> {
-        self.switcher.origin(program)?.object(name)
+    /// What a host fetches to see one source, on program or not; none while it is not connected. It is packaged while
+    /// somebody asks.
+    pub fn preview(&self, source: SourceId) -> Option<Arc<Origin>> {
+        self.switcher.preview(source)
     }
 
     /// Connects a source's feed, as an ingest protocol does once the gate has admitted it.

@@ -86,7 +86,16 @@ fn matrix(out: &mut Vec<u8>) {
 
 /// Writes an init segment with one video and one audio track.
 pub fn init(video: &VideoConfig, audio: &AudioConfig) -> Bytes {
-    let mut out = Vec::with_capacity(1_200 + video.avcc.len());
+    movie(Some(video), audio)
+}
+
+/// Writes an init segment with one audio track.
+pub fn init_sound(audio: &AudioConfig) -> Bytes {
+    movie(None, audio)
+}
+
+fn movie(video: Option<&VideoConfig>, audio: &AudioConfig) -> Bytes {
+    let mut out = Vec::with_capacity(1_200 + video.map_or(0, |video| video.avcc.len()));
     boxed(&mut out, b"ftyp", |out| out.extend_from_slice(b"iso6\0\0\0\x01iso6cmfcmp41"));
     boxed(&mut out, b"moov", |out| {
         full(out, b"mvhd", 0, 0, |out| {
@@ -100,10 +109,12 @@ pub fn init(video: &VideoConfig, audio: &AudioConfig) -> Bytes {
             zeros(out, 24);
             put(out, AUDIO_TRACK + 1);
         });
-        track(out, VIDEO_TRACK, Frame::TIMESCALE, Some((video.width, video.height)), |out| avc1(out, video));
+        if let Some(video) = video {
+            track(out, VIDEO_TRACK, Frame::TIMESCALE, Some((video.width, video.height)), |out| avc1(out, video));
+        }
         track(out, AUDIO_TRACK, audio.sample_rate, None, |out| mp4a(out, audio));
         boxed(out, b"mvex", |out| {
-            for id in [VIDEO_TRACK, AUDIO_TRACK] {
+            for id in video.map(|_| VIDEO_TRACK).into_iter().chain([AUDIO_TRACK]) {
                 full(out, b"trex", 0, 0, |out| {
                     put(out, id);
                     put(out, 1);

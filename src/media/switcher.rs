@@ -3,6 +3,7 @@
 use super::origin::Origin;
 use super::packager::Packager;
 use super::{AudioConfig, Frame, Health, ProgramId, Settings, SourceId, Track, VideoConfig};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::{Notify, watch};
@@ -42,6 +43,12 @@ const RATE_WINDOW_MS: i64 = 2_000;
 /// More programs than one server's memory could package.
 const PROGRAMS_MAX: usize = 64;
 
+/// Sources shown in studios at once: the sum of many rallies' speakers.
+const PREVIEWS_MAX: usize = 64;
+
+/// Nobody who looks at a preview is silent for longer.
+const PREVIEW_MS: i64 = 15_000;
+
 /// Another connection is sending for this source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("already live from another encoder")]
@@ -77,6 +84,7 @@ struct State {
     counter: u64,
     sources: HashMap<SourceId, Live>,
     programs: HashMap<ProgramId, Program>,
+    previews: HashMap<SourceId, Preview>,
 }
 
 #[derive(Debug)]
@@ -100,18 +108,52 @@ struct Live {
 #[derive(Debug)]
 struct Program {
     wanted: Option<SourceId>,
-    playing: Option<(SourceId, u64)>,
-    packager: Packager,
-    origin: Arc<Origin>,
+    output: Output,
     ended: bool,
 }
 
-impl Program {
+/// One source for its host's eyes, while they look.
+#[derive(Debug)]
+struct Preview {
+    output: Output,
+    asked_at_ms: i64,
+}
+
+/// Where frames are packaged and kept.
+#[derive(Debug)]
+struct Output {
+    /// Whose frames with which configuration are taken.
+    playing: Option<(SourceId, u64)>,
+    packager: Packager,
+    origin: Arc<Origin>,
+}
+
+impl Output {
+    fn new(now_ms: i64) -> Self {
+        Self { playing: None, packager: Packager::default(), origin: Arc::new(Origin::new(now_ms)) }
+    }
+
+    /// Takes a frame of what is playing, or of what is wanted if playing can begin with it.
+    fn take(&mut self, here: (SourceId, u64), wanted: bool, live: &Live, frame: &Frame, now_ms: i64) {
+        let Some((video, audio)) = &live.configs else { return };
+        let mut cuts = Vec::new();
+        if self.playing == Some(here) {
+            self.packager.push(frame, now_ms, &mut cuts);
+        } else if wanted && frame.track == Track::Video && frame.keyframe {
+            self.packager.join(video, audio.as_ref(), frame, now_ms, &mut cuts);
+            self.playing = Some(here);
+            for sound in live.ring.iter().filter(|sound| sound.pts >= frame.pts) {
+                self.packager.push(sound, now_ms, &mut cuts);
+            }
+        }
+        self.origin.push(cuts);
+    }
+
     fn leave(&mut self) {
         self.playing = None;
-        let mut segments = Vec::new();
-        self.packager.leave(&mut segments);
-        self.origin.push(segments);
+        let mut cuts = Vec::new();
+        self.packager.leave(&mut cuts);
+        self.origin.push(cuts);
     }
 }
 
@@ -136,30 +178,30 @@ impl Switcher {
             return;
         }
         let program = state.programs.entry(id).or_insert_with(|| {
-            let origin = Arc::new(Origin::new(now_ms));
-            self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(id, origin.clone());
-            Program { wanted: None, playing: None, packager: Packager::default(), origin, ended: false }
+            let output = Output::new(now_ms);
+            self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(id, output.origin.clone());
+            Program { wanted: None, output, ended: false }
         });
         if program.ended {
             return;
         }
         program.wanted = source;
         match source {
-            None => program.leave(),
+            None => program.output.leave(),
             Some(source) => state.sources.get(&source).into_iter().for_each(|live| live.keyframe.notify_one()),
         }
     }
 
     pub(super) fn on_program(&self, id: ProgramId) -> Option<SourceId> {
-        self.state().programs.get(&id)?.playing.map(|(source, _)| source)
+        self.state().programs.get(&id)?.output.playing.map(|(source, _)| source)
     }
 
     pub(super) fn end(&self, id: ProgramId) {
         if let Some(program) = self.state().programs.get_mut(&id) {
             program.wanted = None;
-            program.leave();
+            program.output.leave();
             program.ended = true;
-            program.origin.end();
+            program.output.origin.end();
         }
     }
 
@@ -192,6 +234,26 @@ impl Switcher {
 
     pub(super) fn origin(&self, id: ProgramId) -> Option<Arc<Origin>> {
         self.origins.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// The source's own picture, packaged from the first request on for as long as somebody asks.
+    pub(super) fn preview(&self, source: SourceId) -> Option<Arc<Origin>> {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let State { sources, previews, .. } = &mut *state;
+        let live = sources.get(&source)?;
+        if previews.len() >= PREVIEWS_MAX && !previews.contains_key(&source) {
+            previews.retain(|_, preview| now_ms - preview.asked_at_ms <= PREVIEW_MS);
+            if previews.len() >= PREVIEWS_MAX {
+                return None;
+            }
+        }
+        let preview = previews.entry(source).or_insert_with(|| {
+            live.keyframe.notify_one();
+            Preview { output: Output::new(now_ms), asked_at_ms: now_ms }
+        });
+        preview.asked_at_ms = now_ms;
+        Some(preview.output.origin.clone())
     }
 
     pub(super) fn attach(self: &Arc<Self>, source: SourceId) -> Result<Feed, Busy> {
@@ -258,34 +320,32 @@ impl Switcher {
         let generation = live.generation;
         state.sources.remove(&source);
         for program in state.programs.values_mut() {
-            if program.playing == Some((source, generation)) {
-                program.leave();
+            if program.output.playing == Some((source, generation)) {
+                program.output.leave();
             }
         }
+        // Whoever looks waits for a connection to come, not for what the last one left.
+        state.previews.remove(&source);
     }
 
     fn frame(&self, feed: &Feed, frame: &Frame) {
         let now_ms = self.now_ms();
         let mut state = self.state();
-        let State { sources, programs, .. } = &mut *state;
+        let State { sources, programs, previews, .. } = &mut *state;
         let Some(live) = sources.get_mut(&feed.source).filter(|live| live.connection == feed.connection) else {
             return;
         };
         live.count(frame, now_ms);
-        let Some((video, audio)) = &live.configs else { return };
         let here = (feed.source, live.generation);
         for program in programs.values_mut() {
-            let mut segments = Vec::new();
-            if program.playing == Some(here) {
-                program.packager.push(frame, now_ms, &mut segments);
-            } else if program.wanted == Some(feed.source) && frame.track == Track::Video && frame.keyframe {
-                program.packager.join(video, audio.as_ref(), frame, now_ms, &mut segments);
-                program.playing = Some(here);
-                for sound in live.ring.iter().filter(|sound| sound.pts >= frame.pts) {
-                    program.packager.push(sound, now_ms, &mut segments);
-                }
+            program.output.take(here, program.wanted == Some(feed.source), live, frame, now_ms);
+        }
+        if let Entry::Occupied(mut preview) = previews.entry(feed.source) {
+            if now_ms - preview.get().asked_at_ms > PREVIEW_MS {
+                preview.remove();
+            } else {
+                preview.get_mut().output.take(here, true, live, frame, now_ms);
             }
-            program.origin.push(segments);
         }
         if frame.track == Track::Audio {
             if live.ring.len() >= RING_MAX {
