@@ -12,6 +12,7 @@ pub mod ingest;
 pub mod origin;
 pub mod packager;
 pub mod publish;
+pub mod recording;
 mod switcher;
 
 use bytes::Bytes;
@@ -22,6 +23,8 @@ use uuid::Uuid;
 
 pub use codec::{AudioConfig, VideoConfig};
 pub use origin::{Directives, Missing, Object, Origin};
+pub use packager::Init;
+pub use recording::Recordings;
 pub use switcher::{Busy, Described, Feed, FeedError};
 
 /// One speaker's feed, whichever connection carries it.
@@ -140,11 +143,13 @@ pub struct Health {
 pub struct Settings {
     /// The wall clock, in ms since 1970 UTC.
     pub now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+    /// Where programs are recorded, if they are.
+    pub recordings: Option<Recordings>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { now_ms: Arc::new(system_now_ms) }
+        Self { now_ms: Arc::new(system_now_ms), recordings: None }
     }
 }
 
@@ -186,6 +191,16 @@ impl Media {
     /// Ends the program for good: players stop asking. What is in the window stays until [`Media::forget`].
     pub fn end(&self, program: ProgramId) {
         self.switcher.end(program);
+    }
+
+    /// Begins or ends the recording of a program; the end of the program ends it too.
+    pub fn record(&self, program: ProgramId, on: bool) {
+        self.switcher.set_recorded(program, on);
+    }
+
+    /// The recordings, where there are any.
+    pub fn recordings(&self) -> Option<&Recordings> {
+        self.switcher.recordings()
     }
 
     /// Frees a program's memory.

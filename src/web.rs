@@ -286,6 +286,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::thanks::routes())
         .merge(pages::overlay::routes())
         .merge(pages::program::routes())
+        .merge(pages::recording::routes())
         .merge(pages::sign_in::routes())
         .merge(pages::first_account::routes())
         .merge(pages::host::routes())
@@ -304,6 +305,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .merge(timed)
         .merge(pages::live::routes())
+        .merge(pages::recording::downloads())
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(middleware::from_fn(same_site))
         .layer(CatchPanicLayer::custom(|_| Problem::Internal.into_response()))
@@ -393,6 +395,7 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "removed" => "Speaker removed.",
         "key" => "The old key no longer works. Send the new one.",
         "refunded" => "The refund is under way.",
+        "recording" => "The recording is deleted.",
         "account" => "Your account is made. Welcome.",
         _ => return None,
     };

@@ -117,6 +117,7 @@ struct Applied {
     program: Option<SourceId>,
     keys: HashMap<SourceId, u32>,
     ended: bool,
+    deleted: bool,
 }
 
 /// Puts the log's cuts, ends and removals into effect, also those of before this start, until shut down.
@@ -157,6 +158,20 @@ fn apply(media: &Media, id: RallyId, rally: &Rally, last: &mut Applied, first: b
         }
     }
     last.keys = keys;
+    if matches!(rally.phase, Phase::Live { .. }) {
+        media.record(program, true);
+    }
+    if rally.recording_deleted
+        && !std::mem::replace(&mut last.deleted, true)
+        && let Some(recordings) = media.recordings().cloned()
+    {
+        // Also at each start: a crash may have come between the event and its effect.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = recordings.delete(program) {
+                tracing::error!(%program, %error, "the recording was not deleted; the next start tries again");
+            }
+        });
+    }
     if matches!(rally.phase, Phase::Ended { .. }) {
         // A rally that ended before this start has no program to end.
         if !first && !last.ended {

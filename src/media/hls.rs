@@ -65,6 +65,9 @@ pub struct Playlist<'a> {
     pub hint: Option<String>,
     /// The other rendition.
     pub report: Option<Report>,
+    /// Whether it lists everything there ever was: a recording, which grows until it is ended. Nobody waits for its next
+    /// segment.
+    pub recording: bool,
     /// No more will come.
     pub ended: bool,
 }
@@ -100,7 +103,9 @@ impl Playlist<'_> {
 
     fn write(&self, text: &mut String, skipped: usize) -> fmt::Result {
         writeln!(text, "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:{}", self.target_duration_s)?;
-        if !self.ended {
+        if self.recording {
+            writeln!(text, "#EXT-X-PLAYLIST-TYPE:{}", if self.ended { "VOD" } else { "EVENT" })?;
+        } else if !self.ended {
             write!(text, "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={}", Seconds(self.skip_ticks()))?;
             match self.part_ticks_max {
                 Some(ticks) => writeln!(text, ",PART-HOLD-BACK={}", Seconds(ticks.saturating_mul(3)))?,
@@ -238,6 +243,7 @@ mod tests {
             entries,
             hint: None,
             report: None,
+            recording: false,
             ended: false,
         }
     }
@@ -282,6 +288,16 @@ mod tests {
              #EXT-X-PART:DURATION=0.33333,URI=\"p6.1.m4s\"\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"p6.2.m4s\"\n\
              #EXT-X-RENDITION-REPORT:URI=\"sound.m3u8\",LAST-MSN=5\n"
         );
+    }
+
+    #[test]
+    fn a_recording_lists_everything_and_makes_nobody_wait() {
+        let entries = [entry(5, "i5.mp4", false)];
+        let grows = Playlist { recording: true, ..playlist(&entries) };
+        let text = grows.render();
+        assert!(text.contains("#EXT-X-PLAYLIST-TYPE:EVENT\n") && !text.contains("SERVER-CONTROL"), "{text}");
+        let text = Playlist { ended: true, ..grows }.render();
+        assert!(text.contains("#EXT-X-PLAYLIST-TYPE:VOD\n") && text.ends_with("#EXT-X-ENDLIST\n"), "{text}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod window;
 
 use super::packager::{Cut, TARGET_DURATION_S};
+use super::recording::Finished;
 use bytes::Bytes;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -96,18 +97,19 @@ impl Origin {
         self.window.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds what the packager has done.
-    pub fn push(&self, cuts: Vec<Cut>) {
+    /// Adds what the packager has done, and gives the segments that are whole now, for whoever keeps them.
+    pub fn push(&self, cuts: Vec<Cut>) -> Vec<Finished> {
         if cuts.is_empty() {
-            return;
+            return Vec::new();
         }
-        let edge = {
+        let (edge, finished) = {
             let mut window = self.write();
-            cuts.into_iter().for_each(|cut| window.push(cut));
+            let finished = cuts.into_iter().filter_map(|cut| window.push(cut)).collect();
             window.render();
-            window.edge()
+            (window.edge(), finished)
         };
         self.edge.send_replace(edge);
+        finished
     }
 
     /// Says that no more will come.

@@ -81,6 +81,8 @@ pub struct Init {
     pub sound: Bytes,
     /// The pictures' configuration.
     pub video: VideoConfig,
+    /// The sound's.
+    pub audio: AudioConfig,
 }
 
 /// One fragment: a part of a segment; a segment is its parts one after another.
@@ -209,6 +211,7 @@ impl Packager {
                 program: program.clone(),
                 sound: fmp4::init_sound(&audio),
                 video: video.clone(),
+                audio: audio.clone(),
             }),
             discontinuity: self.begun,
             shift,

@@ -1,10 +1,11 @@
 //! Whose frames a program takes: sources come and go, cuts wait for a keyframe, and a source that returns plays on.
 
 use super::origin::Origin;
-use super::packager::Packager;
+use super::packager::{Cut, Packager};
+use super::recording::Finished;
 use super::{AudioConfig, Frame, Health, ProgramId, Settings, SourceId, Track, VideoConfig};
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::{Notify, watch};
 
@@ -85,6 +86,8 @@ struct State {
     sources: HashMap<SourceId, Live>,
     programs: HashMap<ProgramId, Program>,
     previews: HashMap<SourceId, Preview>,
+    /// Programs whose segments are kept on disk.
+    recorded: HashSet<ProgramId>,
 }
 
 #[derive(Debug)]
@@ -134,32 +137,45 @@ impl Output {
     }
 
     /// Takes a frame of what is playing, or of what is wanted if playing can begin with it.
-    fn take(&mut self, here: (SourceId, u64), wanted: bool, live: &Live, frame: &Frame, now_ms: i64) {
-        let Some((video, audio)) = &live.configs else { return };
-        let mut cuts = Vec::new();
+    fn take(&mut self, here: (SourceId, u64), wanted: bool, live: &Live, frame: &Frame, now_ms: i64) -> Vec<Finished> {
+        let Some((video, audio)) = &live.configs else { return Vec::new() };
+        let (mut cuts, mut finished) = (Vec::new(), Vec::new());
         if self.playing == Some(here) {
             self.packager.push(frame, now_ms, &mut cuts);
         } else if wanted && frame.track == Track::Video && frame.keyframe {
+            finished = self.leave();
             self.packager.join(video, audio.as_ref(), frame, now_ms, &mut cuts);
             self.playing = Some(here);
             for sound in live.ring.iter().filter(|sound| sound.pts >= frame.pts) {
                 self.packager.push(sound, now_ms, &mut cuts);
             }
         }
-        self.origin.push(cuts);
+        finished.extend(self.push(cuts));
+        finished
     }
 
-    fn leave(&mut self) {
-        self.playing = None;
+    /// Takes what is playing off; what was begun ends here.
+    fn leave(&mut self) -> Vec<Finished> {
         let mut cuts = Vec::new();
         self.packager.leave(&mut cuts);
-        self.origin.push(cuts);
+        let finished = self.push(cuts);
+        self.playing = None;
+        finished
+    }
+
+    fn push(&mut self, cuts: Vec<Cut>) -> Vec<Finished> {
+        let source = self.playing.map(|(source, _)| source);
+        self.origin.push(cuts).into_iter().map(|finished| Finished { source, ..finished }).collect()
     }
 }
 
 impl Switcher {
     pub(super) fn new(settings: Settings) -> Self {
         Self { settings, state: Mutex::default(), origins: RwLock::default() }
+    }
+
+    pub(super) fn recordings(&self) -> Option<&super::Recordings> {
+        self.settings.recordings.as_ref()
     }
 
     fn now_ms(&self) -> i64 {
@@ -187,8 +203,33 @@ impl Switcher {
         }
         program.wanted = source;
         match source {
-            None => program.output.leave(),
+            None => {
+                let finished = program.output.leave();
+                self.keep(&state, id, finished);
+            }
             Some(source) => state.sources.get(&source).into_iter().for_each(|live| live.keyframe.notify_one()),
+        }
+    }
+
+    /// Begins or ends the recording of a program.
+    pub(super) fn set_recorded(&self, id: ProgramId, on: bool) {
+        let mut state = self.state();
+        if on {
+            state.recorded.insert(id)
+        } else {
+            state.recorded.remove(&id)
+        };
+    }
+
+    fn keep(&self, state: &State, id: ProgramId, finished: Vec<Finished>) {
+        if state.recorded.contains(&id) {
+            self.record(id, finished);
+        }
+    }
+
+    fn record(&self, id: ProgramId, finished: Vec<Finished>) {
+        if let Some(recordings) = &self.settings.recordings {
+            finished.into_iter().for_each(|finished| recordings.take(id, finished));
         }
     }
 
@@ -197,12 +238,15 @@ impl Switcher {
     }
 
     pub(super) fn end(&self, id: ProgramId) {
-        if let Some(program) = self.state().programs.get_mut(&id) {
+        let mut state = self.state();
+        if let Some(program) = state.programs.get_mut(&id) {
             program.wanted = None;
-            program.output.leave();
+            let finished = program.output.leave();
             program.ended = true;
             program.output.origin.end();
+            self.keep(&state, id, finished);
         }
+        state.recorded.remove(&id);
     }
 
     pub(super) fn forget(&self, id: ProgramId) {
@@ -319,11 +363,13 @@ impl Switcher {
         let Some(live) = state.sources.get(&source).filter(|live| live.connection == connection) else { return };
         let generation = live.generation;
         state.sources.remove(&source);
-        for program in state.programs.values_mut() {
+        let mut finished = Vec::new();
+        for (id, program) in &mut state.programs {
             if program.output.playing == Some((source, generation)) {
-                program.output.leave();
+                finished.push((*id, program.output.leave()));
             }
         }
+        finished.into_iter().for_each(|(id, finished)| self.keep(&state, id, finished));
         // Whoever looks waits for a connection to come, not for what the last one left.
         state.previews.remove(&source);
     }
@@ -331,14 +377,17 @@ impl Switcher {
     fn frame(&self, feed: &Feed, frame: &Frame) {
         let now_ms = self.now_ms();
         let mut state = self.state();
-        let State { sources, programs, previews, .. } = &mut *state;
+        let State { sources, programs, previews, recorded, .. } = &mut *state;
         let Some(live) = sources.get_mut(&feed.source).filter(|live| live.connection == feed.connection) else {
             return;
         };
         live.count(frame, now_ms);
         let here = (feed.source, live.generation);
-        for program in programs.values_mut() {
-            program.output.take(here, program.wanted == Some(feed.source), live, frame, now_ms);
+        for (id, program) in programs {
+            let finished = program.output.take(here, program.wanted == Some(feed.source), live, frame, now_ms);
+            if recorded.contains(id) {
+                self.record(*id, finished);
+            }
         }
         if let Entry::Occupied(mut preview) = previews.entry(feed.source) {
             if now_ms - preview.get().asked_at_ms > PREVIEW_MS {

@@ -1,5 +1,5 @@
 // Plays the program: hls.js where it runs, the browser's own player elsewhere; silent until the viewer asks for sound. On a
-// weak network the viewer can have the sound alone.
+// weak network the viewer can have the sound alone, and whoever came late can go back to the start.
 import Hls from "hls.js";
 
 // While nothing comes from the speaker a playlist that was asked for ahead is answered "not yet": asked again, and soon.
@@ -16,21 +16,30 @@ function play() {
   const sound = box.querySelector("[data-sound]");
   const full = box.querySelector("[data-full]");
   const only = box.querySelector("[data-sound-only]");
+  const back = box.querySelector("[data-back]");
   const slate = () => Boolean(box.querySelector(".slate"));
   const say = (text) => { note.textContent = text; note.hidden = !text || slate(); };
   let playing = false;
   let blocked = false;
-  let listening = false;
-  const url = () => (listening ? playlist.replace("index.m3u8", "sound.m3u8") : playlist);
+  // What is followed: "index" is the program as it goes on, "sound" its sound alone, "replay" all of it from the start.
+  let following = "index";
+  const live = () => following !== "replay";
+  const url = () => playlist.replace("index.m3u8", `${following}.m3u8`);
 
   const draw = () => {
     sound.hidden = !playing && !blocked;
-    full.hidden = !playing || listening;
+    full.hidden = !playing || following !== "index";
     if (only) {
-      only.hidden = !playing && !listening;
-      only.textContent = listening ? "Show the picture" : "Sound only";
-      only.setAttribute("aria-pressed", String(listening));
+      only.hidden = !live() || (!playing && following === "index");
+      only.textContent = following === "sound" ? "Show the picture" : "Sound only";
     }
+    if (back) {
+      back.hidden = following === "sound" || (live() && !playing);
+      back.textContent = live() ? "Rewind" : "Back to live";
+    }
+    // The browser's own controls have all that is needed for looking back.
+    video.controls = !live();
+    sound.hidden ||= !live() && !blocked;
     sound.textContent = blocked ? "Tap to play" : video.muted ? "Tap for sound" : "Sound off";
     controls.classList.toggle("quiet", !blocked && !video.muted);
   };
@@ -75,9 +84,11 @@ function play() {
       // fMP4 needs no remuxing, so no worker: a worker from a blob is not allowed by the page's policy.
       hls = new Hls({
         enableWorker: false,
-        lowLatencyMode: true,
+        lowLatencyMode: live(),
         backBufferLength: 30,
-        maxLiveSyncPlaybackRate: 1.15,
+        maxLiveSyncPlaybackRate: live() ? 1.15 : 1,
+        startPosition: live() ? -1 : 0,
+        liveMaxLatencyDuration: live() ? undefined : Infinity,
         playlistLoadPolicy: { default: PATIENCE },
       });
       hls.on(Hls.Events.MANIFEST_PARSED, () => { misses = 0; start(); });
@@ -91,7 +102,7 @@ function play() {
       });
       edge = () => {
         const position = hls.liveSyncPosition;
-        if (position && position - video.currentTime > 12) video.currentTime = position;
+        if (live() && position && position - video.currentTime > 12) video.currentTime = position;
       };
       shown = () => hls.playingDate?.getTime() ?? null;
       hls.attachMedia(video);
@@ -135,14 +146,18 @@ function play() {
     return;
   }
 
-  only?.addEventListener("click", () => {
-    listening = !listening;
-    box.classList.toggle("listening", listening);
-    // Whoever wants only the sound wants to hear it.
-    if (listening) video.muted = false;
+  const follow = (what) => {
+    following = what;
+    box.classList.toggle("listening", what === "sound");
+    box.classList.toggle("looking-back", what === "replay");
+    // Whoever asks for the sound alone wants to hear it.
+    if (what === "sound") video.muted = false;
+    playing = false;
     draw();
     reload();
-  });
+  };
+  only?.addEventListener("click", () => follow(following === "sound" ? "index" : "sound"));
+  back?.addEventListener("click", () => follow(live() ? "replay" : "index"));
 
   let at = -1;
   let stuck = 0;

@@ -4,6 +4,7 @@ use super::Rendition;
 use crate::media::VideoConfig;
 use crate::media::hls::{self, Entry, Playlist, Report, Variant};
 use crate::media::packager::{Cut, End, Init, PART_TICKS_MAX, Part, Start, TARGET_DURATION_S};
+use crate::media::recording::Finished;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -201,7 +202,7 @@ impl Window {
         }
     }
 
-    pub(super) fn push(&mut self, cut: Cut) {
+    pub(super) fn push(&mut self, cut: Cut) -> Option<Finished> {
         match cut {
             Cut::Start(Start { init, date_ms, discontinuity, independent }) => {
                 if let Some(init) = init {
@@ -220,20 +221,22 @@ impl Window {
                 });
             }
             Cut::Part(Part { bytes, ticks: length, independent }) => {
-                let Some(segment) = &mut self.grows else { return };
+                let segment = self.grows.as_mut()?;
                 segment.ticks = segment.ticks.saturating_add(ticks(length));
                 segment.even &= length <= PART_TICKS_MAX;
                 segment.parts.push(Piece { bytes, ticks: ticks(length), independent });
             }
             Cut::End(End { sound, ticks: length }) => {
-                let Some(segment) = self.grows.take() else { return };
-                self.keep(Segment { sound, ticks: ticks(length), ..segment });
+                let segment = self.grows.take()?;
+                return self.keep(Segment { sound, ticks: ticks(length), ..segment });
             }
         }
+        None
     }
 
     /// Takes a whole segment in: its parts become pieces of one body.
-    fn keep(&mut self, mut segment: Segment) {
+    fn keep(&mut self, mut segment: Segment) -> Option<Finished> {
+        let msn = self.next;
         self.next += 1;
         let body: Vec<u8> = segment.parts.iter().flat_map(|piece| piece.bytes.iter().copied()).collect();
         segment.bytes = Bytes::from(body);
@@ -244,8 +247,22 @@ impl Window {
             at = end;
         }
         self.bytes += segment.bytes.len() + segment.sound.len();
+        let config = self.inits.iter().find(|(number, _)| *number == segment.init).map(|(_, init)| init.clone());
+        let finished = config.map(|config| Finished {
+            msn,
+            init: segment.init,
+            config,
+            source: None,
+            date_ms: segment.date_ms,
+            ticks: segment.ticks,
+            discontinuity: segment.discontinuity,
+            independent: segment.independent,
+            bytes: segment.bytes.clone(),
+            sound: segment.sound.clone(),
+        });
         self.segments.push_back(segment);
         self.trim();
+        finished
     }
 
     fn trim(&mut self) {
@@ -319,6 +336,7 @@ impl Window {
             hint,
             // There is nothing to report of a playlist without a segment.
             report: (listed > 0).then_some(report),
+            recording: false,
             ended: self.ended,
         }
     }

@@ -174,7 +174,7 @@ proptest! {
     ) {
         let now = Arc::new(AtomicI64::new(START_MS));
         let clock = now.clone();
-        let media = Media::new(Settings { now_ms: Arc::new(move || clock.load(Ordering::Relaxed)) });
+        let media = Media::new(Settings { now_ms: Arc::new(move || clock.load(Ordering::Relaxed)), ..Settings::default() });
         let (program, source) = (ProgramId(Uuid::from_u128(1)), SourceId(Uuid::from_u128(2)));
         media.cut(program, Some(source));
         let mut feed = media.attach(source).unwrap();

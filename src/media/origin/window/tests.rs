@@ -1,4 +1,5 @@
 use super::*;
+use crate::media::AudioConfig;
 use crate::media::origin::{Directives, Missing, Origin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,8 @@ const PART_TICKS: i64 = 30_000;
 
 fn init(number: u64) -> Init {
     let video = VideoConfig { avcc: Bytes::from_static(&[1, 66, 192, 30]), width: 640, height: 360 };
-    Init { program: Bytes::from(number.to_string()), sound: Bytes::from_static(b"sound"), video }
+    let (program, sound) = (Bytes::from(number.to_string()), Bytes::from_static(b"sound"));
+    Init { program, sound, video, audio: AudioConfig::silent() }
 }
 
 fn start(number: u64) -> Cut {
