@@ -86,53 +86,42 @@ fn matrix(out: &mut Vec<u8>) {
 
 /// Writes an init segment with one video and one audio track.
 pub fn init(video: &VideoConfig, audio: &AudioConfig) -> Bytes {
-    movie(&[video], &[audio])
+    movie(Some(video), audio)
 }
 
-/// Writes the head of a movie whose fragments are of several configurations: a fragment's sample description index, counted from
-/// one in this order, says which is its own.
-pub fn head(configs: &[(VideoConfig, AudioConfig)]) -> Bytes {
-    let video: Vec<&VideoConfig> = configs.iter().map(|(video, _)| video).collect();
-    let audio: Vec<&AudioConfig> = configs.iter().map(|(_, audio)| audio).collect();
-    movie(&video, &audio)
+/// Where the first fragment's pictures are decoded, in ticks of [`Frame::TIMESCALE`].
+pub fn first_decode_time(fragments: &mut [u8]) -> Option<u64> {
+    let mut first = None;
+    each_time(fragments, |track, at| {
+        if track == VIDEO_TRACK && first.is_none() {
+            first = Some(at);
+        }
+        at
+    });
+    first
 }
 
-/// Makes fragments by [`fragment`] part of a movie by [`head`]: their configuration is the one with this index, counted from
-/// one, and their sound counts in the movie's rate instead of its own.
-pub fn adopt(fragments: &mut [u8], index: u32, rate: u32, movie_rate: u32) {
+/// Moves fragments made by [`fragment`] to `origin` ticks of [`Frame::TIMESCALE`] earlier; their sound counts in `rate`.
+pub fn move_back(fragments: &mut [u8], origin: u64, rate: u32) {
+    let of_sound = origin.saturating_mul(u64::from(rate)) / u64::from(Frame::TIMESCALE);
+    each_time(fragments, |track, at| at.saturating_sub(if track == VIDEO_TRACK { origin } else { of_sound }));
+}
+
+/// Replaces each track fragment's decode time by what `act` makes of it and its track.
+fn each_time(fragments: &mut [u8], mut act: impl FnMut(u32, u64) -> u64) {
     each_box(fragments, b"moof", |moof| {
         each_box(moof.get_mut(8..).unwrap_or_default(), b"traf", |traf| {
-            let mut is_sound = false;
-            each_box(traf.get_mut(8..).unwrap_or_default(), b"tfhd", |tfhd| {
-                is_sound = tfhd.get(12..16) == Some(&AUDIO_TRACK.to_be_bytes());
-                if let Some(field) = tfhd.get_mut(16..20) {
-                    field.copy_from_slice(&index.to_be_bytes());
+            let traf = traf.get_mut(8..).unwrap_or_default();
+            let mut track = 0;
+            each_box(traf, b"tfhd", |tfhd| {
+                track = tfhd.get(12..).and_then(|rest| rest.first_chunk()).map_or(0, |id| u32::from_be_bytes(*id));
+            });
+            each_box(traf, b"tfdt", |tfdt| {
+                if let Some(field) = tfdt.get_mut(12..).and_then(|rest| rest.first_chunk_mut::<8>()) {
+                    *field = act(track, u64::from_be_bytes(*field)).to_be_bytes();
                 }
             });
-            if is_sound && rate != movie_rate {
-                recount(traf.get_mut(8..).unwrap_or_default(), rate, movie_rate);
-            }
         });
-    });
-}
-
-/// Turns a traf's times from one rate into another, each from the start of the program, so that roundings do not add up.
-fn recount(traf: &mut [u8], rate: u32, movie_rate: u32) {
-    let scaled = |at: u64| at.saturating_mul(u64::from(movie_rate)) / u64::from(rate.max(1));
-    let mut at = 0;
-    each_box(traf, b"tfdt", |tfdt| {
-        if let Some(field) = tfdt.get_mut(12..).and_then(|rest| rest.first_chunk_mut::<8>()) {
-            at = u64::from_be_bytes(*field);
-            *field = scaled(at).to_be_bytes();
-        }
-    });
-    each_box(traf, b"trun", |trun| {
-        for sample in trun.get_mut(20..).unwrap_or_default().chunks_exact_mut(16) {
-            let Some(field) = sample.first_chunk_mut::<4>() else { return };
-            let next = at.saturating_add(u64::from(u32::from_be_bytes(*field)));
-            *field = u32::try_from(scaled(next).saturating_sub(scaled(at))).unwrap_or(u32::MAX).to_be_bytes();
-            at = next;
-        }
     });
 }
 
@@ -156,14 +145,12 @@ fn each_box(bytes: &mut [u8], name: &[u8; 4], mut act: impl FnMut(&mut [u8])) {
 
 /// Writes an init segment with one audio track.
 pub fn init_sound(audio: &AudioConfig) -> Bytes {
-    movie(&[], &[audio])
+    movie(None, audio)
 }
 
 /// A movie without samples; without a video track if there is no configuration for it.
-fn movie(video: &[&VideoConfig], audio: &[&AudioConfig]) -> Bytes {
-    let mut out = Vec::with_capacity(1_200 + video.iter().map(|video| 200 + video.avcc.len()).sum::<usize>());
-    let first = video.first();
-    let timescale = audio.first().map_or(Frame::TIMESCALE, |audio| audio.sample_rate);
+fn movie(video: Option<&VideoConfig>, audio: &AudioConfig) -> Bytes {
+    let mut out = Vec::with_capacity(1_200 + video.map_or(0, |video| video.avcc.len()));
     boxed(&mut out, b"ftyp", |out| out.extend_from_slice(b"iso6\0\0\0\x01iso6cmfcmp41"));
     boxed(&mut out, b"moov", |out| {
         full(out, b"mvhd", 0, 0, |out| {
@@ -177,14 +164,12 @@ fn movie(video: &[&VideoConfig], audio: &[&AudioConfig]) -> Bytes {
             zeros(out, 24);
             put(out, AUDIO_TRACK + 1);
         });
-        if let Some(first) = first {
-            let entries: Vec<Entry<'_>> = video.iter().map(|video| Entry::Video(video)).collect();
-            track(out, VIDEO_TRACK, Frame::TIMESCALE, Some((first.width, first.height)), &entries);
+        if let Some(video) = video {
+            track(out, VIDEO_TRACK, Frame::TIMESCALE, Some((video.width, video.height)), |out| avc1(out, video));
         }
-        let entries: Vec<Entry<'_>> = audio.iter().map(|audio| Entry::Audio(audio)).collect();
-        track(out, AUDIO_TRACK, timescale, None, &entries);
+        track(out, AUDIO_TRACK, audio.sample_rate, None, |out| mp4a(out, audio));
         boxed(out, b"mvex", |out| {
-            for id in first.map(|_| VIDEO_TRACK).into_iter().chain([AUDIO_TRACK]) {
+            for id in video.map(|_| VIDEO_TRACK).into_iter().chain([AUDIO_TRACK]) {
                 full(out, b"trex", 0, 0, |out| {
                     put(out, id);
                     put(out, 1);
@@ -196,13 +181,7 @@ fn movie(video: &[&VideoConfig], audio: &[&AudioConfig]) -> Bytes {
     out.into()
 }
 
-/// How a track's samples are coded.
-enum Entry<'a> {
-    Video(&'a VideoConfig),
-    Audio(&'a AudioConfig),
-}
-
-fn track(out: &mut Vec<u8>, id: u32, timescale: u32, size: Option<(u32, u32)>, entries: &[Entry<'_>]) {
+fn track(out: &mut Vec<u8>, id: u32, timescale: u32, size: Option<(u32, u32)>, entry: impl FnOnce(&mut Vec<u8>)) {
     let (width, height) = size.unwrap_or((0, 0));
     boxed(out, b"trak", |out| {
         full(out, b"tkhd", 0, 7, |out| {
@@ -245,13 +224,8 @@ fn track(out: &mut Vec<u8>, id: u32, timescale: u32, size: Option<(u32, u32)>, e
                 });
                 boxed(out, b"stbl", |out| {
                     full(out, b"stsd", 0, 0, |out| {
-                        put(out, saturate(entries.len()));
-                        for entry in entries {
-                            match entry {
-                                Entry::Video(video) => avc1(out, video),
-                                Entry::Audio(audio) => mp4a(out, audio),
-                            }
-                        }
+                        put(out, 1);
+                        entry(out);
                     });
                     full(out, b"stts", 0, 0, |out| put(out, 0));
                     full(out, b"stsc", 0, 0, |out| put(out, 0));
@@ -318,11 +292,7 @@ pub fn fragment(sequence: u32, runs: &[Run<'_>]) -> Bytes {
         full(out, b"mfhd", 0, 0, |out| put(out, sequence));
         for run in runs.iter().filter(|run| !run.samples.is_empty()) {
             boxed(out, b"traf", |out| {
-                // default-base-is-moof, and the sample description's index, which a recording of several sources sets.
-                full(out, b"tfhd", 0, 0x02_0002, |out| {
-                    put(out, run.track);
-                    put(out, 1);
-                });
+                full(out, b"tfhd", 0, 0x02_0000, |out| put(out, run.track));
                 full(out, b"tfdt", 1, 0, |out| out.extend_from_slice(&run.decode_time.to_be_bytes()));
                 // data offset, and of each sample: duration, size, flags, composition offset; version 1 signs the last.
                 full(out, b"trun", 1, 0xf01, |out| {
@@ -359,31 +329,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_adopted_fragment_counts_as_its_movie_does() {
+    fn fragments_are_moved_back_each_track_in_its_own_ticks() {
         let sample = Sample { duration: 1_024, offset: 0, keyframe: true, data: Bytes::from_static(b"so") };
         let sound = vec![sample; 3];
         let run = |decode_time, track| Run { track, decode_time, samples: &sound };
-        let one = fragment(7, &[run(90_000, VIDEO_TRACK), run(44_100, AUDIO_TRACK)]);
-        let mut two = [one.to_vec(), fragment(8, &[run(47_172, AUDIO_TRACK)]).to_vec()].concat();
-        adopt(&mut two, 3, 44_100, 48_000);
-        let after = |name: &[u8; 4], skip: usize, length: usize| -> Vec<Vec<u8>> {
-            let at = two.windows(4).enumerate().filter(|(_, window)| window == name).map(|(at, _)| at + skip);
-            at.map(|at| two[at..at + length].to_vec()).collect()
-        };
-        assert_eq!(after(b"tfhd", 12, 4), vec![3_u32.to_be_bytes().to_vec(); 3]);
-        let times = [90_000_u64, 48_000, 51_343];
-        assert_eq!(after(b"tfdt", 8, 8), times.map(|time| time.to_be_bytes().to_vec()));
-        let durations: Vec<u32> = after(b"trun", 16, 48)
-            .iter()
-            .flat_map(|run| {
-                run.chunks(16).map(|sample| u32::from_be_bytes(sample[..4].try_into().unwrap())).collect::<Vec<_>>()
-            })
-            .collect();
-        assert_eq!(durations[..3], [1_024; 3], "pictures are left alone");
-        assert_eq!(durations[3..6].iter().sum::<u32>(), 3_343, "to where the next fragment begins");
+        let one = fragment(7, &[run(990_000, VIDEO_TRACK), run(485_100, AUDIO_TRACK)]);
+        let mut two = [one.to_vec(), fragment(8, &[run(488_172, AUDIO_TRACK)]).to_vec()].concat();
+        assert_eq!(first_decode_time(&mut two), Some(990_000));
+        move_back(&mut two, 900_000, 44_100);
+        let mut times = Vec::new();
+        each_time(&mut two, |track, at| {
+            times.push((track, at));
+            at
+        });
+        assert_eq!(times, [(VIDEO_TRACK, 90_000), (AUDIO_TRACK, 44_100), (AUDIO_TRACK, 47_172)]);
         // Whatever bytes it is given, it comes back.
         for cut in 0..two.len() {
-            adopt(&mut two.clone()[..cut], 1, 44_100, 48_000);
+            move_back(&mut two.clone()[..cut], 1, 44_100);
         }
     }
 

@@ -88,7 +88,6 @@ function play() {
         backBufferLength: 30,
         maxLiveSyncPlaybackRate: live() ? 1.15 : 1,
         startPosition: live() ? -1 : 0,
-        liveMaxLatencyDuration: live() ? undefined : Infinity,
         playlistLoadPolicy: { default: PATIENCE },
       });
       hls.on(Hls.Events.MANIFEST_PARSED, () => { misses = 0; start(); });

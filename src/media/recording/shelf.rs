@@ -2,7 +2,6 @@
 
 use super::index::{self, Init, Segment};
 use super::{Finished, Line, SourceId};
-use crate::media::codec::{AudioConfig, VideoConfig};
 use crate::media::fmp4;
 use crate::media::hls::{Entry, Playlist};
 use crate::media::packager::TARGET_DURATION_S;
@@ -44,6 +43,8 @@ pub struct Chapter {
     pub at_ms: u64,
     /// How long it lasts, in ms.
     pub length_ms: u64,
+    /// The date of its last segment, in ms since 1970 UTC: dates can run a little behind lengths.
+    pub last_ms: i64,
 }
 
 /// The recording of one program.
@@ -138,10 +139,11 @@ impl Shelf {
             let source = segment.source.map(SourceId);
             if chapters.last().is_none_or(|last| last.source != source) {
                 let (from_ms, at_ms) = (segment.date_ms, ticks / 90);
-                chapters.push(Chapter { source, from_ms, at_ms, length_ms: 0 });
+                chapters.push(Chapter { source, from_ms, at_ms, length_ms: 0, last_ms: from_ms });
             }
             ticks = ticks.saturating_add(segment.ticks);
             if let Some(last) = chapters.last_mut() {
+                last.last_ms = segment.date_ms;
                 last.length_ms = (ticks / 90).saturating_sub(last.at_ms);
             }
         }
@@ -180,32 +182,37 @@ impl Shelf {
         Ok(body)
     }
 
-    /// A stretch as one MP4 to take home, of one source or of everybody; none if nothing of it was recorded.
-    pub fn movie(self: &Arc<Self>, stretch: Stretch, source: Option<SourceId>) -> Option<Movie> {
+    /// A stretch as one MP4 to take home; none if nothing of it was recorded, or if its sources had different formats, which
+    /// one MP4 that every program plays can't hold.
+    pub fn movie(self: &Arc<Self>, stretch: Stretch) -> Option<Movie> {
         let state = self.state();
-        let wanted =
-            |segment: &&Segment| stretch.holds(segment) && source.is_none_or(|source| segment.source == Some(source.0));
-        let segments: Vec<Segment> = state.segments.iter().filter(wanted).copied().collect();
-        segments.first()?;
-        let mut configs: Vec<(u64, (VideoConfig, AudioConfig))> = Vec::new();
-        for segment in &segments {
-            if configs.iter().all(|(init, _)| *init != segment.init)
-                && let Some(config) = state.inits.get(&segment.init).and_then(Init::configs)
-            {
-                configs.push((segment.init, config));
-            }
+        let segments: Vec<Segment> = state.segments.iter().filter(|segment| stretch.holds(segment)).copied().collect();
+        let (video, audio) = state.inits.get(&segments.first()?.init).and_then(Init::configs)?;
+        let same = |segment: &Segment| state.inits.get(&segment.init).and_then(Init::configs);
+        if segments.iter().any(|segment| same(segment).is_none_or(|other| other != (video.clone(), audio.clone()))) {
+            return None;
         }
-        Some(Movie { shelf: self.clone(), configs, segments, next: None })
+        let head = fmp4::init(&video, &audio);
+        Some(Movie {
+            shelf: self.clone(),
+            head: Some(head),
+            rate: audio.sample_rate,
+            segments: segments.into_iter(),
+            origin: None,
+        })
     }
 }
 
-/// A recording on its way out as one MP4: the head, then each segment.
+/// A recording on its way out as one MP4: the head, then each segment, on a clock that begins with it.
 #[derive(Debug)]
 pub struct Movie {
     shelf: Arc<Shelf>,
-    configs: Vec<(u64, (VideoConfig, AudioConfig))>,
-    segments: Vec<Segment>,
-    next: Option<usize>,
+    head: Option<Bytes>,
+    /// Of the sound, in Hz.
+    rate: u32,
+    segments: std::vec::IntoIter<Segment>,
+    /// Where on the program's clock it begins, in ticks of 1/90,000 s.
+    origin: Option<u64>,
 }
 
 impl Iterator for Movie {
@@ -213,18 +220,17 @@ impl Iterator for Movie {
 
     /// Reads from disk.
     fn next(&mut self) -> Option<Self::Item> {
-        let movie_rate = self.configs.first().map_or(0, |(_, (_, audio))| audio.sample_rate);
-        let Some(at) = self.next else {
-            self.next = Some(0);
-            let configs: Vec<_> = self.configs.iter().map(|(_, config)| config.clone()).collect();
-            return Some(Ok(fmp4::head(&configs)));
-        };
-        let segment = self.segments.get(at)?;
-        self.next = Some(at + 1);
-        let index = self.configs.iter().position(|(init, _)| *init == segment.init)?;
-        let rate = self.configs.get(index).map_or(movie_rate, |(_, (_, audio))| audio.sample_rate);
-        Some(self.shelf.body(segment).map(|mut body| {
-            fmp4::adopt(&mut body, u32::try_from(index + 1).unwrap_or(1), rate, movie_rate);
+        if let Some(head) = self.head.take() {
+            return Some(Ok(head));
+        }
+        let segment = self.segments.next()?;
+        Some(self.shelf.body(&segment).map(|mut body| {
+            let origin = match self.origin {
+                Some(origin) => origin,
+                None => fmp4::first_decode_time(&mut body).unwrap_or(0),
+            };
+            self.origin = Some(origin);
+            fmp4::move_back(&mut body, origin, self.rate);
             body.into()
         }))
     }

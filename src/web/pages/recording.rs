@@ -7,8 +7,8 @@ use super::program::shelf;
 use crate::domain::id::RallyId;
 use crate::domain::money::Money;
 use crate::domain::rally::{Command, Phase, Rally};
+use crate::media::ProgramId;
 use crate::media::recording::{Chapter, Stretch};
-use crate::media::{ProgramId, SourceId};
 use crate::web::form::Form;
 use crate::web::problem::Problem;
 use crate::web::session::{Staff, csrf_matches};
@@ -45,6 +45,8 @@ struct Recording {
     deleted: bool,
     /// `1:12:08`; none where nothing was recorded.
     length: Option<String>,
+    /// Whether all of it can be one film.
+    whole: bool,
     pieces: Vec<Piece>,
     storage: Option<Storage>,
 }
@@ -121,10 +123,9 @@ async fn show(
     let (id, rally) = app.rally(&slug)?;
     let details = &rally.details;
     let studio_href = format!("/host/r/{}", details.slug);
-    let chapters = match shelf(&app, ProgramId(id.0)).await? {
-        Some(shelf) if !rally.recording_deleted => shelf.chapters(),
-        Some(_) | None => Vec::new(),
-    };
+    let shelf = shelf(&app, ProgramId(id.0)).await?.filter(|_| !rally.recording_deleted);
+    let whole = shelf.as_ref().is_some_and(|shelf| shelf.movie(Stretch::ALL).is_some());
+    let chapters = shelf.map_or_else(Vec::new, |shelf| shelf.chapters());
     let piece = |chapter: &Chapter| Piece {
         name: name_of(&rally, chapter).unwrap_or_else(|| "Between speakers".into()),
         at: clock(chapter.at_ms),
@@ -132,7 +133,7 @@ async fn show(
         download: format!(
             "{studio_href}/recording.mp4?from={}&until={}",
             chapter.from_ms,
-            chapter.from_ms.saturating_add_unsigned(chapter.length_ms)
+            chapter.last_ms.saturating_add(1)
         ),
     };
     let mut layout = app.staff_layout(&format!("Recording: {}", details.title), &staff, StaffRoom::Host, Some(details));
@@ -145,6 +146,7 @@ async fn show(
         live: matches!(rally.phase, Phase::Live { .. }),
         deleted: rally.recording_deleted,
         length: chapters.last().map(|last| clock(last.at_ms.saturating_add(last.length_ms))),
+        whole,
         pieces: chapters.iter().map(piece).collect(),
         storage: storage(&app),
         studio_href,
@@ -182,12 +184,8 @@ async fn download(
         text => text.parse().map_err(|_| Problem::Malformed("from and until are ms since 1970".into())),
     };
     let stretch = Stretch { from_ms: instant("from", i64::MIN)?, until_ms: instant("until", i64::MAX)? };
-    let source = match form.get("source").as_str() {
-        "" => None,
-        id => Some(SourceId(id.parse().map_err(|_| Problem::NotFound)?)),
-    };
     let shelf = shelf(&app, ProgramId(id.0)).await?.filter(|_| !rally.recording_deleted).ok_or(Problem::NotFound)?;
-    let movie = shelf.movie(stretch, source).ok_or(Problem::NotFound)?;
+    let movie = shelf.movie(stretch).ok_or(Problem::NotFound)?;
     let (sender, receiver) = mpsc::channel(SEGMENTS_AHEAD);
     tokio::task::spawn_blocking(move || {
         for piece in movie {
