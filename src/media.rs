@@ -13,6 +13,7 @@ pub mod ingest;
 pub mod origin;
 pub mod packager;
 pub mod publish;
+pub mod recording;
 mod slate;
 mod switcher;
 
@@ -23,6 +24,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 pub use codec::{AudioConfig, VideoConfig};
+pub use origin::{Directives, Missing, Object, Origin};
+pub use packager::Init;
+pub use recording::Recordings;
 pub use slate::{Standing, Words};
 pub use switcher::{Busy, Described, Feed, FeedError};
 
@@ -137,33 +141,18 @@ pub struct Health {
     pub connected_at_ms: i64,
 }
 
-/// One file of a program, ready to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Object {
-    /// The body; shared, never copied.
-    pub bytes: Bytes,
-    /// For the `Content-Type` header.
-    pub content_type: &'static str,
-    /// For the `Cache-Control` header.
-    pub cache_control: &'static str,
-}
-
-/// For the `Cache-Control` header of a playlist: shared caches may collapse requests, nobody may keep it past one reload.
-pub const PLAYLIST_CACHE_CONTROL: &str = "public, max-age=1";
-
-/// For the `Content-Type` header of a playlist.
-pub const PLAYLIST_CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
-
 /// What the media room is started with.
 #[derive(Clone)]
 pub struct Settings {
     /// The wall clock, in ms since 1970 UTC.
     pub now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+    /// Where programs are recorded, if they are.
+    pub recordings: Option<Recordings>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { now_ms: Arc::new(system_now_ms) }
+        Self { now_ms: Arc::new(system_now_ms), recordings: None }
     }
 }
 
@@ -218,6 +207,16 @@ impl Media {
         self.switcher.end(program);
     }
 
+    /// Begins or ends the recording of a program; the end of the program ends it too.
+    pub fn record(&self, program: ProgramId, on: bool) {
+        self.switcher.set_recorded(program, on);
+    }
+
+    /// The recordings, where there are any.
+    pub fn recordings(&self) -> Option<&Recordings> {
+        self.switcher.recordings()
+    }
+
     /// Frees a program's memory.
     pub fn forget(&self, program: ProgramId) {
         self.switcher.forget(program);
@@ -233,14 +232,15 @@ impl Media {
         self.switcher.health(source)
     }
 
-    /// The program's media playlist as it stands; none before its first segment.
-    pub fn playlist(&self, program: ProgramId) -> Option<Bytes> {
-        self.switcher.origin(program)?.playlist()
+    /// What the audience fetches of a program; none before the first cut.
+    pub fn program(&self, program: ProgramId) -> Option<Arc<Origin>> {
+        self.switcher.origin(program)
     }
 
-    /// One of the files that the playlist names (relative to it).
-    pub fn object(&self, program: ProgramId, name: &str) -> Option<Object> {
-        self.switcher.origin(program)?.object(name)
+    /// What a host fetches to see one source, on program or not; none while it is not connected. It is packaged while
+    /// somebody asks.
+    pub fn preview(&self, source: SourceId) -> Option<Arc<Origin>> {
+        self.switcher.preview(source)
     }
 
     /// Connects a source's feed, as an ingest protocol does once the gate has admitted it.

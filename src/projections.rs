@@ -93,7 +93,9 @@ fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
             rally::Event::Created(data) | rally::Event::Revised(data) => data.rally,
             rally::Event::SpeakerAdded(data) => data.rally,
             rally::Event::SpeakerRemoved(data) | rally::Event::StreamKeyReplaced(data) => data.rally,
-            rally::Event::DoorsOpened(data) | rally::Event::Ended(data) => data.rally,
+            rally::Event::DoorsOpened(data) | rally::Event::Ended(data) | rally::Event::RecordingDeleted(data) => {
+                data.rally
+            }
         }),
         Event::Clip(event) => Some(match event {
             clip::Event::Added(data) => data.rally,

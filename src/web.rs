@@ -294,6 +294,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::thanks::routes())
         .merge(pages::overlay::routes())
         .merge(pages::program::routes())
+        .merge(pages::recording::routes())
         .merge(pages::sign_in::routes())
         .merge(pages::first_account::routes())
         .merge(pages::host::routes())
@@ -314,6 +315,7 @@ pub fn router(app: App) -> Router {
         .merge(timed)
         .merge(pages::live::routes())
         .merge(pages::clips::upload_routes())
+        .merge(pages::recording::downloads())
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(middleware::from_fn(same_site))
         .layer(CatchPanicLayer::custom(|_| Problem::Internal.into_response()))
@@ -405,6 +407,7 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "refunded" => "The refund is under way.",
         "clip" => "The clip is here. Play it from this list or put it into the run of show.",
         "clip-removed" => "Clip removed.",
+        "recording" => "The recording is deleted.",
         "account" => "Your account is made. Welcome.",
         _ => return None,
     };

@@ -115,6 +115,7 @@ kinds! {
     "rally.speaker_removed" 1 Rally SpeakerRemoved,
     "rally.stream_key_replaced" 1 Rally StreamKeyReplaced,
     "rally.doors_opened" 1 Rally DoorsOpened,
+    "rally.recording_deleted" 1 Rally RecordingDeleted,
     "rally.ended" 1 Rally Ended,
     "broadcast.source_connected" 1 Broadcast SourceConnected,
     "broadcast.source_disconnected" 1 Broadcast SourceDisconnected,

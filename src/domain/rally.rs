@@ -98,6 +98,8 @@ pub struct Rally {
     pub program: Option<SourceId>,
     /// Whether a donation was pledged: then the currency is fixed.
     pub has_donations: bool,
+    /// Whether the host had the recording destroyed.
+    pub recording_deleted: bool,
 }
 
 impl Rally {
@@ -204,6 +206,8 @@ pub enum Command {
     OpenDoors { rally: RallyId },
     /// Close the room.
     End { rally: RallyId },
+    /// Destroy what was recorded of the program.
+    DeleteRecording { rally: RallyId },
 }
 
 /// What happened.
@@ -217,6 +221,7 @@ pub enum Event {
     StreamKeyReplaced(SpeakerNamed),
     DoorsOpened(RallyNamed),
     Ended(RallyNamed),
+    RecordingDeleted(RallyNamed),
 }
 
 /// A rally and what is announced of it.
@@ -300,6 +305,8 @@ pub enum Refusal {
     NotOpen,
     #[error("this rally has ended")]
     Ended,
+    #[error("the recording can be deleted once the rally has ended")]
+    StillRecording,
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
@@ -367,6 +374,16 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             Phase::Live { .. } => Event::Ended(RallyNamed { rally }),
             Phase::Ended { .. } => return Err(Refusal::Ended),
         },
+        Command::DeleteRecording { rally } => {
+            let current = known(rally)?;
+            if !matches!(current.phase, Phase::Ended { .. }) {
+                return Err(Refusal::StillRecording);
+            }
+            if current.recording_deleted {
+                return Ok(vec![]);
+            }
+            Event::RecordingDeleted(RallyNamed { rally })
+        }
     };
     Ok(vec![super::Event::Rally(event)])
 }
@@ -432,6 +449,7 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
                 phase: Phase::Before,
                 program: None,
                 has_donations: false,
+                recording_deleted: false,
             };
             rallies.by_id.insert(*rally, created);
         }
@@ -463,6 +481,11 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
         Event::DoorsOpened(RallyNamed { rally }) => {
             if let Some(current) = rallies.by_id.get_mut(rally) {
                 current.phase = Phase::Live { since: at };
+            }
+        }
+        Event::RecordingDeleted(RallyNamed { rally }) => {
+            if let Some(current) = rallies.by_id.get_mut(rally) {
+                current.recording_deleted = true;
             }
         }
         Event::Ended(RallyNamed { rally }) => {

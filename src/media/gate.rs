@@ -119,6 +119,7 @@ struct Applied {
     /// Somebody has been on since the doors opened.
     begun: bool,
     ended: bool,
+    deleted: bool,
 }
 
 /// Puts the log's cuts, ends and removals into effect, also those of before this start, until shut down.
@@ -161,6 +162,20 @@ fn apply(media: &Media, id: RallyId, rally: &Rally, anybody: bool, last: &mut Ap
         }
     }
     last.keys = keys;
+    if matches!(rally.phase, Phase::Live { .. }) {
+        media.record(program, true);
+    }
+    if rally.recording_deleted
+        && !std::mem::replace(&mut last.deleted, true)
+        && let Some(recordings) = media.recordings().cloned()
+    {
+        // Also at each start: a crash may have come between the event and its effect.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = recordings.delete(program) {
+                tracing::error!(%program, %error, "the recording was not deleted; the next start tries again");
+            }
+        });
+    }
     if matches!(rally.phase, Phase::Ended { .. }) {
         // A rally that ended before this start has no program to end.
         if !first && !last.ended {

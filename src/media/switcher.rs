@@ -1,10 +1,12 @@
 //! Whose frames a program takes: sources come and go, cuts wait for a keyframe, and a source that returns plays on.
 
 use super::origin::Origin;
-use super::packager::Packager;
+use super::packager::{Cut, Packager};
+use super::recording::Finished;
 use super::slate::{self, Words};
 use super::{AudioConfig, Frame, Health, ProgramId, Settings, SourceId, Track, VideoConfig};
-use std::collections::{HashMap, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::{Notify, watch};
 
@@ -50,6 +52,12 @@ const ABSENT_MS: i64 = 700;
 /// More programs than one server's memory could package.
 const PROGRAMS_MAX: usize = 64;
 
+/// Sources shown in studios at once: the sum of many rallies' speakers.
+const PREVIEWS_MAX: usize = 64;
+
+/// Nobody who looks at a preview is silent for longer.
+const PREVIEW_MS: i64 = 15_000;
+
 /// Another connection is sending for this source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("already live from another encoder")]
@@ -85,6 +93,9 @@ struct State {
     counter: u64,
     sources: HashMap<SourceId, Live>,
     programs: HashMap<ProgramId, Program>,
+    previews: HashMap<SourceId, Preview>,
+    /// Programs whose segments are kept on disk.
+    recorded: HashSet<ProgramId>,
 }
 
 #[derive(Debug)]
@@ -108,9 +119,7 @@ struct Live {
 #[derive(Debug)]
 struct Program {
     wanted: Option<SourceId>,
-    playing: Option<(SourceId, u64)>,
-    packager: Packager,
-    origin: Arc<Origin>,
+    output: Output,
     ended: bool,
     /// From this instant on the slate may come on, in ms since 1970 UTC.
     slate_from_ms: i64,
@@ -138,12 +147,10 @@ fn slate_of(program: ProgramId) -> SourceId {
 }
 
 impl Program {
-    fn new(now_ms: i64, origin: Arc<Origin>) -> Self {
+    fn new(now_ms: i64) -> Self {
         Self {
             wanted: None,
-            playing: None,
-            packager: Packager::default(),
-            origin,
+            output: Output::new(now_ms),
             ended: false,
             slate_from_ms: now_ms,
             absent_from_ms: None,
@@ -152,30 +159,101 @@ impl Program {
         }
     }
 
+    /// Whose picture is packaged, the slate's too.
+    fn playing(&self) -> Option<SourceId> {
+        self.output.playing.map(|(source, _)| source)
+    }
+
     /// Takes whoever is on off, for the slate.
-    fn leave_for_slate(&mut self, id: ProgramId, now_ms: i64) {
+    fn leave_for_slate(&mut self, id: ProgramId, now_ms: i64) -> Vec<Finished> {
         self.slate_from_ms = now_ms;
-        if self.playing.is_none_or(|(source, _)| source != slate_of(id)) {
-            self.leave();
-        }
         self.called.notify_one();
+        if self.playing() == Some(slate_of(id)) { Vec::new() } else { self.output.leave() }
     }
 
     fn slate_is_due(&self, now_ms: i64) -> bool {
         now_ms >= self.slate_from_ms || self.absent_from_ms.is_some_and(|from_ms| now_ms >= from_ms)
     }
 
-    fn leave(&mut self) {
+    /// Takes a source's frame if it is the one on program, or wanted there; the slate is wanted when nobody else shows
+    /// anything.
+    fn take(&mut self, id: ProgramId, live: &Live, source: SourceId, frame: &Frame, now_ms: i64) -> Vec<Finished> {
+        let here = (source, live.generation);
+        let is_slate = source == slate_of(id);
+        let wanted = self.wanted == Some(source);
+        let due = wanted || is_slate && self.slate_is_due(now_ms);
+        let finished = self.output.take(here, due, live, frame, now_ms);
+        if !is_slate && frame.track == Track::Video && self.output.playing == Some(here) {
+            self.slate_from_ms = now_ms.saturating_add(GRACE_MS);
+            if wanted {
+                self.absent_from_ms = None;
+            }
+        }
+        finished
+    }
+}
+
+/// One source for its host's eyes, while they look.
+#[derive(Debug)]
+struct Preview {
+    output: Output,
+    asked_at_ms: i64,
+}
+
+/// Where frames are packaged and kept.
+#[derive(Debug)]
+struct Output {
+    /// Whose frames with which configuration are taken.
+    playing: Option<(SourceId, u64)>,
+    packager: Packager,
+    origin: Arc<Origin>,
+}
+
+impl Output {
+    fn new(now_ms: i64) -> Self {
+        Self { playing: None, packager: Packager::default(), origin: Arc::new(Origin::new(now_ms)) }
+    }
+
+    /// Takes a frame of what is playing, or of what is wanted if playing can begin with it.
+    fn take(&mut self, here: (SourceId, u64), wanted: bool, live: &Live, frame: &Frame, now_ms: i64) -> Vec<Finished> {
+        let Some((video, audio)) = &live.configs else { return Vec::new() };
+        let (mut cuts, mut finished) = (Vec::new(), Vec::new());
+        if self.playing == Some(here) {
+            self.packager.push(frame, now_ms, &mut cuts);
+        } else if wanted && frame.track == Track::Video && frame.keyframe {
+            finished = self.leave();
+            self.packager.join(video, audio.as_ref(), frame, now_ms, &mut cuts);
+            self.playing = Some(here);
+            for sound in live.ring.iter().filter(|sound| sound.pts >= frame.pts) {
+                self.packager.push(sound, now_ms, &mut cuts);
+            }
+        }
+        finished.extend(self.push(cuts));
+        finished
+    }
+
+    /// Takes what is playing off; what was begun ends here.
+    fn leave(&mut self) -> Vec<Finished> {
+        let mut cuts = Vec::new();
+        self.packager.leave(&mut cuts);
+        let finished = self.push(cuts);
         self.playing = None;
-        let mut segments = Vec::new();
-        self.packager.leave(&mut segments);
-        self.origin.push(segments);
+        finished
+    }
+
+    fn push(&mut self, cuts: Vec<Cut>) -> Vec<Finished> {
+        let source = self.playing.map(|(source, _)| source);
+        self.origin.push(cuts).into_iter().map(|finished| Finished { source, ..finished }).collect()
     }
 }
 
 impl Switcher {
     pub(super) fn new(settings: Settings) -> Self {
         Self { settings, state: Mutex::default(), origins: RwLock::default() }
+    }
+
+    pub(super) fn recordings(&self) -> Option<&super::Recordings> {
+        self.settings.recordings.as_ref()
     }
 
     pub(super) fn now_ms(&self) -> i64 {
@@ -193,7 +271,7 @@ impl Switcher {
             tracing::error!(program = %id, "too many programs at once; this one is not packaged");
             return;
         }
-        let State { sources, programs, .. } = &mut *state;
+        let State { sources, programs, recorded, .. } = &mut *state;
         let program = programs.entry(id).or_insert_with(|| self.begin(id, now_ms));
         if program.ended {
             return;
@@ -201,7 +279,10 @@ impl Switcher {
         program.wanted = source;
         program.absent_from_ms = None;
         match source.map(|source| sources.get(&source)) {
-            None => program.leave_for_slate(id, now_ms),
+            None => {
+                let finished = program.leave_for_slate(id, now_ms);
+                self.keep(recorded, id, finished);
+            }
             Some(Some(live)) if live.configs.is_some() => live.keyframe.notify_one(),
             // Nobody knows when it comes.
             Some(_) => program.absent_from_ms = Some(now_ms.saturating_add(ABSENT_MS)),
@@ -209,9 +290,9 @@ impl Switcher {
     }
 
     fn begin(&self, id: ProgramId, now_ms: i64) -> Program {
-        let origin = Arc::new(Origin::new(now_ms));
-        self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(id, origin.clone());
-        Program::new(now_ms, origin)
+        let program = Program::new(now_ms);
+        self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(id, program.output.origin.clone());
+        program
     }
 
     /// Gives a program its slate, or the one it has other words.
@@ -253,23 +334,42 @@ impl Switcher {
         let now_ms = self.now_ms();
         let state = self.state();
         let Some(program) = state.programs.get(&id).filter(|program| !program.ended) else { return false };
-        let on = program.playing.is_some_and(|(source, _)| source == slate_of(id));
-        program.words.is_some() && (on || program.slate_is_due(now_ms))
+        program.words.is_some() && (program.playing() == Some(slate_of(id)) || program.slate_is_due(now_ms))
+    }
+
+    /// Begins or ends the recording of a program.
+    pub(super) fn set_recorded(&self, id: ProgramId, on: bool) {
+        let mut state = self.state();
+        if on {
+            state.recorded.insert(id)
+        } else {
+            state.recorded.remove(&id)
+        };
+    }
+
+    /// Records what a program finished, save its slate: a replay goes on with the next speaker.
+    fn keep(&self, recorded: &HashSet<ProgramId>, id: ProgramId, finished: Vec<Finished>) {
+        let Some(recordings) = self.settings.recordings.as_ref().filter(|_| recorded.contains(&id)) else { return };
+        let shown = finished.into_iter().filter(|finished| finished.source != Some(slate_of(id)));
+        shown.for_each(|finished| recordings.take(id, finished));
     }
 
     pub(super) fn on_program(&self, id: ProgramId) -> Option<SourceId> {
-        let (source, _) = self.state().programs.get(&id)?.playing?;
-        (source != slate_of(id)).then_some(source)
+        self.state().programs.get(&id)?.playing().filter(|source| *source != slate_of(id))
     }
 
     pub(super) fn end(&self, id: ProgramId) {
-        if let Some(program) = self.state().programs.get_mut(&id) {
+        let mut state = self.state();
+        let State { programs, recorded, .. } = &mut *state;
+        if let Some(program) = programs.get_mut(&id) {
             program.wanted = None;
-            program.leave();
+            let finished = program.output.leave();
             program.ended = true;
             program.words = None;
-            program.origin.end();
+            program.output.origin.end();
+            self.keep(recorded, id, finished);
         }
+        recorded.remove(&id);
     }
 
     pub(super) fn forget(&self, id: ProgramId) {
@@ -301,6 +401,26 @@ impl Switcher {
 
     pub(super) fn origin(&self, id: ProgramId) -> Option<Arc<Origin>> {
         self.origins.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// The source's own picture, packaged from the first request on for as long as somebody asks.
+    pub(super) fn preview(&self, source: SourceId) -> Option<Arc<Origin>> {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let State { sources, previews, .. } = &mut *state;
+        let live = sources.get(&source)?;
+        if previews.len() >= PREVIEWS_MAX && !previews.contains_key(&source) {
+            previews.retain(|_, preview| now_ms - preview.asked_at_ms <= PREVIEW_MS);
+            if previews.len() >= PREVIEWS_MAX {
+                return None;
+            }
+        }
+        let preview = previews.entry(source).or_insert_with(|| {
+            live.keyframe.notify_one();
+            Preview { output: Output::new(now_ms), asked_at_ms: now_ms }
+        });
+        preview.asked_at_ms = now_ms;
+        Some(preview.output.origin.clone())
     }
 
     pub(super) fn attach(self: &Arc<Self>, source: SourceId) -> Result<Feed, Busy> {
@@ -365,26 +485,30 @@ impl Switcher {
     fn detach(&self, source: SourceId, connection: u64) {
         let now_ms = self.now_ms();
         let mut state = self.state();
-        let Some(live) = state.sources.get(&source).filter(|live| live.connection == connection) else { return };
-        let generation = live.generation;
-        state.sources.remove(&source);
-        for program in state.programs.values_mut() {
-            if program.playing == Some((source, generation)) {
-                program.leave();
+        let State { sources, programs, previews, recorded, .. } = &mut *state;
+        let Some(live) = sources.get(&source).filter(|live| live.connection == connection) else { return };
+        for (id, program) in programs {
+            if program.output.playing == Some((source, live.generation)) {
+                self.keep(recorded, *id, program.output.leave());
             } else if program.wanted == Some(source) {
                 program.absent_from_ms = Some(now_ms.saturating_add(ABSENT_MS));
             }
         }
+        sources.remove(&source);
+        // Whoever looks waits for a connection to come, not for what the last one left.
+        previews.remove(&source);
     }
 
+    /// The feed has come to its end: nobody waits for its return.
     fn finish(&self, source: SourceId, connection: u64) {
         let now_ms = self.now_ms();
         let mut state = self.state();
-        let State { sources, programs, .. } = &mut *state;
+        let State { sources, programs, recorded, .. } = &mut *state;
         let Some(live) = sources.get(&source).filter(|live| live.connection == connection) else { return };
-        for (id, program) in programs.iter_mut() {
-            if program.playing == Some((source, live.generation)) {
-                program.leave_for_slate(*id, now_ms);
+        for (id, program) in programs {
+            if program.output.playing == Some((source, live.generation)) {
+                let finished = program.leave_for_slate(*id, now_ms);
+                self.keep(recorded, *id, finished);
             }
         }
     }
@@ -392,33 +516,21 @@ impl Switcher {
     fn frame(&self, feed: &Feed, frame: &Frame) {
         let now_ms = self.now_ms();
         let mut state = self.state();
-        let State { sources, programs, .. } = &mut *state;
+        let State { sources, programs, previews, recorded, .. } = &mut *state;
         let Some(live) = sources.get_mut(&feed.source).filter(|live| live.connection == feed.connection) else {
             return;
         };
         live.count(frame, now_ms);
-        let Some((video, audio)) = &live.configs else { return };
-        let here = (feed.source, live.generation);
-        for (id, program) in programs.iter_mut() {
-            let mut segments = Vec::new();
-            let is_slate = feed.source == slate_of(*id);
-            let wanted = program.wanted == Some(feed.source) || is_slate && program.slate_is_due(now_ms);
-            let (on, picture) = (program.playing == Some(here), frame.track == Track::Video);
-            if on {
-                program.packager.push(frame, now_ms, &mut segments);
-            } else if wanted && picture && frame.keyframe {
-                program.packager.join(video, audio.as_ref(), frame, now_ms, &mut segments);
-                program.playing = Some(here);
-                for sound in live.ring.iter().filter(|sound| sound.pts >= frame.pts) {
-                    program.packager.push(sound, now_ms, &mut segments);
-                }
-            }
-            program.origin.push(segments);
-            if !is_slate && picture && program.playing == Some(here) {
-                program.slate_from_ms = now_ms.saturating_add(GRACE_MS);
-                if program.wanted == Some(feed.source) {
-                    program.absent_from_ms = None;
-                }
+        for (id, program) in programs {
+            let finished = program.take(*id, live, feed.source, frame, now_ms);
+            self.keep(recorded, *id, finished);
+        }
+        if let Entry::Occupied(mut preview) = previews.entry(feed.source) {
+            if now_ms - preview.get().asked_at_ms > PREVIEW_MS {
+                preview.remove();
+            } else {
+                let here = (feed.source, live.generation);
+                preview.get_mut().output.take(here, true, live, frame, now_ms);
             }
         }
         if frame.track == Track::Audio {

@@ -18,6 +18,7 @@ pub mod overlay;
 pub mod program;
 pub mod rally;
 pub mod rally_form;
+pub mod recording;
 pub mod sign_in;
 pub mod studio;
 pub mod thanks;
