@@ -5,6 +5,7 @@
 mod as_json;
 pub mod attendance;
 pub mod broadcast;
+pub mod clip;
 pub mod codec;
 pub mod donation;
 pub mod hash;
@@ -36,6 +37,7 @@ pub enum Command {
     Rally(rally::Command),
     Broadcast(broadcast::Command),
     Show(show::Command),
+    Clip(clip::Command),
     Attendance(attendance::Command),
     Donation(donation::Command),
     Inbox(inbox::Command),
@@ -51,6 +53,7 @@ pub enum Event {
     Rally(rally::Event),
     Broadcast(broadcast::Event),
     Show(show::Event),
+    Clip(clip::Event),
     Attendance(attendance::Event),
     Donation(donation::Event),
     Inbox(inbox::Event),
@@ -71,6 +74,8 @@ pub enum Refusal {
     Broadcast(#[from] broadcast::Refusal),
     #[error(transparent)]
     Show(#[from] show::Refusal),
+    #[error(transparent)]
+    Clip(#[from] clip::Refusal),
     #[error(transparent)]
     Attendance(#[from] attendance::Refusal),
     #[error(transparent)]
@@ -126,6 +131,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Rally(command) => rally::decide(state, command)?,
         Command::Broadcast(command) => broadcast::decide(state, command)?,
         Command::Show(command) => show::decide(state, command)?,
+        Command::Clip(command) => clip::decide(state, command)?,
         Command::Attendance(command) => attendance::decide(state, command)?,
         Command::Donation(command) => donation::decide(state, command)?,
         Command::Inbox(command) => inbox::decide(state, command)?,
@@ -142,6 +148,7 @@ impl State {
             Event::Rally(event) => rally::evolve(self, event, at),
             Event::Broadcast(event) => broadcast::evolve(self, event),
             Event::Show(event) => show::evolve(self, event, at),
+            Event::Clip(event) => clip::evolve(self, event),
             Event::Attendance(event) => attendance::evolve(self, event),
             Event::Donation(event) => donation::evolve(self, event),
             Event::Inbox(event) => inbox::evolve(self, event),

@@ -8,7 +8,7 @@ pub mod totals;
 
 use crate::domain::hash::HashMap;
 use crate::domain::id::RallyId;
-use crate::domain::{Event, Recorded, State, attendance, broadcast, privacy, rally};
+use crate::domain::{Event, Recorded, State, attendance, broadcast, clip, privacy, rally};
 use serde::{Deserialize, Serialize};
 
 /// Every projection together, so that a page reads one instant.
@@ -94,7 +94,13 @@ fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
             rally::Event::Created(data) | rally::Event::Revised(data) => data.rally,
             rally::Event::SpeakerAdded(data) => data.rally,
             rally::Event::SpeakerRemoved(data) | rally::Event::StreamKeyReplaced(data) => data.rally,
-            rally::Event::DoorsOpened(data) | rally::Event::Ended(data) => data.rally,
+            rally::Event::DoorsOpened(data) | rally::Event::Ended(data) | rally::Event::RecordingDeleted(data) => {
+                data.rally
+            }
+        }),
+        Event::Clip(event) => Some(match event {
+            clip::Event::Added(data) => data.rally,
+            clip::Event::Removed(data) => data.rally,
         }),
         Event::Broadcast(event) => match event {
             broadcast::Event::SourceConnected(data) => Some(data.rally),

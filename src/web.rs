@@ -24,6 +24,7 @@ use crate::domain::seals::ACCOUNT;
 use crate::engine::Engine;
 use crate::live::Live;
 use crate::live::presence::Presence;
+use crate::media::clip::Shelf;
 use crate::media::{Media, gate};
 use crate::payments::Mode;
 use crate::payments::cashier::Cashier;
@@ -69,6 +70,8 @@ pub struct Settings {
     pub rtmp_url: String,
     /// The campaign's name.
     pub site_name: String,
+    /// Where clips are.
+    pub shelf: Shelf,
 }
 
 /// Everything a handler needs. Cheap to clone.
@@ -142,6 +145,11 @@ impl App {
     /// The live hub, once the app is put together.
     pub fn live(&self) -> Option<&Live> {
         self.0.live.get()
+    }
+
+    /// The clips' files.
+    pub fn shelf(&self) -> &Shelf {
+        &self.0.settings.shelf
     }
 
     fn presence(&self) -> &Presence {
@@ -286,6 +294,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::thanks::routes())
         .merge(pages::overlay::routes())
         .merge(pages::program::routes())
+        .merge(pages::recording::routes())
         .merge(pages::sign_in::routes())
         .merge(pages::first_account::routes())
         .merge(pages::host::routes())
@@ -293,6 +302,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::studio::routes())
         .merge(pages::show::routes())
         .merge(pages::golive::routes())
+        .merge(pages::clips::routes())
         .merge(pages::finance::routes())
         .merge(pages::webhook::routes())
         .merge(pages::api::routes())
@@ -305,6 +315,8 @@ pub fn router(app: App) -> Router {
     Router::new()
         .merge(timed)
         .merge(pages::live::routes())
+        .merge(pages::clips::upload_routes())
+        .merge(pages::recording::downloads())
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(middleware::from_fn(same_site))
         .layer(CatchPanicLayer::custom(|_| Problem::Internal.into_response()))
@@ -396,6 +408,9 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "item-removed" => "Taken out of the run.",
         "key" => "The old key no longer works. Send the new one.",
         "refunded" => "The refund is under way.",
+        "clip" => "The clip is here. Play it from this list or put it into the run of show.",
+        "clip-removed" => "Clip removed.",
+        "recording" => "The recording is deleted.",
         "account" => "Your account is made. Welcome.",
         _ => return None,
     };

@@ -146,8 +146,7 @@ pub enum Refusal {
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
-    let rally_of =
-        |source: SourceId| state.rallies.of_source(source).map(|(rally, ..)| rally).ok_or(Refusal::UnknownSpeaker);
+    let rally_of = |source: SourceId| state.rallies.holder(source).ok_or(Refusal::UnknownSpeaker);
     let event = match command {
         Command::ConnectSource { source, protocol, video, audio } => {
             let (video, audio) = (clip(&video), clip(&audio));
@@ -174,7 +173,7 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             {
                 return Err(Refusal::UnknownSpeaker);
             }
-            if current.program == source {
+            if current.has_on(source) {
                 return Ok(vec![]);
             }
             Event::Cut(Cut { rally, source })
@@ -203,13 +202,21 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
             let connection = Connection { protocol: protocol.clone(), video: video.clone(), audio: audio.clone() };
             state.broadcast.connected.insert(*source, connection);
         }
-        Event::SourceDisconnected(SourceReason { source, .. }) => {
+        Event::SourceDisconnected(SourceReason { rally, source, .. }) => {
             state.broadcast.connected.remove(source);
+            if let Some(current) = state.rallies.get_mut(*rally) {
+                current.gone(*source);
+            }
         }
-        Event::SourceRefused(_) | Event::StrangerRefused(_) => {}
+        Event::SourceRefused(SourceReason { rally, source, .. }) => {
+            if let Some(current) = state.rallies.get_mut(*rally) {
+                current.gone(*source);
+            }
+        }
+        Event::StrangerRefused(_) => {}
         Event::Cut(Cut { rally, source }) => {
             if let Some(current) = state.rallies.get_mut(*rally) {
-                current.program = *source;
+                current.cut_to(*source);
             }
         }
         Event::TookProgram(TookProgram { rally, source, .. }) => {

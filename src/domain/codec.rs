@@ -8,6 +8,7 @@ mod instant;
 
 use super::attendance::Event as Attendance;
 use super::broadcast::Event as Broadcast;
+use super::clip::Event as Clip;
 use super::donation::Event as Donation;
 use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
@@ -115,6 +116,7 @@ kinds! {
     "rally.speaker_removed" 1 Rally SpeakerRemoved,
     "rally.stream_key_replaced" 1 Rally StreamKeyReplaced,
     "rally.doors_opened" 1 Rally DoorsOpened,
+    "rally.recording_deleted" 1 Rally RecordingDeleted,
     "rally.ended" 1 Rally Ended,
     "broadcast.source_connected" 1 Broadcast SourceConnected,
     "broadcast.source_disconnected" 1 Broadcast SourceDisconnected,
@@ -129,6 +131,8 @@ kinds! {
     "show.item_started" 1 Show ItemStarted,
     "show.item_stopped" 1 Show ItemStopped,
     "show.undone" 1 Show Undone,
+    "clip.added" 1 Clip Added,
+    "clip.removed" 1 Clip Removed,
     "attendance.joined" 1 Attendance Joined,
     "attendance.entered" 1 Attendance Entered,
     "attendance.left" 1 Attendance Left,

@@ -285,6 +285,7 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Rally(_)
         | super::Event::Broadcast(_)
         | super::Event::Show(_)
+        | super::Event::Clip(_)
         | super::Event::Inbox(_)
         | super::Event::Privacy(_) => {}
     }

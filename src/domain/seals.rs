@@ -55,6 +55,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Rally(_)
         | Event::Broadcast(_)
         | Event::Show(_)
+        | Event::Clip(_)
         | Event::Privacy(_) => vec![],
     }
 }

@@ -141,13 +141,13 @@ impl Plan {
         TimeDelta::seconds(i64::from(self.planned_s))
     }
 
-    /// What the program becomes when the item is gone to.
-    fn program(&self, rally: &Rally) -> Option<SourceId> {
+    /// The cut that going to the item makes, to a source or to nobody; none if the picture stays.
+    fn cut(&self, rally: &Rally) -> Option<Option<SourceId>> {
         let known = |source: &SourceId| rally.source_name(*source).is_some();
         match (self.kind, self.source.filter(known)) {
-            (Kind::Speaker | Kind::Clip, Some(source)) if self.cuts => Some(source),
-            (Kind::Break, _) if self.cuts => None,
-            (Kind::Speaker | Kind::Clip | Kind::Ask | Kind::Poll | Kind::Break, _) => rally.program,
+            (Kind::Speaker | Kind::Clip, Some(source)) if self.cuts => Some(Some(source)),
+            (Kind::Break, _) if self.cuts => Some(None),
+            (Kind::Speaker | Kind::Clip | Kind::Ask | Kind::Poll | Kind::Break, _) => None,
         }
     }
 }
@@ -267,7 +267,8 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
                 return Ok(vec![]);
             }
             let started = Event::ItemStarted(ItemNamed { rally, item });
-            return Ok(with_cut(rally, current, held.plan.program(current), started));
+            let cut = held.plan.cut(current).filter(|source| !current.has_on(*source));
+            return Ok(with_cut(rally, cut, started));
         }
         Command::Stop { rally, item } => {
             let (_, show) = open(rally)?;
@@ -282,16 +283,16 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             }
             // A cut by hand since then is not taken back with it.
             let known = turn.before.is_none_or(|source| current.source_name(source).is_some());
-            let back = if current.program == turn.after && known { turn.before } else { current.program };
-            return Ok(with_cut(rally, current, back, Event::Undone(Undone { rally, item })));
+            let back = current.program == turn.after && turn.before != turn.after && known;
+            let cut = back.then_some(turn.before);
+            return Ok(with_cut(rally, cut, Event::Undone(Undone { rally, item })));
         }
     };
     Ok(vec![super::Event::Show(event)])
 }
 
-fn with_cut(rally: RallyId, current: &Rally, program: Option<SourceId>, event: Event) -> Vec<super::Event> {
-    let cut = broadcast::Cut { rally, source: program };
-    let cut = (current.program != program).then_some(super::Event::Broadcast(broadcast::Event::Cut(cut)));
+fn with_cut(rally: RallyId, cut: Option<Option<SourceId>>, event: Event) -> Vec<super::Event> {
+    let cut = cut.map(|source| super::Event::Broadcast(broadcast::Event::Cut(broadcast::Cut { rally, source })));
     [super::Event::Show(event)].into_iter().chain(cut).collect()
 }
 
@@ -340,7 +341,8 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
             show.turns.iter_mut().filter(|turn| turn.item == Some(*item)).for_each(|turn| turn.item = None);
         }
         Event::ItemStarted(ItemNamed { item, .. }) => {
-            let after = show.get(*item).zip(rally).and_then(|(held, rally)| held.plan.program(rally));
+            let cut = show.get(*item).zip(rally).and_then(|(held, rally)| held.plan.cut(rally));
+            let after = cut.unwrap_or(before);
             show.turn(Turn { item: Some(*item), at, before, after });
         }
         Event::ItemStopped(_) => show.turn(Turn { item: None, at, before, after: before }),

@@ -211,5 +211,5 @@ macro_rules! wrap {
 
 wrap!(
     Ledger ledger, Staff staff, Rally rally, Broadcast broadcast, Show show, Attendance attendance, Donation donation, Inbox inbox,
-    Privacy privacy
+    Privacy privacy, Clip clip
 );

@@ -3,6 +3,7 @@
 pub mod aac;
 pub mod flv;
 pub mod h264;
+pub mod mp4;
 pub mod silence;
 
 pub use aac::AudioConfig;

@@ -63,6 +63,7 @@ impl Feed {
             | Event::Rally(_)
             | Event::Broadcast(_)
             | Event::Show(_)
+            | Event::Clip(_)
             | Event::Attendance(_)
             | Event::Inbox(_)
             | Event::Privacy(_) => {}

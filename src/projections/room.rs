@@ -50,6 +50,7 @@ impl Room {
             | Event::Rally(_)
             | Event::Broadcast(_)
             | Event::Show(_)
+            | Event::Clip(_)
             | Event::Donation(_)
             | Event::Inbox(_)
             | Event::Privacy(_) => {}

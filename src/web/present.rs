@@ -131,7 +131,8 @@ fn on_screen<'a>(world: &Projections, rally: &'a Rally) -> Option<&'a rally::Spe
 /// What stands over the picture.
 pub fn stage(world: &Projections, rally: &Rally) -> Stage {
     let speaker = on_screen(world, rally);
-    let is_away = |source: SourceId| world.state.broadcast.connection(source).is_none();
+    // A clip that is over does not come back.
+    let is_away = |source: SourceId| rally.clip(source).is_none() && world.state.broadcast.connection(source).is_none();
     let (slate_title, slate_text) = if rally.program.is_some_and(is_away) {
         ("We’ll be right back", "The picture has dropped for a moment. Stay here, it comes back by itself.")
     } else {

@@ -173,6 +173,7 @@ test("live: the stage, the studio, how to go live, overlays, home", async () => 
   await look(page, "rally-live-joined");
   await viewer.leave();
   await staff(studio, "studio-live");
+  await staff(`${studio}/clips`, "clips-empty");
   await staff(`${studio}/speakers/${ids[0]}`, "golive");
   for (const kind of ["total", "goal", "feed"]) await visit(`${href}/overlay/${kind}`, `overlay-${kind}`, { overlay: true });
   await visit("/", "home-live");

@@ -15,6 +15,7 @@ mod archive;
 mod backup;
 mod bad_input;
 mod cashier;
+mod clips;
 mod crash;
 mod faults;
 mod folder;

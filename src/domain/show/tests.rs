@@ -1,7 +1,7 @@
 use super::super::Event as Any;
 use super::*;
-use crate::domain::rally;
 use crate::domain::test_kit::*;
+use crate::domain::{clip, rally};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -236,6 +236,26 @@ fn practice_does_not_count_and_nothing_runs_after_the_end() {
     for command in [start(OTHER_ITEM), undo(Some(ITEM)), add(NO_ITEM, speaker(SOURCE))] {
         over.when(command).refuses(Refusal::Ended);
     }
+}
+
+#[test]
+fn a_clip_plays_again_when_it_is_gone_to_again_and_only_then() {
+    let clip = SourceId(Uuid::from_u128(0xc1));
+    let (title, hash) = ("Film".to_owned(), format!("blake3:{}", "0".repeat(64)));
+    let film = clip::Command::Add { rally: RALLY, source: clip, title, duration_ms: 9, bytes: 9, hash };
+    let (video, audio, protocol) = ("H.264".to_owned(), "none".to_owned(), "clip".to_owned());
+    let begins = broadcast::Command::ConnectSource { source: clip, protocol, video, audio };
+    let is_over = broadcast::Command::DisconnectSource { source: clip, reason: "The clip has ended.".into() };
+    let planned = ready()
+        .done([film])
+        .done([add(ITEM, plan(Kind::Clip, Some(clip))), add(OTHER_ITEM, plan(Kind::Ask, None)), start(ITEM)])
+        .done([begins, is_over]);
+    let plays = |at: &Given| at.state.rallies.get(RALLY).unwrap().clip(clip).unwrap().plays;
+    assert_eq!((program(&planned), plays(&planned)), (Some(clip), 1));
+    let asked = planned.done([start(OTHER_ITEM)]);
+    assert_eq!((program(&asked), plays(&asked)), (Some(clip), 1), "an ask changes no picture");
+    let again = asked.done([start(ITEM)]);
+    assert_eq!((program(&again), plays(&again)), (Some(clip), 2));
 }
 
 #[test]

@@ -180,13 +180,15 @@ fn choices(rally: &Rally, chosen: &str) -> Vec<Choice> {
     let choice = |value: String, label: String| Choice { selected: value == chosen, value, label };
     let speakers =
         rally.speakers.iter().map(|speaker| choice(format!("speaker:{}", speaker.source), speaker.name.clone()));
+    let clips = rally.clips.iter().map(|clip| choice(format!("clip:{}", clip.source), clip.title.clone()));
     let rest = [
         ("ask", "Ask for donations"),
         ("poll", "Poll"),
         ("break", "Break: the slate stands"),
         ("speaker:", "Somebody without a picture of their own"),
     ];
-    let mut all: Vec<Choice> = speakers.chain(rest.map(|(value, label)| choice(value.into(), label.into()))).collect();
+    let rest = rest.map(|(value, label)| choice(value.into(), label.into()));
+    let mut all: Vec<Choice> = speakers.chain(clips).chain(rest).collect();
     if !all.iter().any(|choice| choice.selected) && !chosen.is_empty() {
         // What is planned may have been removed from the rally since.
         all.push(Choice { value: chosen.to_owned(), label: "(as planned)".into(), selected: true });
