@@ -11,7 +11,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=static/dist");
     println!("cargo::rerun-if-changed=static/dist/manifest.json");
-    if let Err(reason) = write_table().and_then(|()| number_folds()) {
+    if let Err(reason) = write_table().and_then(|()| embed_fonts()).and_then(|()| number_folds()) {
         // A panic would bury the one line that helps under a backtrace.
         println!("cargo::error={reason}");
         process::exit(1);
@@ -50,6 +50,24 @@ fn write_table() -> Result<(), String> {
     }
     table.push_str("];\n");
     fs::write(Path::new(&out).join("assets.rs"), table).map_err(|error| error.to_string())
+}
+
+/// The slate's letters, in the order in which they are asked for a character.
+const FONTS: [&str; 3] = ["slate-latin.ttf", "slate-latin-ext.ttf", "slate-vietnamese.ttf"];
+
+fn embed_fonts() -> Result<(), String> {
+    let root = env::var("CARGO_MANIFEST_DIR").map_err(|error| error.to_string())?;
+    let out = env::var("OUT_DIR").map_err(|error| error.to_string())?;
+    let mut text = format!("/// The house's font, a part of it each.\nconst FONTS: [&[u8]; {}] = [\n", FONTS.len());
+    for name in FONTS {
+        let path = Path::new(&root).join("static/dist").join(name);
+        if !path.is_file() {
+            return Err(format!("static/dist/{name} is missing: run `make assets`"));
+        }
+        let _ = writeln!(text, "    include_bytes!({:?}),", path.display().to_string());
+    }
+    text.push_str("];\n");
+    fs::write(Path::new(&out).join("fonts.rs"), text).map_err(|error| error.to_string())
 }
 
 /// Everything that a snapshot's bytes depend on: what is folded, how, and the libraries that write it.

@@ -25,6 +25,7 @@ const KEYS: &[&str] = &[
     "rtmp_url",
     "processor",
     "retention_years",
+    "recordings_gib_max",
     "stripe.publishable_key",
     "stripe.api_base",
     "stripe.script_url",
@@ -34,6 +35,9 @@ const KEYS: &[&str] = &[
 
 /// US committees keep records for three years after the report is filed (11 CFR 102.9(c)).
 const RETENTION_YEARS: u16 = 3;
+
+/// A rally of three hours at 3 Mbit/s takes 4 GiB.
+const RECORDINGS_GIB_MAX: u32 = 20;
 
 /// All settings, with defaults that run on one machine without any.
 #[derive(Clone, Debug, Deserialize)]
@@ -60,6 +64,8 @@ pub struct Config {
     /// Years for which the law keeps a donor's record after the year in which it was reported: nobody is erased before.
     #[serde(deserialize_with = "years")]
     pub retention_years: u16,
+    /// Room for all recordings together, in GiB; 0 records nothing.
+    pub recordings_gib_max: u32,
     /// Stripe's account, for `processor = "stripe"`.
     pub stripe: Stripe,
 }
@@ -77,6 +83,7 @@ impl Default for Config {
             site_name: "Groundswell".into(),
             processor: ProcessorKind::Simulated,
             retention_years: RETENTION_YEARS,
+            recordings_gib_max: RECORDINGS_GIB_MAX,
             stripe: Stripe::default(),
         }
     }

@@ -5,6 +5,7 @@
 mod as_json;
 pub mod attendance;
 pub mod broadcast;
+pub mod clip;
 pub mod codec;
 pub mod donation;
 pub mod hash;
@@ -18,6 +19,7 @@ pub mod rally;
 pub mod sealed;
 pub mod seals;
 mod shared;
+pub mod show;
 pub mod staff;
 #[cfg(test)]
 pub(crate) mod test_kit;
@@ -34,6 +36,8 @@ pub enum Command {
     Staff(staff::Command),
     Rally(rally::Command),
     Broadcast(broadcast::Command),
+    Show(show::Command),
+    Clip(clip::Command),
     Attendance(attendance::Command),
     Donation(donation::Command),
     Inbox(inbox::Command),
@@ -48,6 +52,8 @@ pub enum Event {
     Staff(staff::Event),
     Rally(rally::Event),
     Broadcast(broadcast::Event),
+    Show(show::Event),
+    Clip(clip::Event),
     Attendance(attendance::Event),
     Donation(donation::Event),
     Inbox(inbox::Event),
@@ -66,6 +72,10 @@ pub enum Refusal {
     Rally(#[from] rally::Refusal),
     #[error(transparent)]
     Broadcast(#[from] broadcast::Refusal),
+    #[error(transparent)]
+    Show(#[from] show::Refusal),
+    #[error(transparent)]
+    Clip(#[from] clip::Refusal),
     #[error(transparent)]
     Attendance(#[from] attendance::Refusal),
     #[error(transparent)]
@@ -98,6 +108,8 @@ pub struct State {
     pub rallies: rally::Rallies,
     /// Feeds.
     pub broadcast: broadcast::Broadcast,
+    /// Runs of show.
+    pub shows: show::Shows,
     /// People.
     pub attendance: attendance::Attendance,
     /// Money.
@@ -118,6 +130,8 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Staff(command) => staff::decide(state, command)?,
         Command::Rally(command) => rally::decide(state, command)?,
         Command::Broadcast(command) => broadcast::decide(state, command)?,
+        Command::Show(command) => show::decide(state, command)?,
+        Command::Clip(command) => clip::decide(state, command)?,
         Command::Attendance(command) => attendance::decide(state, command)?,
         Command::Donation(command) => donation::decide(state, command)?,
         Command::Inbox(command) => inbox::decide(state, command)?,
@@ -133,6 +147,8 @@ impl State {
             Event::Staff(event) => staff::evolve(self, event, at),
             Event::Rally(event) => rally::evolve(self, event, at),
             Event::Broadcast(event) => broadcast::evolve(self, event),
+            Event::Show(event) => show::evolve(self, event, at),
+            Event::Clip(event) => clip::evolve(self, event),
             Event::Attendance(event) => attendance::evolve(self, event),
             Event::Donation(event) => donation::evolve(self, event),
             Event::Inbox(event) => inbox::evolve(self, event),

@@ -22,6 +22,8 @@ const TICK: Duration = Duration::from_millis(250);
 /// The longest time between two frames: it keeps the words for times fresh and shows proxies and phones that the
 /// connection lives, without a timer a connection.
 const REFRESH: Duration = Duration::from_secs(15);
+/// The longest time between two frames for a studio: a source's health is no event, and whoever runs a rally watches it.
+const STUDIO_REFRESH: Duration = Duration::from_secs(1);
 
 /// Who a frame is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +32,14 @@ pub enum Audience {
     Public,
     /// The studio.
     Studio,
+}
+
+/// Which channels get a frame whether or not their rally changed.
+#[derive(Clone, Copy)]
+enum Due {
+    Changed,
+    Studios,
+    All,
 }
 
 /// The state of a rally, ready to send.
@@ -89,7 +99,7 @@ impl Live {
     /// Sends frames until shut down.
     pub async fn run(&self, shutdown: CancellationToken) {
         let mut newest = self.engine.newest();
-        let mut refresh_at = Instant::now() + REFRESH;
+        let (mut refresh_at, mut studio_at) = (Instant::now() + REFRESH, Instant::now() + STUDIO_REFRESH);
         loop {
             let due = tokio::select! {
                 () = shutdown.cancelled() => return,
@@ -97,12 +107,15 @@ impl Live {
                     if changed.is_err() {
                         return;
                     }
-                    false
+                    Due::Changed
                 }
-                () = sleep_until(refresh_at) => true,
+                () = sleep_until(refresh_at) => Due::All,
+                () = sleep_until(studio_at) => Due::Studios,
             };
-            if due {
-                refresh_at = Instant::now() + REFRESH;
+            match due {
+                Due::All => refresh_at = Instant::now() + REFRESH,
+                Due::Studios => studio_at = Instant::now() + STUDIO_REFRESH,
+                Due::Changed => {}
             }
             if !self.tick(due) {
                 // Nothing was sent, so the next change need not wait.
@@ -115,9 +128,9 @@ impl Live {
         }
     }
 
-    /// Sends a frame to each channel whose rally changed, or to all, and says whether any was; forgets channels nobody
+    /// Sends a frame to each channel whose rally changed, and to those that are due, and says whether any was; forgets channels nobody
     /// watches.
-    fn tick(&self, all: bool) -> bool {
+    fn tick(&self, due: Due) -> bool {
         let mut sent = false;
         let watched: Vec<(Channel, u64)> = {
             let mut channels = self.channels.lock();
@@ -125,7 +138,12 @@ impl Live {
             channels.iter().map(|(channel, sender)| (*channel, sender.borrow().seq)).collect()
         };
         for ((rally, audience), shown) in watched {
-            if all || self.engine.world().changed(rally) > shown {
+            let is_due = match due {
+                Due::All => true,
+                Due::Studios => audience == Audience::Studio,
+                Due::Changed => false,
+            };
+            if is_due || self.engine.world().changed(rally) > shown {
                 let frame = self.frame(rally, audience);
                 if let Some(sender) = self.channels.lock().get(&(rally, audience)) {
                     sender.send_replace(frame);

@@ -4,14 +4,19 @@
 //! segments; `origin` keeps the last ones and the playlist. `codec`, `fmp4` and `hls` are pure byte code: no I/O, no
 //! clock. Nothing here decodes video, and nothing here knows about rallies, staff or money: ids come in as opaque numbers.
 
+pub mod clip;
 pub mod codec;
 pub mod fmp4;
 pub mod gate;
+pub mod health;
 pub mod hls;
 pub mod ingest;
+mod meter;
 pub mod origin;
 pub mod packager;
 pub mod publish;
+pub mod recording;
+mod slate;
 mod switcher;
 mod transcode;
 
@@ -22,6 +27,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 pub use codec::{AudioConfig, VideoConfig};
+pub use health::Health;
+pub use origin::{Directives, Missing, Object, Origin};
+pub use packager::Init;
+pub use recording::Recordings;
+pub use slate::{Standing, Words};
 pub use switcher::{Busy, Described, Feed, FeedError};
 
 /// One speaker's feed, whichever connection carries it.
@@ -103,6 +113,15 @@ pub enum Notice {
         /// In plain words, and what to do.
         reason: String,
     },
+    /// The program's pictures are another source's: a cut has taken effect, or a source has gone or returned.
+    OnProgram {
+        /// Which program.
+        program: ProgramId,
+        /// Whose pictures; nobody's if none.
+        source: Option<SourceId>,
+        /// The program date-time of the first of them, in ms since 1970 UTC.
+        at_ms: i64,
+    },
 }
 
 /// The application's side of ingest: who may publish, and where news goes. Both are called from ingest tasks and return
@@ -118,50 +137,18 @@ pub trait Gate: Send + Sync {
     fn notice(&self, notice: Notice);
 }
 
-/// How a source is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Health {
-    /// Picture and sound over the last seconds, bits a second.
-    pub bitrate_bps: u64,
-    /// Between the last two keyframes, in ms; none before the second.
-    pub keyframe_interval_ms: Option<u64>,
-    /// Since the last audio frame arrived, in seconds; none if the source has no audio.
-    pub audio_age_s: Option<u64>,
-    /// Of the picture, in pixels.
-    pub width: u32,
-    /// Of the picture, in pixels.
-    pub height: u32,
-    /// When this connection came, in ms since 1970 UTC.
-    pub connected_at_ms: i64,
-}
-
-/// One file of a program, ready to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Object {
-    /// The body; shared, never copied.
-    pub bytes: Bytes,
-    /// For the `Content-Type` header.
-    pub content_type: &'static str,
-    /// For the `Cache-Control` header.
-    pub cache_control: &'static str,
-}
-
-/// For the `Cache-Control` header of a playlist: shared caches may collapse requests, nobody may keep it past one reload.
-pub const PLAYLIST_CACHE_CONTROL: &str = "public, max-age=1";
-
-/// For the `Content-Type` header of a playlist.
-pub const PLAYLIST_CONTENT_TYPE: &str = "application/vnd.apple.mpegurl";
-
 /// What the media room is started with.
 #[derive(Clone)]
 pub struct Settings {
     /// The wall clock, in ms since 1970 UTC.
     pub now_ms: Arc<dyn Fn() -> i64 + Send + Sync>,
+    /// Where programs are recorded, if they are.
+    pub recordings: Option<Recordings>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { now_ms: Arc::new(system_now_ms) }
+        Self { now_ms: Arc::new(system_now_ms), recordings: None }
     }
 }
 
@@ -188,6 +175,11 @@ impl Media {
         Self { switcher: Arc::new(switcher::Switcher::new(settings)) }
     }
 
+    /// Tells this gate from now on whose pictures each program has. The first one given is kept.
+    pub fn report_to(&self, gate: Arc<dyn Gate>) {
+        self.switcher.report_to(gate);
+    }
+
     /// Puts a source on program from its next keyframe; the one on before plays until then. A source that is not
     /// connected yet, or drops and returns, comes on by itself. `None` takes everybody off at once. A first cut makes the
     /// program; a cut on an ended program does nothing.
@@ -195,7 +187,18 @@ impl Media {
         self.switcher.cut(program, source);
     }
 
-    /// Who is really on program now: the source whose pictures are being packaged.
+    /// Gives the program a slate with these words, or the slate it has these words instead: it stands whenever nobody is on,
+    /// also when who should be has dropped, and makes the program if there is none yet.
+    pub fn stand_by(&self, program: ProgramId, words: Words) {
+        self.switcher.stand_by(program, words);
+    }
+
+    /// Takes the program's slate away.
+    pub fn stand_down(&self, program: ProgramId) {
+        self.switcher.stand_down(program);
+    }
+
+    /// Who is really on program now: the source whose pictures are being packaged; none while the slate stands.
     pub fn on_program(&self, program: ProgramId) -> Option<SourceId> {
         self.switcher.on_program(program)
     }
@@ -203,6 +206,16 @@ impl Media {
     /// Ends the program for good: players stop asking. What is in the window stays until [`Media::forget`].
     pub fn end(&self, program: ProgramId) {
         self.switcher.end(program);
+    }
+
+    /// Begins or ends the recording of a program; the end of the program ends it too.
+    pub fn record(&self, program: ProgramId, on: bool) {
+        self.switcher.set_recorded(program, on);
+    }
+
+    /// The recordings, where there are any.
+    pub fn recordings(&self) -> Option<&Recordings> {
+        self.switcher.recordings()
     }
 
     /// Frees a program's memory.
@@ -220,14 +233,15 @@ impl Media {
         self.switcher.health(source)
     }
 
-    /// The program's media playlist as it stands; none before its first segment.
-    pub fn playlist(&self, program: ProgramId) -> Option<Bytes> {
-        self.switcher.origin(program)?.playlist()
+    /// What the audience fetches of a program; none before the first cut.
+    pub fn program(&self, program: ProgramId) -> Option<Arc<Origin>> {
+        self.switcher.origin(program)
     }
 
-    /// One of the files that the playlist names (relative to it).
-    pub fn object(&self, program: ProgramId, name: &str) -> Option<Object> {
-        self.switcher.origin(program)?.object(name)
+    /// What a host fetches to see one source, on program or not; none while it is not connected. It is packaged while
+    /// somebody asks.
+    pub fn preview(&self, source: SourceId) -> Option<Arc<Origin>> {
+        self.switcher.preview(source)
     }
 
     /// Connects a source's feed, as an ingest protocol does once the gate has admitted it.

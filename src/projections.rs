@@ -8,7 +8,7 @@ pub mod totals;
 
 use crate::domain::hash::HashMap;
 use crate::domain::id::RallyId;
-use crate::domain::{Event, Recorded, State, attendance, broadcast, privacy, rally};
+use crate::domain::{Event, Recorded, State, attendance, broadcast, clip, privacy, rally};
 use serde::{Deserialize, Serialize};
 
 /// Every projection together, so that a page reads one instant.
@@ -63,6 +63,7 @@ impl Projections {
             ("staff", self.state.staff == other.state.staff),
             ("rallies", self.state.rallies == other.state.rallies),
             ("broadcast", self.state.broadcast == other.state.broadcast),
+            ("runs of show", self.state.shows == other.state.shows),
             ("attendance", self.state.attendance == other.state.attendance),
             ("donations", self.state.donations == other.state.donations),
             ("inbox", self.state.inbox == other.state.inbox),
@@ -93,15 +94,23 @@ fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
             rally::Event::Created(data) | rally::Event::Revised(data) => data.rally,
             rally::Event::SpeakerAdded(data) => data.rally,
             rally::Event::SpeakerRemoved(data) | rally::Event::StreamKeyReplaced(data) => data.rally,
-            rally::Event::DoorsOpened(data) | rally::Event::Ended(data) => data.rally,
+            rally::Event::DoorsOpened(data) | rally::Event::Ended(data) | rally::Event::RecordingDeleted(data) => {
+                data.rally
+            }
+        }),
+        Event::Clip(event) => Some(match event {
+            clip::Event::Added(data) => data.rally,
+            clip::Event::Removed(data) => data.rally,
         }),
         Event::Broadcast(event) => match event {
             broadcast::Event::SourceConnected(data) => Some(data.rally),
             broadcast::Event::SourceDisconnected(data) | broadcast::Event::SourceRefused(data) => Some(data.rally),
             broadcast::Event::Cut(data) => Some(data.rally),
             broadcast::Event::Noted(data) => Some(data.rally),
+            broadcast::Event::TookProgram(data) => Some(data.rally),
             broadcast::Event::StrangerRefused(_) => None,
         },
+        Event::Show(event) => Some(event.rally()),
         Event::Attendance(event) => Some(match event {
             attendance::Event::Joined(data) => data.rally,
             attendance::Event::Entered(data) | attendance::Event::Left(data) => data.rally,

@@ -24,6 +24,7 @@ use crate::domain::seals::ACCOUNT;
 use crate::engine::Engine;
 use crate::live::Live;
 use crate::live::presence::Presence;
+use crate::media::clip::Shelf;
 use crate::media::ingest::whip::Whip;
 use crate::media::{Media, gate};
 use crate::payments::Mode;
@@ -70,6 +71,8 @@ pub struct Settings {
     pub rtmp_url: String,
     /// The campaign's name.
     pub site_name: String,
+    /// Where clips are.
+    pub shelf: Shelf,
 }
 
 /// Everything a handler needs. Cheap to clone.
@@ -155,6 +158,11 @@ impl App {
     /// WHIP's endpoint, once it listens.
     pub fn whip(&self) -> Option<&Whip> {
         self.0.whip.get()
+    }
+
+    /// The clips' files.
+    pub fn shelf(&self) -> &Shelf {
+        &self.0.settings.shelf
     }
 
     fn presence(&self) -> &Presence {
@@ -299,12 +307,15 @@ pub fn router(app: App) -> Router {
         .merge(pages::thanks::routes())
         .merge(pages::overlay::routes())
         .merge(pages::program::routes())
+        .merge(pages::recording::routes())
         .merge(pages::sign_in::routes())
         .merge(pages::first_account::routes())
         .merge(pages::host::routes())
         .merge(pages::rally_form::routes())
         .merge(pages::studio::routes())
+        .merge(pages::show::routes())
         .merge(pages::golive::routes())
+        .merge(pages::clips::routes())
         .merge(pages::finance::routes())
         .merge(pages::webhook::routes())
         .merge(pages::whip::routes())
@@ -320,6 +331,8 @@ pub fn router(app: App) -> Router {
         .merge(timed)
         .merge(pages::live::routes())
         .merge(pages::speak::streams())
+        .merge(pages::clips::upload_routes())
+        .merge(pages::recording::downloads())
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(middleware::from_fn(same_site))
         .layer(CatchPanicLayer::custom(|_| Problem::Internal.into_response()))
@@ -410,9 +423,14 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "ended" => "The rally has ended.",
         "speaker" => "Speaker added. Open “How to go live” and send it to them.",
         "removed" => "Speaker removed.",
+        "item" => "Added to the run.",
+        "item-removed" => "Taken out of the run.",
         "key" => "The old key no longer works. Send the new one.",
         "note" => "Your note is on the speaker’s page.",
         "refunded" => "The refund is under way.",
+        "clip" => "The clip is here. Play it from this list or put it into the run of show.",
+        "clip-removed" => "Clip removed.",
+        "recording" => "The recording is deleted.",
         "account" => "Your account is made. Welcome.",
         _ => return None,
     };

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "nod
 import { basename, dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import decompress from "woff2-encoder/decompress";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const src = join(here, "src");
@@ -43,6 +44,13 @@ for (const file of readdirSync(src).filter((name) => extname(name) === ".svg")) 
   const name = `${basename(file, ".svg")}-${hash}.svg`;
   writeFileSync(join(dist, name), bytes);
   manifest[file] = name;
+}
+
+// The slate is drawn by the server, which reads fonts unpacked; they are embedded, and not served.
+const archivo = join(here, "..", "node_modules", "@fontsource-variable", "archivo", "files");
+for (const script of ["latin", "latin-ext", "vietnamese"]) {
+  const packed = readFileSync(join(archivo, `archivo-${script}-standard-normal.woff2`));
+  writeFileSync(join(dist, `slate-${script}.ttf`), await decompress(packed));
 }
 
 const sorted = Object.fromEntries(Object.entries(manifest).sort(([a], [b]) => (a < b ? -1 : 1)));

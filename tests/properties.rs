@@ -6,15 +6,15 @@
 
 use chrono::{DateTime, Utc};
 use groundswell::domain::attendance::{self, Joined, Present};
-use groundswell::domain::broadcast::{self, Cut, SourceConnected, SourceReason};
+use groundswell::domain::broadcast::{self, Cut, SourceConnected, SourceReason, TookProgram};
 use groundswell::domain::donation::{self, ATTESTATIONS, Card, Command as Notice, Pledged};
 use groundswell::domain::id::{
-    DonationId, ErasureId, NoticeId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId,
+    DonationId, ErasureId, ItemId, NoticeId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId,
 };
 use groundswell::domain::money::{Currency, Money};
 use groundswell::domain::rally::{self, Announced, Details, RallyNamed, SpeakerAdded, SpeakerNamed};
 use groundswell::domain::sealed::Sealed;
-use groundswell::domain::{Command, Event, Recorded, State, codec, decide, inbox, ledger, privacy, staff};
+use groundswell::domain::{Command, Event, Recorded, State, codec, decide, inbox, ledger, privacy, show, staff};
 use groundswell::projections::Projections;
 use groundswell::projections::totals::Sums;
 use proptest::collection::vec;
@@ -259,7 +259,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     let name = || select(vec!["pi_1", "pi_2", "pi_3"]).prop_map(|name| PaymentId(name.into()));
     let amount = || (any::<i64>(), select(Currency::ALL)).prop_map(|(minor, currency)| Money { minor, currency });
     let text = || prop_oneof![".{0,8}", Just("👩🏽‍⚕️".to_string()), Just("ليلى\u{202e}".to_string())];
-    (0..33_usize, (id(), id(), id(), id()), name(), amount(), any::<u32>(), text()).prop_map(
+    (0..41_usize, (id(), id(), id(), id()), name(), amount(), any::<u32>(), text()).prop_map(
         |(kind, (a, b, c, d), payment, amount, number, text)| {
             let (rally, source, person, donation) = (RallyId(a), SourceId(b), PersonId(c), DonationId(d));
             let (refund, processor_refund) = (RefundId(b), ProcessorRefundId(text.clone()));
@@ -368,6 +368,11 @@ fn any_event() -> impl Strategy<Value = Event> {
                     notices: maybe.map(|_| PersonId(a)).into_iter().collect(),
                     closed: maybe.map(|_| donation).into_iter().collect(),
                 })),
+                32 => {
+                    let (source, shown_at) = (maybe.map(|_| source), instant(3));
+                    Event::Broadcast(broadcast::Event::TookProgram(TookProgram { rally, source, shown_at }))
+                }
+                33..40 => Event::Show(any_show_event(kind, rally, ItemId(c), source, number, text)),
                 _ => Event::Privacy(privacy::Event::Disclosed(privacy::Disclosed {
                     from_seq: number.into(),
                     to_seq: maybe.map(|_| number.into()),
@@ -377,4 +382,33 @@ fn any_event() -> impl Strategy<Value = Event> {
             }
         },
     )
+}
+
+fn any_show_event(
+    kind: usize,
+    rally: RallyId,
+    item: ItemId,
+    source: SourceId,
+    number: u32,
+    title: String,
+) -> show::Event {
+    let even = number.is_multiple_of(2);
+    let plan = show::Plan {
+        kind: if even { show::Kind::Speaker } else { show::Kind::Break },
+        title,
+        source: even.then_some(source),
+        planned_s: number,
+        starts_at: (!even).then(|| instant(7)),
+        cuts: even,
+    };
+    let named = show::ItemNamed { rally, item };
+    match kind {
+        33 => show::Event::ItemAdded(show::ItemPlanned { rally, item, plan }),
+        34 => show::Event::ItemRevised(show::ItemPlanned { rally, item, plan }),
+        35 => show::Event::ItemMoved(show::ItemMoved { rally, item, position: number }),
+        36 => show::Event::ItemRemoved(named),
+        37 => show::Event::ItemStarted(named),
+        38 => show::Event::ItemStopped(named),
+        _ => show::Event::Undone(show::Undone { rally, item: even.then_some(item) }),
+    }
 }

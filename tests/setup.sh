@@ -30,6 +30,7 @@ test)
     need chromium chromium
     need strace strace
     need zstd zstd
+    [ -x /usr/sbin/nginx ] || packages="$packages nginx-light"
     fc-list 2>/dev/null | grep -qi emoji || packages="$packages fonts-noto-color-emoji fontconfig"
     ;;
 bench)

@@ -1,4 +1,4 @@
-//! `groundswell backup` and `groundswell restore`: the archive's segments and the vault, copied while the server runs, and a
+//! `groundswell backup` and `groundswell restore`: the archive's segments, the vault and the clips, copied while the server runs, and a
 //! data folder made of them again.
 //!
 //! Segments are only ever appended to, so a second backup into the same folder copies what is new. The log is copied before the
@@ -11,9 +11,12 @@ use crate::log::archive::{self, Archive, Caught};
 use crate::log::published::Published;
 use crate::log::sled::SledLog;
 use crate::log::{Fault, Head};
+use crate::media::clip;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -121,6 +124,8 @@ fn copy(data: &Path, to: &Path, extent: &Extent) -> anyhow::Result<Head> {
     for name in VAULT {
         replace(&data.join("vault").join(name), &vault.join(name)).with_context(|| at(&vault))?;
     }
+    // After the log: every clip that it names was on the disk before.
+    mirror_clips(data, to)?;
     let head = read_back(to, extent.seq, |_| Ok(()))?;
     ensure!(head.to_string() == extent.head, "{} holds another log: back up into a folder of its own", to.display());
     let note = Note { version: 1, seq: head.seq, head: head.to_string() };
@@ -132,6 +137,30 @@ fn copy(data: &Path, to: &Path, extent: &Extent) -> anyhow::Result<Head> {
         File::open(folder)?.sync_all()?;
     }
     Ok(head)
+}
+
+/// Copies the clips that are not there yet, which never change, and removes those that are gone.
+fn mirror_clips(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let (from, to) = (from.join(clip::FOLDER), to.join(clip::FOLDER));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&to)?;
+    let names = |folder: &Path| -> anyhow::Result<BTreeSet<OsString>> {
+        let Ok(entries) = fs::read_dir(folder) else { return Ok(BTreeSet::new()) };
+        let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<BTreeSet<_>, _>>()?;
+        Ok(names.into_iter().filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "mp4")).collect())
+    };
+    let (there, here) = (names(&from)?, names(&to)?);
+    for name in &there {
+        let (source, copy) = (from.join(name), to.join(name));
+        let same = copy.metadata().is_ok_and(|copy| source.metadata().is_ok_and(|source| source.len() == copy.len()));
+        if !same && source.exists() {
+            replace(&source, &copy).with_context(|| format!("{} can't be written", copy.display()))?;
+        }
+    }
+    for name in here.difference(&there) {
+        fs::remove_file(to.join(name))?;
+    }
+    File::open(&to)?.sync_all()?;
+    Ok(())
 }
 
 /// Makes `copy` as long as the first `end` bytes of `source`.
@@ -232,6 +261,7 @@ fn fill(from: &Path, to: &Path, note: &Note) -> anyhow::Result<Head> {
     for name in VAULT {
         replace(&from.join("vault").join(name), &vault.join(name)).with_context(|| format!("the backup's {name}"))?;
     }
+    mirror_clips(from, to)?;
     let head = SledLog::import(&to.join("log"), up_to(from, note.seq)?)?;
     if head.to_string() != note.head || head.seq != note.seq {
         bail!(

@@ -7,11 +7,12 @@ use super::serve::{self, Running};
 use super::{ServeArgs, control::NewStaff, staff};
 use crate::clock;
 use crate::config::ProcessorKind;
-use crate::domain::id::{RallyId, SourceId};
+use crate::domain::Command;
+use crate::domain::id::{ItemId, RallyId, SourceId};
 use crate::domain::money::Currency;
 use crate::domain::rally::{Command as Rally, Details};
+use crate::domain::show::{Command as Show, Kind, Plan};
 use crate::domain::staff::Role;
-use crate::domain::{Command, broadcast};
 use crate::engine::Engine;
 use crate::media::{gate, publish};
 use crate::web::fresh_key;
@@ -33,6 +34,15 @@ const SPEAKERS: [(&str, &str); 3] = [
     ("Ruth Calloway", "Teachers United, Local 58"),
 ];
 const SPEAKERS_LIVE: usize = 2;
+/// The run of show: whose picture (the number of a speaker), what, and for how long.
+const RUN: [(Kind, Option<usize>, &str, u32); 6] = [
+    (Kind::Speaker, Some(0), "Marisol Vega", 8 * 60),
+    (Kind::Ask, None, "Ask: doubled until nine", 2 * 60),
+    (Kind::Speaker, Some(1), "Ama Boateng", 7 * 60),
+    (Kind::Break, None, "A minute to breathe", 60),
+    (Kind::Speaker, Some(2), "Ruth Calloway", 10 * 60),
+    (Kind::Speaker, Some(0), "Goodnight from Marisol", 4 * 60),
+];
 /// How long the picture may take to appear before the addresses are printed all the same.
 const PICTURE_WAIT: Duration = Duration::from_secs(10);
 
@@ -133,7 +143,17 @@ async fn prepare(engine: &Engine) -> anyhow::Result<Vec<SourceId>> {
         tell(Command::Rally(Rally::AddSpeaker { rally, source, name: name.into(), role: role.into() })).await?;
     }
     tell(Command::Rally(Rally::OpenDoors { rally })).await?;
-    tell(Command::Broadcast(broadcast::Command::Cut { rally, source: sources.first().copied() })).await?;
+    let mut items = vec![];
+    for (kind, speaker, title, planned_s) in RUN {
+        let item = ItemId(Uuid::now_v7());
+        items.push(item);
+        let source = speaker.and_then(|speaker| sources.get(speaker).copied());
+        let plan = Plan { kind, title: title.into(), source, planned_s, starts_at: None, cuts: true };
+        tell(Command::Show(Show::Add { rally, item, plan })).await?;
+    }
+    if let Some(item) = items.first().copied() {
+        tell(Command::Show(Show::Start { rally, item })).await?;
+    }
     Ok(sources)
 }
 

@@ -8,8 +8,9 @@ use crate::engine::{Engine, Failure, Fault, Writer};
 use crate::log;
 use crate::log::archive::Archive;
 use crate::log::scrub::Scrub;
+use crate::media::clip::Shelf;
 use crate::media::ingest::whip::Whip;
-use crate::media::{self, Media, gate};
+use crate::media::{self, Media, Recordings, clip, gate};
 use crate::payments::Processor;
 use crate::payments::cashier::Cashier;
 use crate::payments::simulated::Simulated;
@@ -39,6 +40,8 @@ pub struct Running {
     /// Absent where the disk refused it.
     archive: Option<Arc<Archive>>,
     scrub: Scrub,
+    /// Absent where nothing is to be recorded, or the disk refused it.
+    recordings: Option<Recordings>,
     shutdown: CancellationToken,
 }
 
@@ -82,12 +85,16 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let config = Config { listen: listen_at, rtmp: rtmp_at, ..config };
 
     let shutdown = CancellationToken::new();
-    let media = Media::new(media::Settings::default());
+    let recordings = recordings(&config);
+    let media = Media::new(media::Settings { recordings: recordings.clone(), ..media::Settings::default() });
+    let shelf = Shelf::of(&config.data);
+    clip::sweep(&engine, &shelf);
     let cashier = Cashier::new(engine.clone(), processor);
     let settings = web::Settings {
         public_url: config.public_url(),
         rtmp_url: config.rtmp_url(),
         site_name: config.site_name.clone(),
+        shelf: shelf.clone(),
     };
     let app = App::new(engine.clone(), cashier.clone(), media.clone(), settings, shutdown.clone());
 
@@ -97,6 +104,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let whip = Whip::new(webrtc, &public, media.clone(), house.clone(), shutdown.clone()).context("WebRTC")?;
     app.take_offers_by(whip.clone());
     tasks.spawn(async move { whip.run().await });
+    media.report_to(house.clone());
+    tasks.spawn(clip::follow(engine.clone(), media.clone(), house.clone(), shelf, shutdown.clone()));
     let (of_media, stop) = (media.clone(), shutdown.clone());
     tasks.spawn(async move { media::ingest::rtmp::run(rtmp, of_media, house, stop).await });
     tasks.spawn(gate::follow(engine.clone(), media, shutdown.clone()));
@@ -110,7 +119,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     tasks.spawn(control::serve(config.data.clone(), engine, archive.clone(), config.retention_years, shutdown.clone()));
     tasks.spawn(web::serve::run(http, web::router(app.clone()), shutdown.clone()));
     tracing::info!(listen = %listen_at, rtmp = %rtmp_at, mode = %app.cashier().mode(), "serving");
-    Ok(Running { app, listen: listen_at, rtmp: rtmp_at, tasks, writer, archive, scrub, shutdown })
+    Ok(Running { app, listen: listen_at, rtmp: rtmp_at, tasks, writer, archive, scrub, recordings, shutdown })
 }
 
 /// Opens the log and vault of a data folder, making it where there is none.
@@ -129,6 +138,20 @@ fn archive(reader: log::sled::Reader) -> Result<Option<Archive>, log::Fault> {
             Ok(None)
         }
         Err(fault) => Err(fault),
+    }
+}
+
+/// A folder that can't be used is no reason to show no picture.
+fn recordings(config: &Config) -> Option<Recordings> {
+    if config.recordings_gib_max == 0 {
+        return None;
+    }
+    match Recordings::open(&config.data.join("recordings"), u64::from(config.recordings_gib_max) << 30) {
+        Ok(recordings) => Some(recordings),
+        Err(error) => {
+            tracing::error!(%error, "nothing is recorded until the next start");
+            None
+        }
     }
 }
 
@@ -197,6 +220,10 @@ impl Running {
         // The writer ends with the last handle; a request that outlived its time may hold one.
         if let Ok(ended) = tokio::time::timeout(Duration::from_secs(5), self.writer.ended()).await {
             ended?;
+        }
+        if let Some(recordings) = self.recordings.take() {
+            // What waits for the disk is some seconds of picture.
+            tokio::task::spawn_blocking(move || recordings.close()).await?;
         }
         let head = reader.head();
         // The last frames are in the archive when this returns.

@@ -4,6 +4,7 @@ use super::State;
 use super::hash::HashMap;
 use super::id::{RallyId, SourceId};
 use super::rally::Phase;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -26,6 +27,7 @@ pub struct Connection {
 pub struct Broadcast {
     connected: HashMap<SourceId, Connection>,
     notes: HashMap<SourceId, String>,
+    on_program: HashMap<RallyId, SourceId>,
 }
 
 impl Broadcast {
@@ -39,6 +41,11 @@ impl Broadcast {
         self.notes.get(&source).map_or("", String::as_str)
     }
 
+    /// Whose pictures the program really has: it follows a cut at the source's next keyframe.
+    pub fn on_program(&self, rally: RallyId) -> Option<SourceId> {
+        self.on_program.get(&rally).copied()
+    }
+
     pub(super) fn forget(&mut self, source: SourceId) {
         self.connected.remove(&source);
         self.notes.remove(&source);
@@ -46,6 +53,7 @@ impl Broadcast {
 
     pub(super) fn all_disconnected(&mut self) {
         self.connected.clear();
+        self.on_program.clear();
     }
 }
 
@@ -65,6 +73,8 @@ pub enum Command {
     Cut { rally: RallyId, source: Option<SourceId> },
     /// Write to a speaker what only they see; an empty text takes it away.
     Note { source: SourceId, text: String },
+    /// The program's pictures are this source's from this one on, or nobody's.
+    TakeProgram { rally: RallyId, source: Option<SourceId>, shown_at: DateTime<Utc> },
 }
 
 /// What happened.
@@ -77,6 +87,7 @@ pub enum Event {
     StrangerRefused(StrangerRefused),
     Cut(Cut),
     Noted(Noted),
+    TookProgram(TookProgram),
 }
 
 /// A feed came up.
@@ -132,6 +143,17 @@ pub struct Noted {
     pub text: String,
 }
 
+/// A cut took effect: the program's pictures are another's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TookProgram {
+    /// Whose program.
+    pub rally: RallyId,
+    /// Whose pictures; nobody's if none.
+    pub source: Option<SourceId>,
+    /// The program date-time of the first of them.
+    pub shown_at: DateTime<Utc>,
+}
+
 /// Why not.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[allow(missing_docs)]
@@ -145,8 +167,7 @@ pub enum Refusal {
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
-    let rally_of =
-        |source: SourceId| state.rallies.of_source(source).map(|(rally, ..)| rally).ok_or(Refusal::UnknownSpeaker);
+    let rally_of = |source: SourceId| state.rallies.holder(source).ok_or(Refusal::UnknownSpeaker);
     let event = match command {
         Command::ConnectSource { source, protocol, video, audio } => {
             let (video, audio) = (clip(&video), clip(&audio));
@@ -173,7 +194,7 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             {
                 return Err(Refusal::UnknownSpeaker);
             }
-            if current.program == source {
+            if current.has_on(source) {
                 return Ok(vec![]);
             }
             Event::Cut(Cut { rally, source })
@@ -185,6 +206,16 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
                 return Ok(vec![]);
             }
             Event::Noted(Noted { rally, source, text })
+        }
+        Command::TakeProgram { rally, source, shown_at } => {
+            // After the end too: the last picture is then.
+            let current = state.rallies.get(rally).ok_or(Refusal::UnknownRally)?;
+            // What is no speaker's is the slate: nobody's.
+            let source = source.filter(|source| current.source_name(*source).is_some());
+            if state.broadcast.on_program(rally) == source {
+                return Ok(vec![]);
+            }
+            Event::TookProgram(TookProgram { rally, source, shown_at })
         }
     };
     Ok(vec![super::Event::Broadcast(event)])
@@ -200,10 +231,18 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
             let connection = Connection { protocol: protocol.clone(), video: video.clone(), audio: audio.clone() };
             state.broadcast.connected.insert(*source, connection);
         }
-        Event::SourceDisconnected(SourceReason { source, .. }) => {
+        Event::SourceDisconnected(SourceReason { rally, source, .. }) => {
             state.broadcast.connected.remove(source);
+            if let Some(current) = state.rallies.get_mut(*rally) {
+                current.gone(*source);
+            }
         }
-        Event::SourceRefused(_) | Event::StrangerRefused(_) => {}
+        Event::SourceRefused(SourceReason { rally, source, .. }) => {
+            if let Some(current) = state.rallies.get_mut(*rally) {
+                current.gone(*source);
+            }
+        }
+        Event::StrangerRefused(_) => {}
         Event::Noted(Noted { source, text, .. }) => {
             if text.is_empty() {
                 state.broadcast.notes.remove(source);
@@ -213,8 +252,14 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
         }
         Event::Cut(Cut { rally, source }) => {
             if let Some(current) = state.rallies.get_mut(*rally) {
-                current.program = *source;
+                current.cut_to(*source);
             }
+        }
+        Event::TookProgram(TookProgram { rally, source, .. }) => {
+            match source {
+                Some(source) => state.broadcast.on_program.insert(*rally, *source),
+                None => state.broadcast.on_program.remove(rally),
+            };
         }
     }
 }
@@ -338,6 +383,24 @@ mod tests {
         ready().when(Command::Note { source: OTHER_SOURCE, text: "x".into() }).refuses(Refusal::UnknownSpeaker);
         let long = "é".repeat(TEXT_CHARS_MAX + 1);
         ready().when(note(&long)).then([noted(&"é".repeat(TEXT_CHARS_MAX))]);
+    }
+
+    #[test]
+    fn the_program_follows_a_cut_when_the_picture_comes() {
+        let take = |source| Command::TakeProgram { rally: RALLY, source, shown_at: at(40) };
+        let took = |source| Event::TookProgram(TookProgram { rally: RALLY, source, shown_at: at(40) });
+        let asked = ready().done([connect("H.264"), cut(Some(SOURCE))]);
+        assert_eq!(asked.state.broadcast.on_program(RALLY), None);
+        asked.when(take(None)).changes_nothing();
+        let on = asked.when(take(Some(SOURCE))).then([took(Some(SOURCE))]);
+        assert_eq!(on.state.broadcast.on_program(RALLY), Some(SOURCE));
+        on.when(take(Some(SOURCE))).changes_nothing();
+        let over = on.clone().and([opened(), ended()]).when(take(None)).then([took(None)]);
+        assert_eq!(over.state.broadcast.on_program(RALLY), None);
+        let restarted = on.and([ledger::Event::Started(ledger::Started {})]);
+        assert_eq!(restarted.state.broadcast.on_program(RALLY), None);
+        let nobodys = Command::TakeProgram { rally: NO_RALLY, source: None, shown_at: at(0) };
+        ready().when(nobodys).refuses(Refusal::UnknownRally);
     }
 
     #[test]

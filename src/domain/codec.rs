@@ -8,11 +8,13 @@ mod instant;
 
 use super::attendance::Event as Attendance;
 use super::broadcast::Event as Broadcast;
+use super::clip::Event as Clip;
 use super::donation::Event as Donation;
 use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
 use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
+use super::show::Event as Show;
 use super::staff::Event as Staff;
 use super::{Event, Recorded};
 use chrono::{DateTime, Utc};
@@ -114,6 +116,7 @@ kinds! {
     "rally.speaker_removed" 1 Rally SpeakerRemoved,
     "rally.stream_key_replaced" 1 Rally StreamKeyReplaced,
     "rally.doors_opened" 1 Rally DoorsOpened,
+    "rally.recording_deleted" 1 Rally RecordingDeleted,
     "rally.ended" 1 Rally Ended,
     "broadcast.source_connected" 1 Broadcast SourceConnected,
     "broadcast.source_disconnected" 1 Broadcast SourceDisconnected,
@@ -121,6 +124,16 @@ kinds! {
     "broadcast.stranger_refused" 1 Broadcast StrangerRefused,
     "broadcast.cut" 1 Broadcast Cut,
     "broadcast.noted" 1 Broadcast Noted,
+    "broadcast.took_program" 1 Broadcast TookProgram,
+    "show.item_added" 1 Show ItemAdded,
+    "show.item_revised" 1 Show ItemRevised,
+    "show.item_moved" 1 Show ItemMoved,
+    "show.item_removed" 1 Show ItemRemoved,
+    "show.item_started" 1 Show ItemStarted,
+    "show.item_stopped" 1 Show ItemStopped,
+    "show.undone" 1 Show Undone,
+    "clip.added" 1 Clip Added,
+    "clip.removed" 1 Clip Removed,
     "attendance.joined" 1 Attendance Joined,
     "attendance.entered" 1 Attendance Entered,
     "attendance.left" 1 Attendance Left,

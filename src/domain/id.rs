@@ -37,6 +37,10 @@ id!(
     SourceId
 );
 id!(
+    /// One item of a run of show.
+    ItemId
+);
+id!(
     /// A person (attendee, donor or staff): a keyed hash of the normalised e-mail address, so the log never holds it.
     PersonId
 );

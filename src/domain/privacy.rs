@@ -284,6 +284,8 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Ledger(_)
         | super::Event::Rally(_)
         | super::Event::Broadcast(_)
+        | super::Event::Show(_)
+        | super::Event::Clip(_)
         | super::Event::Inbox(_)
         | super::Event::Privacy(_) => {}
     }

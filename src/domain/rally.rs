@@ -1,6 +1,7 @@
 //! Rallies: what is announced, who speaks, and when doors open and close.
 
 use super::State;
+use super::clip::Clip;
 use super::hash::HashMap;
 use super::id::{RallyId, SourceId};
 use super::money::Currency;
@@ -89,18 +90,52 @@ pub struct Rally {
     pub details: Details,
     /// In the order they were added.
     pub speakers: Vec<Speaker>,
+    /// In the order they were added.
+    pub clips: Vec<Clip>,
     /// Where it stands.
     pub phase: Phase,
     /// Who is on program.
     pub program: Option<SourceId>,
     /// Whether a donation was pledged: then the currency is fixed.
     pub has_donations: bool,
+    /// Whether the host had the recording destroyed.
+    pub recording_deleted: bool,
 }
 
 impl Rally {
     /// What the source is called on screen, if it is one of this rally's.
     pub fn source_name(&self, source: SourceId) -> Option<&str> {
-        self.speakers.iter().find(|speaker| speaker.source == source).map(|speaker| speaker.name.as_str())
+        let speaker =
+            self.speakers.iter().find(|speaker| speaker.source == source).map(|speaker| speaker.name.as_str());
+        speaker.or_else(|| self.clip(source).map(|clip| clip.title.as_str()))
+    }
+
+    /// The clip that is this source, if it is one of this rally's.
+    pub fn clip(&self, source: SourceId) -> Option<&Clip> {
+        self.clips.iter().find(|clip| clip.source == source)
+    }
+
+    /// Whether a cut to this source would change nothing. A clip that is over stays on program as who was on last: another
+    /// cut plays it again.
+    pub(super) fn has_on(&self, source: Option<SourceId>) -> bool {
+        let over = source.and_then(|source| self.clip(source)).is_some_and(|clip| !clip.playing);
+        self.program == source && !over
+    }
+
+    /// Puts a source on program: a clip starts, and one that was on is over.
+    pub(super) fn cut_to(&mut self, source: Option<SourceId>) {
+        self.program = source;
+        for clip in &mut self.clips {
+            clip.playing = Some(clip.source) == source;
+            clip.plays = clip.plays.saturating_add(u32::from(clip.playing));
+        }
+    }
+
+    /// Notes that a source's feed is gone or was refused: a clip is over.
+    pub(super) fn gone(&mut self, source: SourceId) {
+        if let Some(clip) = self.clips.iter_mut().find(|clip| clip.source == source) {
+            clip.playing = false;
+        }
     }
 }
 
@@ -131,6 +166,25 @@ impl Rallies {
         Some((id, rally, rally.speakers.iter().find(|speaker| speaker.source == source)?))
     }
 
+    /// The rally whose speaker or clip this source is.
+    pub fn holder(&self, source: SourceId) -> Option<RallyId> {
+        self.by_source.get(&source).copied()
+    }
+
+    pub(super) fn add_clip(&mut self, rally: RallyId, clip: Clip) {
+        if let Some(current) = self.by_id.get_mut(&rally) {
+            self.by_source.insert(clip.source, rally);
+            current.clips.push(clip);
+        }
+    }
+
+    pub(super) fn remove_clip(&mut self, rally: RallyId, source: SourceId) {
+        if let Some(current) = self.by_id.get_mut(&rally) {
+            self.by_source.remove(&source);
+            current.clips.retain(|clip| clip.source != source);
+        }
+    }
+
     /// Every rally, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (RallyId, &Rally)> {
         self.by_id.iter().map(|(id, rally)| (*id, rally))
@@ -159,6 +213,8 @@ pub enum Command {
     OpenDoors { rally: RallyId },
     /// Close the room.
     End { rally: RallyId },
+    /// Destroy what was recorded of the program.
+    DeleteRecording { rally: RallyId },
 }
 
 /// What happened.
@@ -172,6 +228,7 @@ pub enum Event {
     StreamKeyReplaced(SpeakerNamed),
     DoorsOpened(RallyNamed),
     Ended(RallyNamed),
+    RecordingDeleted(RallyNamed),
 }
 
 /// A rally and what is announced of it.
@@ -255,6 +312,8 @@ pub enum Refusal {
     NotOpen,
     #[error("this rally has ended")]
     Ended,
+    #[error("the recording can be deleted once the rally has ended")]
+    StillRecording,
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
@@ -322,6 +381,16 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             Phase::Live { .. } => Event::Ended(RallyNamed { rally }),
             Phase::Ended { .. } => return Err(Refusal::Ended),
         },
+        Command::DeleteRecording { rally } => {
+            let current = known(rally)?;
+            if !matches!(current.phase, Phase::Ended { .. }) {
+                return Err(Refusal::StillRecording);
+            }
+            if current.recording_deleted {
+                return Ok(vec![]);
+            }
+            Event::RecordingDeleted(RallyNamed { rally })
+        }
     };
     Ok(vec![super::Event::Rally(event)])
 }
@@ -383,9 +452,11 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
             let created = Rally {
                 details: details.clone(),
                 speakers: vec![],
+                clips: vec![],
                 phase: Phase::Before,
                 program: None,
                 has_donations: false,
+                recording_deleted: false,
             };
             rallies.by_id.insert(*rally, created);
         }
@@ -418,11 +489,17 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
             if let Some(current) = rallies.by_id.get_mut(rally) {
                 current.phase = Phase::Live { since: at };
             }
+            super::show::doors_opened(state, *rally);
+        }
+        Event::RecordingDeleted(RallyNamed { rally }) => {
+            if let Some(current) = rallies.by_id.get_mut(rally) {
+                current.recording_deleted = true;
+            }
         }
         Event::Ended(RallyNamed { rally }) => {
             if let Some(current) = rallies.by_id.get_mut(rally) {
                 current.phase = Phase::Ended { at };
-                current.program = None;
+                current.cut_to(None);
             }
         }
     }

@@ -54,6 +54,8 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Ledger(_)
         | Event::Rally(_)
         | Event::Broadcast(_)
+        | Event::Show(_)
+        | Event::Clip(_)
         | Event::Privacy(_) => vec![],
     }
 }

@@ -1,7 +1,7 @@
 //! Given events, when a command, then events or a refusal: the shape of every table in this room.
 
 use super::donation::{ATTESTATIONS, Pledged};
-use super::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId};
+use super::id::{DonationId, ItemId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId};
 use super::money::{Currency, Money};
 use super::rally::{Announced, Details, RallyNamed};
 use super::sealed::Sealed;
@@ -19,6 +19,10 @@ pub const NO_RALLY: RallyId = RallyId(Uuid::from_u128(0xaf));
 pub const SOURCE: SourceId = SourceId(Uuid::from_u128(0xb1));
 /// Another speaker's feed.
 pub const OTHER_SOURCE: SourceId = SourceId(Uuid::from_u128(0xb2));
+/// An item of a run.
+pub const ITEM: ItemId = ItemId(Uuid::from_u128(0x11));
+/// Another item of a run.
+pub const OTHER_ITEM: ItemId = ItemId(Uuid::from_u128(0x12));
 /// A person.
 pub const PERSON: PersonId = PersonId(Uuid::from_u128(0xc1));
 /// Another person.
@@ -206,6 +210,6 @@ macro_rules! wrap {
 }
 
 wrap!(
-    Ledger ledger, Staff staff, Rally rally, Broadcast broadcast, Attendance attendance, Donation donation, Inbox inbox,
-    Privacy privacy
+    Ledger ledger, Staff staff, Rally rally, Broadcast broadcast, Show show, Attendance attendance, Donation donation, Inbox inbox,
+    Privacy privacy, Clip clip
 );

@@ -4,6 +4,8 @@ pub mod aac;
 pub mod annexb;
 pub mod flv;
 pub mod h264;
+pub mod mp4;
+pub mod silence;
 
 pub use aac::AudioConfig;
 pub use h264::VideoConfig;

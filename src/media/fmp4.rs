@@ -86,7 +86,71 @@ fn matrix(out: &mut Vec<u8>) {
 
 /// Writes an init segment with one video and one audio track.
 pub fn init(video: &VideoConfig, audio: &AudioConfig) -> Bytes {
-    let mut out = Vec::with_capacity(1_200 + video.avcc.len());
+    movie(Some(video), audio)
+}
+
+/// Where the first fragment's pictures are decoded, in ticks of [`Frame::TIMESCALE`].
+pub fn first_decode_time(fragments: &mut [u8]) -> Option<u64> {
+    let mut first = None;
+    each_time(fragments, |track, at| {
+        if track == VIDEO_TRACK && first.is_none() {
+            first = Some(at);
+        }
+        at
+    });
+    first
+}
+
+/// Moves fragments made by [`fragment`] to `origin` ticks of [`Frame::TIMESCALE`] earlier; their sound counts in `rate`.
+pub fn move_back(fragments: &mut [u8], origin: u64, rate: u32) {
+    let of_sound = origin.saturating_mul(u64::from(rate)) / u64::from(Frame::TIMESCALE);
+    each_time(fragments, |track, at| at.saturating_sub(if track == VIDEO_TRACK { origin } else { of_sound }));
+}
+
+/// Replaces each track fragment's decode time by what `act` makes of it and its track.
+fn each_time(fragments: &mut [u8], mut act: impl FnMut(u32, u64) -> u64) {
+    each_box(fragments, b"moof", |moof| {
+        each_box(moof.get_mut(8..).unwrap_or_default(), b"traf", |traf| {
+            let traf = traf.get_mut(8..).unwrap_or_default();
+            let mut track = 0;
+            each_box(traf, b"tfhd", |tfhd| {
+                track = tfhd.get(12..).and_then(|rest| rest.first_chunk()).map_or(0, |id| u32::from_be_bytes(*id));
+            });
+            each_box(traf, b"tfdt", |tfdt| {
+                if let Some(field) = tfdt.get_mut(12..).and_then(|rest| rest.first_chunk_mut::<8>()) {
+                    *field = act(track, u64::from_be_bytes(*field)).to_be_bytes();
+                }
+            });
+        });
+    });
+}
+
+/// Size and name of the box that begins here, if all of it is here.
+fn box_head(bytes: &[u8]) -> Option<(usize, [u8; 4])> {
+    let size = usize::try_from(u32::from_be_bytes(*bytes.first_chunk()?)).ok()?;
+    let name = *bytes.get(4..)?.first_chunk()?;
+    (8..=bytes.len()).contains(&size).then_some((size, name))
+}
+
+fn each_box(bytes: &mut [u8], name: &[u8; 4], mut act: impl FnMut(&mut [u8])) {
+    let mut rest = bytes;
+    while let Some((size, found)) = box_head(rest) {
+        let Some((this, after)) = rest.split_at_mut_checked(size) else { return };
+        if found == *name {
+            act(this);
+        }
+        rest = after;
+    }
+}
+
+/// Writes an init segment with one audio track.
+pub fn init_sound(audio: &AudioConfig) -> Bytes {
+    movie(None, audio)
+}
+
+/// A movie without samples; without a video track if there is no configuration for it.
+fn movie(video: Option<&VideoConfig>, audio: &AudioConfig) -> Bytes {
+    let mut out = Vec::with_capacity(1_200 + video.map_or(0, |video| video.avcc.len()));
     boxed(&mut out, b"ftyp", |out| out.extend_from_slice(b"iso6\0\0\0\x01iso6cmfcmp41"));
     boxed(&mut out, b"moov", |out| {
         full(out, b"mvhd", 0, 0, |out| {
@@ -100,10 +164,12 @@ pub fn init(video: &VideoConfig, audio: &AudioConfig) -> Bytes {
             zeros(out, 24);
             put(out, AUDIO_TRACK + 1);
         });
-        track(out, VIDEO_TRACK, Frame::TIMESCALE, Some((video.width, video.height)), |out| avc1(out, video));
+        if let Some(video) = video {
+            track(out, VIDEO_TRACK, Frame::TIMESCALE, Some((video.width, video.height)), |out| avc1(out, video));
+        }
         track(out, AUDIO_TRACK, audio.sample_rate, None, |out| mp4a(out, audio));
         boxed(out, b"mvex", |out| {
-            for id in [VIDEO_TRACK, AUDIO_TRACK] {
+            for id in video.map(|_| VIDEO_TRACK).into_iter().chain([AUDIO_TRACK]) {
                 full(out, b"trex", 0, 0, |out| {
                     put(out, id);
                     put(out, 1);
@@ -261,6 +327,27 @@ pub fn fragment(sequence: u32, runs: &[Run<'_>]) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fragments_are_moved_back_each_track_in_its_own_ticks() {
+        let sample = Sample { duration: 1_024, offset: 0, keyframe: true, data: Bytes::from_static(b"so") };
+        let sound = vec![sample; 3];
+        let run = |decode_time, track| Run { track, decode_time, samples: &sound };
+        let one = fragment(7, &[run(990_000, VIDEO_TRACK), run(485_100, AUDIO_TRACK)]);
+        let mut two = [one.to_vec(), fragment(8, &[run(488_172, AUDIO_TRACK)]).to_vec()].concat();
+        assert_eq!(first_decode_time(&mut two), Some(990_000));
+        move_back(&mut two, 900_000, 44_100);
+        let mut times = Vec::new();
+        each_time(&mut two, |track, at| {
+            times.push((track, at));
+            at
+        });
+        assert_eq!(times, [(VIDEO_TRACK, 90_000), (AUDIO_TRACK, 44_100), (AUDIO_TRACK, 47_172)]);
+        // Whatever bytes it is given, it comes back.
+        for cut in 0..two.len() {
+            move_back(&mut two.clone()[..cut], 1, 44_100);
+        }
+    }
 
     #[test]
     fn a_fragment_points_at_its_samples() {

@@ -1,12 +1,13 @@
 //! The house's side of ingest: whose stream key it is, what encoders do into the log, and what the log says onto the
 //! program.
 
-use super::{Gate, Media, Notice, ProgramId};
+use super::{Gate, Media, Notice, ProgramId, Standing, Words};
 use crate::domain::broadcast::Command as Broadcast;
 use crate::domain::id::{RallyId, SourceId};
 use crate::domain::rally::{Phase, Speaker};
 use crate::domain::{Command, rally::Rally};
 use crate::engine::Engine;
+use chrono::DateTime;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -109,6 +110,12 @@ impl Gate for House {
             Notice::Disconnected { source, reason } => {
                 self.tell(Broadcast::DisconnectSource { source: SourceId(source.0), reason });
             }
+            Notice::OnProgram { program, source, at_ms } => {
+                let rally = RallyId(program.0);
+                let source = source.map(|source| SourceId(source.0));
+                let shown_at = DateTime::from_timestamp_millis(at_ms).unwrap_or_default();
+                self.tell(Broadcast::TakeProgram { rally, source, shown_at });
+            }
             Notice::Refused { source, reason } => {
                 let Some(more) = self.is_news(source.map(|source| source.0)) else { return };
                 let reason = if more == 0 { reason } else { format!("{reason} ({more} more tries before this one.)") };
@@ -127,7 +134,10 @@ struct Applied {
     seq: u64,
     program: Option<SourceId>,
     keys: HashMap<SourceId, u32>,
+    /// Somebody has been on since the doors opened.
+    begun: bool,
     ended: bool,
+    deleted: bool,
 }
 
 /// Puts the log's cuts, ends and removals into effect, also those of before this start, until shut down.
@@ -135,17 +145,19 @@ pub async fn follow(engine: Engine, media: Media, shutdown: CancellationToken) {
     let mut newest = engine.newest();
     let mut applied: HashMap<RallyId, Applied> = HashMap::new();
     loop {
-        let news: Vec<(RallyId, Rally, u64)> = {
+        let news: Vec<(RallyId, Rally, bool, u64)> = {
             let world = engine.world();
             let changed = |id: RallyId| applied.get(&id).is_none_or(|applied| applied.seq < world.changed(id));
             let rallies = world.state.rallies.iter().filter(|(id, _)| changed(*id));
-            rallies.map(|(id, rally)| (id, rally.clone(), world.changed(id))).collect()
+            let connected = |source: SourceId| world.state.broadcast.connection(source).is_some();
+            let anybody = |rally: &Rally| rally.speakers.iter().any(|speaker| connected(speaker.source));
+            rallies.map(|(id, rally)| (id, rally.clone(), anybody(rally), world.changed(id))).collect()
         };
-        for (id, rally, seq) in news {
+        for (id, rally, anybody, seq) in news {
             let first = !applied.contains_key(&id);
             let last = applied.entry(id).or_default();
             last.seq = seq;
-            apply(&media, id, &rally, last, first);
+            apply(&media, id, &rally, anybody, last, first);
         }
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -158,7 +170,7 @@ pub async fn follow(engine: Engine, media: Media, shutdown: CancellationToken) {
     }
 }
 
-fn apply(media: &Media, id: RallyId, rally: &Rally, last: &mut Applied, first: bool) {
+fn apply(media: &Media, id: RallyId, rally: &Rally, anybody: bool, last: &mut Applied, first: bool) {
     let program = ProgramId(id.0);
     let keys: HashMap<SourceId, u32> =
         rally.speakers.iter().map(|speaker| (speaker.source, speaker.key_generation)).collect();
@@ -168,10 +180,26 @@ fn apply(media: &Media, id: RallyId, rally: &Rally, last: &mut Applied, first: b
         }
     }
     last.keys = keys;
+    if matches!(rally.phase, Phase::Live { .. }) {
+        media.record(program, true);
+    }
+    if rally.recording_deleted
+        && !std::mem::replace(&mut last.deleted, true)
+        && let Some(recordings) = media.recordings().cloned()
+    {
+        // Also at each start: a crash may have come between the event and its effect.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = recordings.delete(program) {
+                tracing::error!(%program, %error, "the recording was not deleted; the next start tries again");
+            }
+        });
+    }
     if matches!(rally.phase, Phase::Ended { .. }) {
         // A rally that ended before this start has no program to end.
         if !first && !last.ended {
-            media.end(program);
+            // The slate's last words end the program.
+            media.cut(program, None);
+            media.stand_by(program, words(rally, Standing::Thanks));
             for source in last.keys.keys() {
                 media.disconnect(super::SourceId(source.0), "The rally has ended. Thank you!");
             }
@@ -179,8 +207,32 @@ fn apply(media: &Media, id: RallyId, rally: &Rally, last: &mut Applied, first: b
         last.ended = true;
         return;
     }
+    last.begun |= rally.phase != Phase::Before && rally.program.is_some();
+    // Before the doors open there is a program while somebody practises.
+    if rally.phase != Phase::Before || anybody || rally.program.is_some() {
+        media.stand_by(program, words(rally, standing(rally, last.begun)));
+    } else {
+        media.stand_down(program);
+    }
     if last.program != rally.program {
         media.cut(program, rally.program.map(|source| super::SourceId(source.0)));
         last.program = rally.program;
     }
+}
+
+/// What the slate says: somebody is missing, or it has not begun, or it is between two.
+fn standing(rally: &Rally, begun: bool) -> Standing {
+    match rally.program {
+        // A clip that is over does not come back.
+        Some(source) if rally.clip(source).is_some() => Standing::Moment,
+        Some(_) => Standing::Back,
+        None if begun => Standing::Moment,
+        None => Standing::Starting { at_ms: rally.details.starts_at.timestamp_millis() },
+    }
+}
+
+fn words(rally: &Rally, standing: Standing) -> Words {
+    let accent = rally.details.accent.trim_start_matches('#');
+    let [_, accent @ ..] = u32::from_str_radix(accent, 16).unwrap_or(0).to_be_bytes();
+    Words { title: rally.details.title.clone(), accent, standing }
 }

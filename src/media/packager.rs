@@ -1,4 +1,4 @@
-//! PURE: one program's frames, from whichever source is on, cut into segments on one continuous timeline.
+//! PURE: one program's frames, from whichever source is on, cut into segments and their parts on one continuous timeline.
 //!
 //! The program's clock never goes back: each join is placed where the last one ended. Every segment has a video track
 //! and an AAC track, silent if need be, because a browser's buffer refuses a change in the number of tracks.
@@ -10,12 +10,19 @@ use super::{Frame, Track};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// What every playlist announces. Players start three of these behind live, so it is as short as the two-second
-/// keyframes that most encoders are told to send allow.
+/// What every playlist announces. Players without low latency start three of these behind live, so it is as short as the
+/// two-second keyframes that most encoders are told to send allow.
 pub const TARGET_DURATION_S: u64 = 2;
 
-/// A keyframe this long after the start ends a segment: one-second keyframes give one-second segments despite jitter.
-const SEGMENT_TICKS_MIN: i64 = 81_000;
+/// Parts are this long, whatever the picture rate: a picture belongs to the part in which it begins. A third of a second is
+/// the shortest that leaves a player on the other side of a continent time to ask.
+const PART_TICKS: i64 = 30_000;
+
+/// No part is longer: the last of a segment takes what timestamps in whole ms leave over.
+pub const PART_TICKS_MAX: i64 = 31_500;
+
+/// A keyframe this long after the start ends a segment: near the target, since every player must be told of every segment.
+const SEGMENT_TICKS_MIN: i64 = 162_000;
 
 /// A segment ends here even without a keyframe: beyond 2.499 s its rounded length would exceed the target.
 const SEGMENT_TICKS_MAX: i64 = 216_000;
@@ -41,16 +48,23 @@ const DATE_DRIFT_MS_MAX: i64 = 1_000;
 /// Where the program's clock begins: room for the decoding times before the first presentation time.
 const FIRST_TICK: i64 = 900_000;
 
-/// One finished segment.
+/// What the packager has done, in the order in which it did it: a start, parts, an end, and so on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Segment {
-    /// A new init segment, if this one and those after it need another than those before.
-    pub init: Option<Bytes>,
-    /// The fragment.
-    pub bytes: Bytes,
-    /// Length in ms.
-    pub duration_ms: u64,
-    /// Wall clock at its start, in ms since 1970 UTC.
+pub enum Cut {
+    /// A segment begins.
+    Start(Start),
+    /// Its next part is whole.
+    Part(Part),
+    /// It is whole.
+    End(End),
+}
+
+/// How a segment begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// New init segments, if this segment and those after it need others than those before.
+    pub init: Option<Init>,
+    /// Wall clock at its first picture, in ms since 1970 UTC.
     pub date_ms: i64,
     /// Whether it begins another feed or configuration.
     pub discontinuity: bool,
@@ -58,9 +72,43 @@ pub struct Segment {
     pub independent: bool,
 }
 
+/// What a player needs before the segments of one configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Init {
+    /// The init segment of picture and sound.
+    pub program: Bytes,
+    /// The init segment of the sound alone.
+    pub sound: Bytes,
+    /// The pictures' configuration.
+    pub video: VideoConfig,
+    /// The sound's.
+    pub audio: AudioConfig,
+}
+
+/// One fragment: a part of a segment; a segment is its parts one after another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The fragment.
+    pub bytes: Bytes,
+    /// Length in ticks of [`Frame::TIMESCALE`].
+    pub ticks: i64,
+    /// Whether it starts with a keyframe.
+    pub independent: bool,
+}
+
+/// How a segment ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Its sound alone, as one fragment; empty where it has none.
+    pub sound: Bytes,
+    /// Length in ticks of [`Frame::TIMESCALE`].
+    pub ticks: i64,
+}
+
 /// Cuts one program.
 #[derive(Debug)]
 pub struct Packager {
+    /// Where the next join is placed.
     end: i64,
     fragments: u32,
     begun: bool,
@@ -71,7 +119,7 @@ pub struct Packager {
 /// What is known while one feed with one configuration is on.
 #[derive(Debug)]
 struct Joined {
-    init: Option<Bytes>,
+    init: Option<Init>,
     discontinuity: bool,
     /// Program ticks minus the source's.
     shift: i64,
@@ -93,18 +141,45 @@ struct Picture {
     data: Bytes,
 }
 
+/// The segment that grows.
 #[derive(Debug)]
 struct Open {
     start: i64,
     date_ms: i64,
+    /// Whether it begins with a keyframe.
     independent: bool,
-    samples: Vec<Sample>,
+    /// Whether its start was told.
+    told: bool,
+    samples: usize,
     bytes: usize,
+    /// Where the next picture to be written is decoded.
+    next_video: i64,
+    sound_at: Option<i64>,
+    sound: Vec<Sample>,
+    part: OpenPart,
+}
+
+/// The part that grows.
+#[derive(Debug)]
+struct OpenPart {
+    start: i64,
+    samples: Vec<Sample>,
 }
 
 impl Open {
     fn new(start: i64, date_ms: i64, independent: bool) -> Self {
-        Self { start, date_ms, independent, samples: Vec::new(), bytes: 0 }
+        Self {
+            start,
+            date_ms,
+            independent,
+            told: false,
+            samples: 0,
+            bytes: 0,
+            next_video: start,
+            sound_at: None,
+            sound: Vec::new(),
+            part: OpenPart { start, samples: Vec::new() },
+        }
     }
 }
 
@@ -122,17 +197,22 @@ impl Packager {
         audio: Option<&AudioConfig>,
         first: &Frame,
         now_ms: i64,
-        out: &mut Vec<Segment>,
+        out: &mut Vec<Cut>,
     ) {
         self.leave(out);
         let silent = audio.is_none();
         let audio = audio.cloned().unwrap_or_else(AudioConfig::silent);
-        let init = fmp4::init(video, &audio);
+        let program = fmp4::init(video, &audio);
         let shift = self.end.saturating_sub(first.pts);
         let held = picture(first, shift);
         let sound_next = to_samples(self.end, &audio);
         self.run = Some(Joined {
-            init: (init != self.last_init).then(|| init.clone()),
+            init: (program != self.last_init).then(|| Init {
+                program: program.clone(),
+                sound: fmp4::init_sound(&audio),
+                video: video.clone(),
+                audio: audio.clone(),
+            }),
             discontinuity: self.begun,
             shift,
             audio,
@@ -144,11 +224,11 @@ impl Packager {
             sound_next,
             heard: false,
         });
-        self.last_init = init;
+        self.last_init = program;
     }
 
     /// Takes the next frame of the feed that joined.
-    pub fn push(&mut self, frame: &Frame, now_ms: i64, out: &mut Vec<Segment>) {
+    pub fn push(&mut self, frame: &Frame, now_ms: i64, out: &mut Vec<Cut>) {
         match frame.track {
             Track::Audio => {
                 if let Some(run) = &mut self.run {
@@ -160,66 +240,111 @@ impl Packager {
     }
 
     /// Takes the feed off, and closes what was begun.
-    pub fn leave(&mut self, out: &mut Vec<Segment>) {
+    pub fn leave(&mut self, out: &mut Vec<Cut>) {
         let Some(mut run) = self.run.take() else { return };
         // The last picture's length is not known: as long as the one before it.
-        let length = run.open.samples.last().map_or(3_000, |sample| sample.duration.min(9_000));
+        let length = run.open.part.samples.last().map_or(3_000, |sample| sample.duration.min(9_000));
         let end = run.held.dts + i64::from(length);
-        if end - run.open.start > SEGMENT_TICKS_MAX && !run.open.samples.is_empty() {
-            let at = run.held.dts;
-            self.close(&mut run, at, out);
-            run.open = Open::new(at, run.date_at(at), run.held.keyframe);
-        }
+        self.make_room(&mut run, end, out);
         run.keep_held(length);
-        self.close(&mut run, end, out);
+        self.end(&mut run, end, out);
     }
 
-    fn see(&mut self, frame: &Frame, now_ms: i64, out: &mut Vec<Segment>) {
+    fn see(&mut self, frame: &Frame, now_ms: i64, out: &mut Vec<Cut>) {
         let Some(mut run) = self.run.take() else { return };
         let next = picture(frame, run.shift);
-        let (held_at, next_at) = (run.held.dts, next.dts);
-        if next_at - run.open.start > SEGMENT_TICKS_MAX && !run.open.samples.is_empty() {
-            self.close(&mut run, held_at, out);
-            run.open = Open::new(held_at, run.date_at(held_at), run.held.keyframe);
-        }
-        run.keep_held(u32::try_from(next_at - held_at).unwrap_or(1));
+        let next_at = next.dts;
+        self.make_room(&mut run, next_at, out);
+        run.keep_held(u32::try_from(next_at - run.held.dts).unwrap_or(1));
         let length = next_at - run.open.start;
         let at_keyframe = next.keyframe && (length >= SEGMENT_TICKS_MIN || !run.open.independent);
-        if at_keyframe || run.open.bytes > SEGMENT_BYTES_MAX || run.open.samples.len() >= SEGMENT_SAMPLES_MAX {
-            self.close(&mut run, next_at, out);
+        if at_keyframe || run.open.bytes > SEGMENT_BYTES_MAX || run.open.samples >= SEGMENT_SAMPLES_MAX {
+            self.end(&mut run, next_at, out);
             if run.date_at(next_at).abs_diff(now_ms) > DATE_DRIFT_MS_MAX.unsigned_abs() {
                 run.date_anchor = (next_at, now_ms);
             }
             run.open = Open::new(next_at, run.date_at(next_at), next.keyframe);
+        } else {
+            self.end_parts(&mut run, next_at, out);
         }
         run.held = next;
         self.run = Some(run);
     }
 
-    fn close(&mut self, run: &mut Joined, end: i64, out: &mut Vec<Segment>) {
-        let shown = run.open.samples.last().map_or(0, |sample| i64::from(sample.offset).max(0));
+    /// Ends a segment that would become too long with the held picture in it, now that it is known to last until `until`.
+    fn make_room(&mut self, run: &mut Joined, until: i64, out: &mut Vec<Cut>) {
+        if until - run.open.start > SEGMENT_TICKS_MAX && run.open.samples > 0 {
+            let at = run.held.dts;
+            self.end(run, at, out);
+            run.open = Open::new(at, run.date_at(at), run.held.keyframe);
+        }
+    }
+
+    /// Ends the parts that lie before `until`.
+    fn end_parts(&mut self, run: &mut Joined, until: i64, out: &mut Vec<Cut>) {
+        while until - run.open.part.start >= PART_TICKS {
+            let end = run.open.part.start + PART_TICKS;
+            if !self.end_part(run, end, out) {
+                // There is neither picture nor sound for it: it lasts until there is.
+                return;
+            }
+        }
+    }
+
+    /// Ends the open part at `end`, with the sound that begins before; false if there is nothing in it.
+    fn end_part(&mut self, run: &mut Joined, end: i64, out: &mut Vec<Cut>) -> bool {
+        let samples = std::mem::take(&mut run.open.part.samples);
+        let start = run.open.part.start;
+        let video_at = run.open.next_video;
+        let video_end = video_at + samples.iter().map(|sample| i64::from(sample.duration)).sum::<i64>();
+        let shown = samples.last().map_or(0, |sample| i64::from(sample.offset).max(0));
         let (sound_at, sound) = run.take_sound(end);
         let sound_end = sound_at + sound.iter().map(|sample| i64::from(sample.duration)).sum::<i64>();
-        self.end = self.end.max(end + shown).max(to_ticks(sound_end, &run.audio));
-        self.fragments = self.fragments.wrapping_add(1);
-        let samples = std::mem::take(&mut run.open.samples);
-        let time = |at: i64| u64::try_from(at).unwrap_or(0);
-        let bytes = fmp4::fragment(
-            self.fragments,
-            &[
-                Run { track: VIDEO_TRACK, decode_time: time(run.open.start), samples: &samples },
-                Run { track: AUDIO_TRACK, decode_time: time(sound_at), samples: &sound },
-            ],
-        );
-        out.push(Segment {
-            init: run.init.take(),
-            bytes,
-            duration_ms: time((end - run.open.start) / Frame::TICKS_PER_MS),
-            date_ms: run.open.date_ms,
-            discontinuity: std::mem::take(&mut run.discontinuity),
-            independent: run.open.independent,
-        });
+        self.end = self.end.max(video_end + shown).max(to_ticks(sound_end, &run.audio));
+        if samples.is_empty() && sound.is_empty() {
+            return false;
+        }
+        run.open.next_video = video_end;
+        let independent = samples.first().is_some_and(|sample| sample.keyframe);
+        if !std::mem::replace(&mut run.open.told, true) {
+            out.push(Cut::Start(Start {
+                init: run.init.take(),
+                date_ms: run.open.date_ms,
+                discontinuity: std::mem::take(&mut run.discontinuity),
+                independent: run.open.independent,
+            }));
+        }
+        let bytes = self.fragment(&[
+            Run { track: VIDEO_TRACK, decode_time: time(video_at), samples: &samples },
+            Run { track: AUDIO_TRACK, decode_time: time(sound_at), samples: &sound },
+        ]);
+        if !sound.is_empty() {
+            run.open.sound_at.get_or_insert(sound_at);
+            run.open.sound.extend(sound);
+        }
+        out.push(Cut::Part(Part { bytes, ticks: end - start, independent }));
+        run.open.part.start = end;
+        true
+    }
+
+    /// Ends the open part and segment.
+    fn end(&mut self, run: &mut Joined, end: i64, out: &mut Vec<Cut>) {
+        self.end_parts(run, end - (PART_TICKS_MAX - PART_TICKS), out);
+        self.end_part(run, end, out);
+        if !run.open.told {
+            return;
+        }
+        let sound = match run.open.sound_at {
+            Some(at) => self.fragment(&[Run { track: AUDIO_TRACK, decode_time: time(at), samples: &run.open.sound }]),
+            None => Bytes::new(),
+        };
+        out.push(Cut::End(End { sound, ticks: end - run.open.start }));
         self.begun = true;
+    }
+
+    fn fragment(&mut self, runs: &[Run<'_>]) -> Bytes {
+        self.fragments = self.fragments.wrapping_add(1);
+        fmp4::fragment(self.fragments, runs)
     }
 }
 
@@ -231,7 +356,8 @@ impl Joined {
     fn keep_held(&mut self, duration: u32) {
         let Picture { offset, keyframe, ref data, .. } = self.held;
         self.open.bytes += data.len();
-        self.open.samples.push(Sample { duration: duration.max(1), offset, keyframe, data: data.clone() });
+        self.open.samples += 1;
+        self.open.part.samples.push(Sample { duration: duration.max(1), offset, keyframe, data: data.clone() });
     }
 
     fn hear(&mut self, frame: &Frame) {
@@ -281,6 +407,10 @@ impl Joined {
 fn picture(frame: &Frame, shift: i64) -> Picture {
     let offset = i32::try_from(frame.pts - frame.dts).unwrap_or(0);
     Picture { dts: frame.dts.saturating_add(shift), offset, keyframe: frame.keyframe, data: frame.data.clone() }
+}
+
+fn time(at: i64) -> u64 {
+    u64::try_from(at).unwrap_or(0)
 }
 
 fn to_samples(ticks: i64, audio: &AudioConfig) -> i64 {

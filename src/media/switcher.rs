@@ -1,10 +1,15 @@
 //! Whose frames a program takes: sources come and go, cuts wait for a keyframe, and a source that returns plays on.
 
+use super::meter::Meter;
 use super::origin::Origin;
-use super::packager::Packager;
-use super::{AudioConfig, Frame, Health, ProgramId, Settings, SourceId, Track, VideoConfig};
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use super::packager::{Cut, Packager};
+use super::recording::Finished;
+use super::slate::{self, Words};
+use super::{AudioConfig, Frame, Gate, Health, Notice, ProgramId, Settings, SourceId, Track, VideoConfig};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use tokio::sync::{Notify, watch};
 
 /// Frames that wait for the other track's configuration: encoders send both within their first frames.
@@ -36,11 +41,21 @@ const RING_MAX: usize = 200;
 /// seconds when the network changed under them, long before the old connection is known to be dead.
 const TAKEOVER_MS: i64 = 2_000;
 
-/// The bitrate is counted over this.
-const RATE_WINDOW_MS: i64 = 2_000;
+/// A source on program that shows nothing new for so long makes room for the slate. Encoders need two seconds or more to
+/// reconnect; players have about as much to play on with.
+const GRACE_MS: i64 = 2_000;
+
+/// Who is cut to and not there has so long to come before the slate does: a clip opens its file.
+const ABSENT_MS: i64 = 700;
 
 /// More programs than one server's memory could package.
 const PROGRAMS_MAX: usize = 64;
+
+/// Sources shown in studios at once: the sum of many rallies' speakers.
+const PREVIEWS_MAX: usize = 64;
+
+/// Nobody who looks at a preview is silent for longer.
+const PREVIEW_MS: i64 = 15_000;
 
 /// Another connection is sending for this source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +85,17 @@ pub(super) struct Switcher {
     state: Mutex<State>,
     /// Apart from the state, so that viewers never wait for packaging.
     origins: RwLock<HashMap<ProgramId, Arc<Origin>>>,
+    gate: Told,
+}
+
+/// Who is told whose pictures a program has.
+#[derive(Default)]
+struct Told(OnceLock<Arc<dyn Gate>>);
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Told").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +103,9 @@ struct State {
     counter: u64,
     sources: HashMap<SourceId, Live>,
     programs: HashMap<ProgramId, Program>,
+    previews: HashMap<SourceId, Preview>,
+    /// Programs whose segments are kept on disk.
+    recorded: HashSet<ProgramId>,
 }
 
 #[derive(Debug)]
@@ -88,39 +117,175 @@ struct Live {
     keyframe: Arc<Notify>,
     configs: Option<(VideoConfig, Option<AudioConfig>)>,
     ring: VecDeque<Frame>,
-    connected_at_ms: i64,
     heard_at_ms: i64,
-    audio_at_ms: i64,
-    rate: (i64, u64),
-    bitrate_bps: u64,
-    keyframe_dts: Option<i64>,
-    keyframe_interval_ms: Option<u64>,
+    meter: Meter,
 }
 
 #[derive(Debug)]
 struct Program {
     wanted: Option<SourceId>,
-    playing: Option<(SourceId, u64)>,
-    packager: Packager,
-    origin: Arc<Origin>,
+    /// Whose pictures the gate was told the program has.
+    told: Option<SourceId>,
+    output: Output,
     ended: bool,
+    /// From this instant on the slate may come on, in ms since 1970 UTC.
+    slate_from_ms: i64,
+    /// As above, whoever is on: somebody was cut to who is not there.
+    absent_from_ms: Option<i64>,
+    /// The words' end of the slate that stands by.
+    words: Option<watch::Sender<Words>>,
+    called: Arc<Notify>,
+}
+
+/// What a slate stands by with.
+#[derive(Debug)]
+pub(super) struct Standby {
+    /// For whom.
+    pub program: ProgramId,
+    /// As which source.
+    pub source: SourceId,
+    /// Told when the slate may be needed at once.
+    pub called: Arc<Notify>,
+}
+
+/// A program's slate is the source with the program's own id, which is no speaker's.
+fn slate_of(program: ProgramId) -> SourceId {
+    SourceId(program.0)
 }
 
 impl Program {
-    fn leave(&mut self) {
+    fn new(now_ms: i64) -> Self {
+        Self {
+            wanted: None,
+            told: None,
+            output: Output::new(now_ms),
+            ended: false,
+            slate_from_ms: now_ms,
+            absent_from_ms: None,
+            words: None,
+            called: Arc::default(),
+        }
+    }
+
+    /// Whose picture is packaged, the slate's too.
+    fn playing(&self) -> Option<SourceId> {
+        self.output.playing.map(|(source, _)| source)
+    }
+
+    /// Whose picture is on; nobody's while the slate stands.
+    fn on(&self, id: ProgramId) -> Option<SourceId> {
+        self.playing().filter(|source| *source != slate_of(id))
+    }
+
+    /// Takes whoever is on off, for the slate.
+    fn leave_for_slate(&mut self, id: ProgramId, now_ms: i64) -> Vec<Finished> {
+        self.slate_from_ms = now_ms;
+        self.called.notify_one();
+        if self.playing() == Some(slate_of(id)) { Vec::new() } else { self.output.leave() }
+    }
+
+    fn slate_is_due(&self, now_ms: i64) -> bool {
+        now_ms >= self.slate_from_ms || self.absent_from_ms.is_some_and(|from_ms| now_ms >= from_ms)
+    }
+
+    /// Takes a source's frame if it is the one on program, or wanted there; the slate is wanted when nobody else shows
+    /// anything.
+    fn take(&mut self, id: ProgramId, live: &Live, source: SourceId, frame: &Frame, now_ms: i64) -> Vec<Finished> {
+        let here = (source, live.generation);
+        let is_slate = source == slate_of(id);
+        let wanted = self.wanted == Some(source);
+        let due = wanted || is_slate && self.slate_is_due(now_ms);
+        let finished = self.output.take(here, due, live, frame, now_ms);
+        if !is_slate && frame.track == Track::Video && self.output.playing == Some(here) {
+            self.slate_from_ms = now_ms.saturating_add(GRACE_MS);
+            if wanted {
+                self.absent_from_ms = None;
+            }
+        }
+        finished
+    }
+}
+
+/// One source for its host's eyes, while they look.
+#[derive(Debug)]
+struct Preview {
+    output: Output,
+    asked_at_ms: i64,
+}
+
+/// Where frames are packaged and kept.
+#[derive(Debug)]
+struct Output {
+    /// Whose frames with which configuration are taken.
+    playing: Option<(SourceId, u64)>,
+    packager: Packager,
+    origin: Arc<Origin>,
+}
+
+impl Output {
+    fn new(now_ms: i64) -> Self {
+        Self { playing: None, packager: Packager::default(), origin: Arc::new(Origin::new(now_ms)) }
+    }
+
+    /// Takes a frame of what is playing, or of what is wanted if playing can begin with it.
+    fn take(&mut self, here: (SourceId, u64), wanted: bool, live: &Live, frame: &Frame, now_ms: i64) -> Vec<Finished> {
+        let Some((video, audio)) = &live.configs else { return Vec::new() };
+        let (mut cuts, mut finished) = (Vec::new(), Vec::new());
+        if self.playing == Some(here) {
+            self.packager.push(frame, now_ms, &mut cuts);
+        } else if wanted && frame.track == Track::Video && frame.keyframe {
+            finished = self.leave();
+            self.packager.join(video, audio.as_ref(), frame, now_ms, &mut cuts);
+            self.playing = Some(here);
+            for sound in live.ring.iter().filter(|sound| sound.pts >= frame.pts) {
+                self.packager.push(sound, now_ms, &mut cuts);
+            }
+        }
+        finished.extend(self.push(cuts));
+        finished
+    }
+
+    /// Takes what is playing off; what was begun ends here.
+    fn leave(&mut self) -> Vec<Finished> {
+        let mut cuts = Vec::new();
+        self.packager.leave(&mut cuts);
+        let finished = self.push(cuts);
         self.playing = None;
-        let mut segments = Vec::new();
-        self.packager.leave(&mut segments);
-        self.origin.push(segments);
+        finished
+    }
+
+    fn push(&mut self, cuts: Vec<Cut>) -> Vec<Finished> {
+        let source = self.playing.map(|(source, _)| source);
+        self.origin.push(cuts).into_iter().map(|finished| Finished { source, ..finished }).collect()
     }
 }
 
 impl Switcher {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, state: Mutex::default(), origins: RwLock::default() }
+        Self { settings, state: Mutex::default(), origins: RwLock::default(), gate: Told::default() }
     }
 
-    fn now_ms(&self) -> i64 {
+    pub(super) fn report_to(&self, gate: Arc<dyn Gate>) {
+        // A gate that was given before stays.
+        let _ = self.gate.0.set(gate);
+    }
+
+    /// Tells the gate whose pictures the program has, where that changed. Under the lock, so that news comes in order.
+    fn tell(&self, id: ProgramId, program: &mut Program, at_ms: i64) {
+        let source = program.on(id);
+        if program.told != source {
+            program.told = source;
+            if let Some(gate) = self.gate.0.get() {
+                gate.notice(Notice::OnProgram { program: id, source, at_ms });
+            }
+        }
+    }
+
+    pub(super) fn recordings(&self) -> Option<&super::Recordings> {
+        self.settings.recordings.as_ref()
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
         (self.settings.now_ms)()
     }
 
@@ -135,32 +300,108 @@ impl Switcher {
             tracing::error!(program = %id, "too many programs at once; this one is not packaged");
             return;
         }
-        let program = state.programs.entry(id).or_insert_with(|| {
-            let origin = Arc::new(Origin::new(now_ms));
-            self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(id, origin.clone());
-            Program { wanted: None, playing: None, packager: Packager::default(), origin, ended: false }
-        });
+        let State { sources, programs, recorded, .. } = &mut *state;
+        let program = programs.entry(id).or_insert_with(|| self.begin(id, now_ms));
         if program.ended {
             return;
         }
         program.wanted = source;
-        match source {
-            None => program.leave(),
-            Some(source) => state.sources.get(&source).into_iter().for_each(|live| live.keyframe.notify_one()),
+        program.absent_from_ms = None;
+        match source.map(|source| sources.get(&source)) {
+            None => {
+                let finished = program.leave_for_slate(id, now_ms);
+                self.tell(id, program, now_ms);
+                self.keep(recorded, id, finished);
+            }
+            Some(Some(live)) if live.configs.is_some() => live.keyframe.notify_one(),
+            // Nobody knows when it comes.
+            Some(_) => program.absent_from_ms = Some(now_ms.saturating_add(ABSENT_MS)),
         }
+    }
+
+    fn begin(&self, id: ProgramId, now_ms: i64) -> Program {
+        let program = Program::new(now_ms);
+        self.origins.write().unwrap_or_else(PoisonError::into_inner).insert(id, program.output.origin.clone());
+        program
+    }
+
+    /// Gives a program its slate, or the one it has other words.
+    pub(super) fn stand_by(self: &Arc<Self>, id: ProgramId, words: Words) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        if state.programs.len() >= PROGRAMS_MAX && !state.programs.contains_key(&id) {
+            tracing::error!(program = %id, "too many programs at once; this one has no slate");
+            return;
+        }
+        let program = state.programs.entry(id).or_insert_with(|| self.begin(id, now_ms));
+        if program.ended {
+            return;
+        }
+        if let Some(sender) = &program.words {
+            sender.send_if_modified(|said| {
+                let changed = *said != words;
+                *said = words;
+                changed
+            });
+            return;
+        }
+        let (sender, receiver) = watch::channel(words);
+        program.words = Some(sender);
+        let standby = Standby { program: id, source: slate_of(id), called: program.called.clone() };
+        standby.called.notify_one();
+        tokio::spawn(slate::stand_by(Arc::downgrade(self), standby, receiver));
+    }
+
+    /// Takes a program's slate away.
+    pub(super) fn stand_down(&self, id: ProgramId) {
+        if let Some(program) = self.state().programs.get_mut(&id) {
+            program.words = None;
+        }
+    }
+
+    /// Whether the slate is on, or has to come on.
+    pub(super) fn needs_slate(&self, id: ProgramId) -> bool {
+        let now_ms = self.now_ms();
+        let state = self.state();
+        let Some(program) = state.programs.get(&id).filter(|program| !program.ended) else { return false };
+        program.words.is_some() && (program.playing() == Some(slate_of(id)) || program.slate_is_due(now_ms))
+    }
+
+    /// Begins or ends the recording of a program.
+    pub(super) fn set_recorded(&self, id: ProgramId, on: bool) {
+        let mut state = self.state();
+        if on {
+            state.recorded.insert(id)
+        } else {
+            state.recorded.remove(&id)
+        };
+    }
+
+    /// Records what a program finished, save its slate: a replay goes on with the next speaker.
+    fn keep(&self, recorded: &HashSet<ProgramId>, id: ProgramId, finished: Vec<Finished>) {
+        let Some(recordings) = self.settings.recordings.as_ref().filter(|_| recorded.contains(&id)) else { return };
+        let shown = finished.into_iter().filter(|finished| finished.source != Some(slate_of(id)));
+        shown.for_each(|finished| recordings.take(id, finished));
     }
 
     pub(super) fn on_program(&self, id: ProgramId) -> Option<SourceId> {
-        self.state().programs.get(&id)?.playing.map(|(source, _)| source)
+        self.state().programs.get(&id)?.on(id)
     }
 
     pub(super) fn end(&self, id: ProgramId) {
-        if let Some(program) = self.state().programs.get_mut(&id) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let State { programs, recorded, .. } = &mut *state;
+        if let Some(program) = programs.get_mut(&id) {
             program.wanted = None;
-            program.leave();
+            let finished = program.output.leave();
             program.ended = true;
-            program.origin.end();
+            program.words = None;
+            program.output.origin.end();
+            self.tell(id, program, now_ms);
+            self.keep(recorded, id, finished);
         }
+        recorded.remove(&id);
     }
 
     pub(super) fn forget(&self, id: ProgramId) {
@@ -179,19 +420,31 @@ impl Switcher {
         let state = self.state();
         let live = state.sources.get(&source)?;
         let (video, audio) = live.configs.as_ref()?;
-        let stale = now_ms - live.rate.0 > 2 * RATE_WINDOW_MS;
-        Some(Health {
-            bitrate_bps: if stale { 0 } else { live.bitrate_bps },
-            keyframe_interval_ms: live.keyframe_interval_ms,
-            audio_age_s: audio.as_ref().map(|_| u64::try_from((now_ms - live.audio_at_ms) / 1_000).unwrap_or(0)),
-            width: video.width,
-            height: video.height,
-            connected_at_ms: live.connected_at_ms,
-        })
+        Some(live.meter.health(video, audio.as_ref(), now_ms))
     }
 
     pub(super) fn origin(&self, id: ProgramId) -> Option<Arc<Origin>> {
         self.origins.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// The source's own picture, packaged from the first request on for as long as somebody asks.
+    pub(super) fn preview(&self, source: SourceId) -> Option<Arc<Origin>> {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let State { sources, previews, .. } = &mut *state;
+        let live = sources.get(&source)?;
+        if previews.len() >= PREVIEWS_MAX && !previews.contains_key(&source) {
+            previews.retain(|_, preview| now_ms - preview.asked_at_ms <= PREVIEW_MS);
+            if previews.len() >= PREVIEWS_MAX {
+                return None;
+            }
+        }
+        let preview = previews.entry(source).or_insert_with(|| {
+            live.keyframe.notify_one();
+            Preview { output: Output::new(now_ms), asked_at_ms: now_ms }
+        });
+        preview.asked_at_ms = now_ms;
+        Some(preview.output.origin.clone())
     }
 
     pub(super) fn attach(self: &Arc<Self>, source: SourceId) -> Result<Feed, Busy> {
@@ -214,13 +467,8 @@ impl Switcher {
             keyframe: keyframe.clone(),
             configs: None,
             ring: VecDeque::new(),
-            connected_at_ms: now_ms,
             heard_at_ms: now_ms,
-            audio_at_ms: now_ms,
-            rate: (now_ms, 0),
-            bitrate_bps: 0,
-            keyframe_dts: None,
-            keyframe_interval_ms: None,
+            meter: Meter::new(now_ms),
         };
         state.sources.insert(source, live);
         drop(state);
@@ -234,6 +482,7 @@ impl Switcher {
             audio: None,
             pending: Vec::new(),
             ready: false,
+            soundless: false,
             first_sound: None,
             last_dts: None,
         })
@@ -248,18 +497,39 @@ impl Switcher {
             live.generation = generation;
             live.configs = Some((video, audio));
             live.ring.clear();
-            live.keyframe_dts = None;
+            live.meter.renew();
         }
     }
 
     fn detach(&self, source: SourceId, connection: u64) {
+        let now_ms = self.now_ms();
         let mut state = self.state();
-        let Some(live) = state.sources.get(&source).filter(|live| live.connection == connection) else { return };
-        let generation = live.generation;
-        state.sources.remove(&source);
-        for program in state.programs.values_mut() {
-            if program.playing == Some((source, generation)) {
-                program.leave();
+        let State { sources, programs, previews, recorded, .. } = &mut *state;
+        let Some(live) = sources.get(&source).filter(|live| live.connection == connection) else { return };
+        for (id, program) in programs {
+            if program.output.playing == Some((source, live.generation)) {
+                self.keep(recorded, *id, program.output.leave());
+                self.tell(*id, program, now_ms);
+            } else if program.wanted == Some(source) {
+                program.absent_from_ms = Some(now_ms.saturating_add(ABSENT_MS));
+            }
+        }
+        sources.remove(&source);
+        // Whoever looks waits for a connection to come, not for what the last one left.
+        previews.remove(&source);
+    }
+
+    /// The feed has come to its end: nobody waits for its return.
+    fn finish(&self, source: SourceId, connection: u64) {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let State { sources, programs, recorded, .. } = &mut *state;
+        let Some(live) = sources.get(&source).filter(|live| live.connection == connection) else { return };
+        for (id, program) in programs {
+            if program.output.playing == Some((source, live.generation)) {
+                let finished = program.leave_for_slate(*id, now_ms);
+                self.tell(*id, program, now_ms);
+                self.keep(recorded, *id, finished);
             }
         }
     }
@@ -267,52 +537,31 @@ impl Switcher {
     fn frame(&self, feed: &Feed, frame: &Frame) {
         let now_ms = self.now_ms();
         let mut state = self.state();
-        let State { sources, programs, .. } = &mut *state;
+        let State { sources, programs, previews, recorded, .. } = &mut *state;
         let Some(live) = sources.get_mut(&feed.source).filter(|live| live.connection == feed.connection) else {
             return;
         };
-        live.count(frame, now_ms);
-        let Some((video, audio)) = &live.configs else { return };
-        let here = (feed.source, live.generation);
-        for program in programs.values_mut() {
-            let mut segments = Vec::new();
-            if program.playing == Some(here) {
-                program.packager.push(frame, now_ms, &mut segments);
-            } else if program.wanted == Some(feed.source) && frame.track == Track::Video && frame.keyframe {
-                program.packager.join(video, audio.as_ref(), frame, now_ms, &mut segments);
-                program.playing = Some(here);
-                for sound in live.ring.iter().filter(|sound| sound.pts >= frame.pts) {
-                    program.packager.push(sound, now_ms, &mut segments);
-                }
+        live.heard_at_ms = now_ms;
+        live.meter.take(frame, now_ms);
+        for (id, program) in programs {
+            let finished = program.take(*id, live, feed.source, frame, now_ms);
+            // The packager dates a new source's first picture with the same instant.
+            self.tell(*id, program, now_ms);
+            self.keep(recorded, *id, finished);
+        }
+        if let Entry::Occupied(mut preview) = previews.entry(feed.source) {
+            if now_ms - preview.get().asked_at_ms > PREVIEW_MS {
+                preview.remove();
+            } else {
+                let here = (feed.source, live.generation);
+                preview.get_mut().output.take(here, true, live, frame, now_ms);
             }
-            program.origin.push(segments);
         }
         if frame.track == Track::Audio {
             if live.ring.len() >= RING_MAX {
                 live.ring.pop_front();
             }
             live.ring.push_back(frame.clone());
-        }
-    }
-}
-
-impl Live {
-    fn count(&mut self, frame: &Frame, now_ms: i64) {
-        self.heard_at_ms = now_ms;
-        self.rate.1 = self.rate.1.saturating_add(u64::try_from(frame.data.len()).unwrap_or(0));
-        let span_ms = now_ms - self.rate.0;
-        if !(0..RATE_WINDOW_MS).contains(&span_ms) {
-            let span_ms = u64::try_from(span_ms).unwrap_or(0).max(1);
-            self.bitrate_bps = self.rate.1.saturating_mul(8_000) / span_ms;
-            self.rate = (now_ms, 0);
-        }
-        if frame.track == Track::Audio {
-            self.audio_at_ms = now_ms;
-        } else if frame.keyframe {
-            if let Some(before) = self.keyframe_dts {
-                self.keyframe_interval_ms = u64::try_from((frame.dts - before) / Frame::TICKS_PER_MS).ok();
-            }
-            self.keyframe_dts = Some(frame.dts);
         }
     }
 }
@@ -329,6 +578,8 @@ pub struct Feed {
     audio: Option<AudioConfig>,
     pending: Vec<Frame>,
     ready: bool,
+    /// No sound will come: nothing waits for its configuration.
+    soundless: bool,
     first_sound: Option<i64>,
     last_dts: Option<i64>,
 }
@@ -376,6 +627,16 @@ impl Feed {
         }
     }
 
+    /// Says that no sound will come, so that the first picture is shown at once.
+    pub fn without_sound(&mut self) {
+        self.soundless = true;
+    }
+
+    /// Says that it has come to its end, so that nobody waits for its return.
+    pub fn finish(&self) {
+        self.switcher.finish(self.source, self.connection);
+    }
+
     /// Takes the next frame; says once what the feed is, when that is known.
     ///
     /// # Errors
@@ -397,7 +658,7 @@ impl Feed {
         let waited = bounds.map_or(0, |(first, last)| last.dts.saturating_sub(first.dts));
         let bytes: usize = self.pending.iter().map(|frame| frame.data.len()).sum();
         let few = self.pending.len() < PENDING_FRAMES_MAX && bytes < PENDING_BYTES_MAX;
-        if self.audio.is_none() && waited.abs() < CONFIG_WAIT_TICKS && few {
+        if self.audio.is_none() && !self.soundless && waited.abs() < CONFIG_WAIT_TICKS && few {
             return Ok(None);
         }
         self.ready = true;

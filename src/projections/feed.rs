@@ -62,6 +62,8 @@ impl Feed {
             | Event::Staff(_)
             | Event::Rally(_)
             | Event::Broadcast(_)
+            | Event::Show(_)
+            | Event::Clip(_)
             | Event::Attendance(_)
             | Event::Inbox(_)
             | Event::Privacy(_) => {}

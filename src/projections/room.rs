@@ -49,6 +49,8 @@ impl Room {
             | Event::Staff(_)
             | Event::Rally(_)
             | Event::Broadcast(_)
+            | Event::Show(_)
+            | Event::Clip(_)
             | Event::Donation(_)
             | Event::Inbox(_)
             | Event::Privacy(_) => {}

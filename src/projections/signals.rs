@@ -76,7 +76,7 @@ impl Signals {
                 self.strangers.truncate(REFUSALS_MAX - 1);
                 self.strangers.push_front((recorded.at, data.reason.clone()));
             }
-            broadcast::Event::Cut(_) | broadcast::Event::Noted(_) => {}
+            broadcast::Event::Cut(_) | broadcast::Event::TookProgram(_) | broadcast::Event::Noted(_) => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod card;
+pub mod clips;
 pub mod confirm;
 pub mod donate;
 pub mod files;
@@ -17,6 +18,8 @@ pub mod overlay;
 pub mod program;
 pub mod rally;
 pub mod rally_form;
+pub mod recording;
+pub mod show;
 pub mod sign_in;
 pub mod speak;
 pub mod studio;

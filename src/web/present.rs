@@ -1,5 +1,7 @@
 //! From projections to the parts of a page: words and figures in their final form, the same at first paint and in a frame.
 
+pub mod run;
+
 use super::App;
 use super::view::{
     Air, Amount, Feed, FeedDonor, Kpi, Kpis, Lineup, LineupSpeaker, Milestone, Phase, RefusalLine, Refusals, Room,
@@ -13,6 +15,7 @@ use crate::domain::rally::{self, Details, Rally};
 use crate::domain::seals::SHOWN;
 use crate::live::Audience;
 use crate::media;
+use crate::media::health::Sound;
 use crate::projections::Projections;
 use crate::projections::feed::Latest;
 use crate::projections::totals::timezone;
@@ -114,15 +117,23 @@ pub fn ticker(app: &App, world: &Projections, id: RallyId) -> Ticker {
     Ticker { lines: lines.collect() }
 }
 
+/// Whose picture the audience really has: it follows a cut at the next keyframe.
+fn shown_source(world: &Projections, rally: &Rally) -> Option<SourceId> {
+    let (id, _) = world.state.rallies.find(&rally.details.slug)?;
+    world.state.broadcast.on_program(id)
+}
+
 fn on_screen<'a>(world: &Projections, rally: &'a Rally) -> Option<&'a rally::Speaker> {
-    let source = rally.program.filter(|source| world.state.broadcast.connection(*source).is_some())?;
+    let source = shown_source(world, rally)?;
     rally.speakers.iter().find(|speaker| speaker.source == source)
 }
 
 /// What stands over the picture.
 pub fn stage(world: &Projections, rally: &Rally) -> Stage {
     let speaker = on_screen(world, rally);
-    let (slate_title, slate_text) = if rally.program.is_some() {
+    // A clip that is over does not come back.
+    let is_away = |source: SourceId| rally.clip(source).is_none() && world.state.broadcast.connection(source).is_none();
+    let (slate_title, slate_text) = if rally.program.is_some_and(is_away) {
         ("We’ll be right back", "The picture has dropped for a moment. Stay here, it comes back by itself.")
     } else {
         ("In a moment", "The next speaker is on the way. Stay here, the picture comes by itself.")
@@ -135,20 +146,17 @@ pub fn stage(world: &Projections, rally: &Rally) -> Stage {
 }
 
 /// Who is on and who follows.
-pub fn lineup(world: &Projections, rally: &Rally) -> Lineup {
+pub fn lineup(world: &Projections, id: RallyId, rally: &Rally) -> Lineup {
     let now = on_screen(world, rally);
     let at = now.and_then(|now| rally.speakers.iter().position(|speaker| speaker.source == now.source));
-    let next = at.and_then(|at| rally.speakers.get(at.saturating_add(1)));
+    let after = at.and_then(|at| rally.speakers.get(at.saturating_add(1))).map(|speaker| speaker.name.clone());
+    let next = if world.state.shows.get(id).is_some() { run::next_on_bill(world, id, rally) } else { after };
     let speakers = rally.speakers.iter().map(|speaker| {
         let on = now.is_some_and(|now| now.source == speaker.source);
         let line = if on { "on now".into() } else { speaker.role.clone() };
         LineupSpeaker { name: speaker.name.clone(), line, on }
     });
-    Lineup {
-        now: now.map(|speaker| speaker.name.clone()),
-        next: next.map(|speaker| speaker.name.clone()),
-        speakers: speakers.collect(),
-    }
+    Lineup { now: now.map(|speaker| speaker.name.clone()), next, speakers: speakers.collect() }
 }
 
 /// The people.
@@ -201,6 +209,16 @@ pub fn kpis(app: &App, world: &Projections, id: RallyId, rally: &Rally) -> Kpis 
     }
 }
 
+/// `40 s`, `12 min`, `3 h 05`.
+fn up(now: DateTime<Utc>, since_ms: i64) -> String {
+    let seconds = now.timestamp_millis().saturating_sub(since_ms).max(0) / 1_000;
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{} h {:02}", seconds / 3_600, seconds / 60 % 60),
+    }
+}
+
 fn megabits(bps: u64) -> String {
     format!("{}.{} Mbit/s", bps / 1_000_000, bps / 100_000 % 10)
 }
@@ -217,6 +235,8 @@ pub fn sources(app: &App, world: &Projections, rally: &Rally, now: DateTime<Utc>
             role: speaker.role.clone(),
             state: source_state(world, rally, speaker.source, now),
             detail: source_detail(app, world, speaker.source),
+            warnings: source_warnings(app, speaker.source),
+            preview: connected.then(|| preview_href(rally, speaker.source)),
             golive_href: format!("/host/r/{}/speakers/{}", rally.details.slug, speaker.source),
             on_program,
             can_cut: connected && !matches!(rally.phase, rally::Phase::Ended { .. }),
@@ -228,7 +248,11 @@ pub fn sources(app: &App, world: &Projections, rally: &Rally, now: DateTime<Utc>
 /// What one feed is doing.
 pub fn source_state(world: &Projections, rally: &Rally, source: SourceId, now: DateTime<Utc>) -> SourceState {
     if world.state.broadcast.connection(source).is_some() {
-        return if rally.program == Some(source) { SourceState::OnAir } else { SourceState::Ready };
+        return match (shown_source(world, rally) == Some(source), rally.program == Some(source)) {
+            (true, _) => SourceState::OnAir,
+            (false, true) => SourceState::Waiting,
+            (false, false) => SourceState::Ready,
+        };
     }
     if let Some(refused) = world.signals.refused(source) {
         return SourceState::Refused(refused.reason.clone());
@@ -243,18 +267,36 @@ pub fn source_state(world: &Projections, rally: &Rally, source: SourceId, now: D
     }
 }
 
+/// Where staff see a connected source's own picture.
+fn preview_href(rally: &Rally, source: SourceId) -> String {
+    format!("/host/r/{}/preview/{source}/index.m3u8", rally.details.slug)
+}
+
+/// What is wrong with one feed, in sentences.
+pub fn source_warnings(app: &App, source: SourceId) -> Vec<String> {
+    let health = app.media().health(media::SourceId(source.0));
+    health.map(|health| health.warnings().into_iter().map(|warning| warning.words).collect()).unwrap_or_default()
+}
+
 /// What is known of one feed.
 pub fn source_detail(app: &App, world: &Projections, source: SourceId) -> String {
     let Some(connection) = world.state.broadcast.connection(source) else { return String::new() };
     let mut detail = format!("{} · {} · {}", connection.protocol, connection.video, connection.audio);
     if let Some(health) = app.media().health(media::SourceId(source.0)) {
-        detail.push_str(&format!(" · {}", megabits(health.bitrate_bps)));
-        if let Some(interval) = health.keyframe_interval_ms.filter(|interval| *interval > 4_000) {
-            detail.push_str(&format!(" · keyframe every {} s: set 2 s in the encoder, or cuts wait", interval / 1000));
+        if let Some(tenths) = health.rate_tenths {
+            detail.push_str(&format!(" · {}\u{a0}fps", tenths.saturating_add(5) / 10));
         }
-        if health.audio_age_s.is_some_and(|age| age > 5) {
-            detail.push_str(" · no sound arrives");
+        detail.push_str(&format!(" · {}", megabits(health.bitrate_bps).replace(' ', "\u{a0}")));
+        if let Some(ms) = health.keyframe_interval_ms {
+            let tenths = ms.saturating_add(50) / 100;
+            let fraction = if tenths % 10 == 0 { String::new() } else { format!(".{}", tenths % 10) };
+            detail.push_str(&format!(" · key\u{a0}{}{fraction}\u{a0}s", tenths / 10));
         }
+        detail.push_str(match health.sound {
+            Sound::Heard => " · sound",
+            Sound::None | Sound::Gone { .. } | Sound::Silent { .. } => "",
+        });
+        detail.push_str(&format!(" · up {}", up(clock::now(), health.connected_at_ms)));
     }
     detail
 }
@@ -321,6 +363,8 @@ pub fn iso(at: DateTime<Utc>) -> String {
 #[derive(Serialize)]
 struct Frame {
     seq: u64,
+    /// The instant that the figures are of, in ms since 1970 UTC: the program's clock.
+    at_ms: i64,
     phase: &'static str,
     raised_minor: i64,
     currency: &'static str,
@@ -345,13 +389,14 @@ pub fn frame(app: &App, id: RallyId, audience: Audience) -> Bytes {
         Audience::Public => parts.extend([
             ("ticker", render(ticker(app, &world, id).render())),
             ("stage", render(stage(&world, rally).render())),
-            ("lineup", render(lineup(&world, rally).render())),
+            ("lineup", render(lineup(&world, id, rally).render())),
             ("room", render(room(&world, id).render())),
         ]),
         Audience::Studio => parts.extend([
             ("air", render(air(rally, now).render())),
             ("stage", render(stage(&world, rally).render())),
             ("kpis", render(kpis(app, &world, id, rally).render())),
+            ("run", render(run::run(app, &world, id, rally, now).render())),
             ("sources", render(sources(app, &world, rally, now).render())),
             ("refusals", render(refusals(&world, id, rally, now).render())),
         ]),
@@ -359,6 +404,7 @@ pub fn frame(app: &App, id: RallyId, audience: Audience) -> Bytes {
     let people = world.room.count(id);
     let frame = Frame {
         seq: world.changed(id),
+        at_ms: now.timestamp_millis(),
         phase: phase(rally).word(),
         raised_minor: world.totals.sums(id).raised_minor(),
         currency: rally.details.currency.code(),

@@ -3,6 +3,8 @@
 //!
 //! Every field is text (or a flag or a list) in its final form: templates choose words and places, they compute nothing.
 
+pub mod run;
+
 use askama::Template;
 
 /// What stands around every page.
@@ -260,6 +262,10 @@ pub struct Source {
     pub state: SourceState,
     /// What is known of the feed: `OBS · 1280×720 · 2.6 Mbit/s`, or empty.
     pub detail: String,
+    /// What is wrong with it, in sentences that say what to do.
+    pub warnings: Vec<String>,
+    /// The playlist of its own picture, for staff; absent while it is not connected.
+    pub preview: Option<String>,
     /// The page that tells this speaker how to go live.
     pub golive_href: String,
     /// Whether it is the one the host put on, whether or not its picture arrives.
@@ -275,6 +281,8 @@ pub enum SourceState {
     NotConnected,
     /// It sends and may be put on program.
     Ready,
+    /// The host has cut to it, and its next keyframe is waited for.
+    Waiting,
     /// It is what the audience sees.
     OnAir,
     /// The server refused it, and why.

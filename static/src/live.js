@@ -36,8 +36,41 @@ function countUp(node, before, after) {
   requestAnimationFrame(step);
 }
 
+// Makes one tree the other without replacing what stays: pictures play on, what was opened stays open, the keyboard stays where
+// it is. Children with a data-id are found by it; what is marked data-keep belongs to a script of the page.
+function morph(old, next) {
+  if ("keep" in old.dataset || old.isEqualNode(next)) return;
+  for (const { name } of [...old.attributes]) {
+    if (!next.hasAttribute(name) && !(name === "open" && old.nodeName === "DETAILS")) old.removeAttribute(name);
+  }
+  for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  const known = new Map([...old.children].filter((child) => child.dataset.id).map((child) => [child.dataset.id, child]));
+  let at = old.firstChild;
+  for (const want of [...next.childNodes]) {
+    const id = want.dataset?.id;
+    const have = id ? known.get(id) : at;
+    if (!have || have.nodeName !== want.nodeName || have.dataset?.id !== id) {
+      old.insertBefore(want, at);
+      continue;
+    }
+    if (have === at) at = at.nextSibling;
+    else old.insertBefore(have, at);
+    if (have.nodeType === Node.ELEMENT_NODE) morph(have, want);
+    else if (have.data !== want.data) have.data = want.data;
+  }
+  while (at) {
+    const gone = at;
+    at = at.nextSibling;
+    gone.remove();
+  }
+}
+
 function swap(old, html) {
   const next = parse(html);
+  if (next && "morph" in old.dataset) {
+    morph(old, next);
+    return;
+  }
   if (!next || next.outerHTML === old.dataset.was) return;
   if (!old.dataset.was && next.outerHTML === old.outerHTML) return;
   const texts = [...old.querySelectorAll("[data-count]")].map((node) => node.dataset.count || node.textContent);
@@ -78,13 +111,66 @@ function reloadWhenIdle() {
   else location.reload();
 }
 
+function put(parts) {
+  for (const [name, html] of Object.entries(parts)) {
+    for (const node of document.querySelectorAll(`[data-part="${CSS.escape(name)}"]`)) swap(node, html);
+  }
+}
+
+// Money in step with the picture: whoever watches 20 s behind sees the total that the speaker is reading out. Frames wait until
+// the picture on the screen is as late as they are; staff see everything at once.
+const STEPPED = ["total", "feed", "ticker"];
+// A viewer who has stopped the picture must not be left with old figures for good.
+const LAG_MS_MAX = 60_000;
+// Four frames a second for as long.
+const WAITING_MAX = 240;
+// A picture that stands still so long without having been stopped has no speaker in it.
+const STUCK_MS_MAX = 5_000;
+const waiting = [];
+let waitTimer = 0;
+let pictureAt = 0;
+let pictureMoved = 0;
+
+// The instant of the picture on the screen, in ms since 1970; none while there is no picture.
+function picture() {
+  const at = window.groundswellPicture ? window.groundswellPicture() : null;
+  if (!Number.isFinite(at)) return null;
+  const now = performance.now();
+  if (at !== pictureAt) {
+    pictureAt = at;
+    pictureMoved = now;
+  }
+  const video = document.querySelector("[data-player] video");
+  return now - pictureMoved > STUCK_MS_MAX && !(video && video.paused) ? null : at;
+}
+
+function step() {
+  const at = picture();
+  let due;
+  while (waiting.length) {
+    const [first] = waiting;
+    const late = performance.now() - first.came > LAG_MS_MAX || waiting.length > WAITING_MAX;
+    if (at !== null && first.at > at && !late) break;
+    due = waiting.shift();
+  }
+  if (due) put(due.parts);
+  clearTimeout(waitTimer);
+  if (waiting.length) waitTimer = setTimeout(step, 200);
+}
+
 let leaving = false;
 function show(frame) {
   if (!frame || typeof frame.seq !== "number" || frame.seq < seqLast) return;
   seqLast = frame.seq;
-  for (const [name, html] of Object.entries(frame.parts || {})) {
-    for (const node of document.querySelectorAll(`[data-part="${CSS.escape(name)}"]`)) swap(node, html);
+  const entries = Object.entries(frame.parts || {});
+  const inStep = !("studio" in main.dataset) && Number.isFinite(frame.at_ms);
+  const stepped = ([name]) => inStep && STEPPED.includes(name);
+  put(Object.fromEntries(entries.filter((entry) => !stepped(entry))));
+  if (inStep) {
+    waiting.push({ at: frame.at_ms, came: performance.now(), parts: Object.fromEntries(entries.filter(stepped)) });
+    step();
   }
+  dispatchEvent(new CustomEvent("groundswell:frame", { detail: frame }));
   const { phase } = main.dataset;
   if (frame.phase && phase !== "any" && frame.phase !== phase && !leaving) {
     leaving = true;

@@ -1,23 +1,45 @@
-// Plays the program: hls.js where it runs, the browser's own player elsewhere; silent until the viewer asks for sound.
+// Plays the program: hls.js where it runs, the browser's own player elsewhere; silent until the viewer asks for sound. On a
+// weak network the viewer can have the sound alone, and whoever came late can go back to the start.
 import Hls from "hls.js";
+
+// While nothing comes from the speaker a playlist that was asked for ahead is answered "not yet": asked again, and soon.
+const RETRY = { maxNumRetry: 8, retryDelayMs: 500, maxRetryDelayMs: 2000 };
+const PATIENCE = { maxTimeToFirstByteMs: 9000, maxLoadTimeMs: 15000, timeoutRetry: RETRY, errorRetry: RETRY };
 
 const box = document.querySelector("[data-player]");
 const video = box && box.querySelector("video");
 
 function play() {
-  const url = box.dataset.playlist;
+  const playlist = box.dataset.playlist;
   const note = box.querySelector("[data-player-state]");
   const controls = box.querySelector(".controls");
   const sound = box.querySelector("[data-sound]");
   const full = box.querySelector("[data-full]");
+  const only = box.querySelector("[data-sound-only]");
+  const back = box.querySelector("[data-back]");
   const slate = () => Boolean(box.querySelector(".slate"));
   const say = (text) => { note.textContent = text; note.hidden = !text || slate(); };
   let playing = false;
   let blocked = false;
+  // What is followed: "index" is the program as it goes on, "sound" its sound alone, "replay" all of it from the start.
+  let following = "index";
+  const live = () => following !== "replay";
+  const url = () => playlist.replace("index.m3u8", `${following}.m3u8`);
 
   const draw = () => {
     sound.hidden = !playing && !blocked;
-    full.hidden = !playing;
+    full.hidden = !playing || following !== "index";
+    if (only) {
+      only.hidden = !live() || (!playing && following === "index");
+      only.textContent = following === "sound" ? "Show the picture" : "Sound only";
+    }
+    if (back) {
+      back.hidden = following === "sound" || (live() && !playing);
+      back.textContent = live() ? "Rewind" : "Back to live";
+    }
+    // The browser's own controls have all that is needed for looking back.
+    video.controls = !live();
+    sound.hidden ||= !live() && !blocked;
     sound.textContent = blocked ? "Tap to play" : video.muted ? "Tap for sound" : "Sound off";
     controls.classList.toggle("quiet", !blocked && !video.muted);
   };
@@ -47,7 +69,11 @@ function play() {
   video.muted = true;
 
   let again;
+  let reload;
   let edge = () => {};
+  // When what is on screen was taken up, in ms since 1970: other parts of the page keep in step with it.
+  let shown = () => null;
+  window.groundswellPicture = () => (playing ? shown() : null);
   if (Hls.isSupported()) {
     let hls;
     let timer = 0;
@@ -56,7 +82,14 @@ function play() {
     const open = () => {
       if (hls) hls.destroy();
       // fMP4 needs no remuxing, so no worker: a worker from a blob is not allowed by the page's policy.
-      hls = new Hls({ enableWorker: false, lowLatencyMode: true, backBufferLength: 30, maxLiveSyncPlaybackRate: 1.15 });
+      hls = new Hls({
+        enableWorker: false,
+        lowLatencyMode: live(),
+        backBufferLength: 30,
+        maxLiveSyncPlaybackRate: live() ? 1.15 : 1,
+        startPosition: live() ? -1 : 0,
+        playlistLoadPolicy: { default: PATIENCE },
+      });
       hls.on(Hls.Events.MANIFEST_PARSED, () => { misses = 0; start(); });
       hls.on(Hls.Events.ERROR, (_event, data) => {
         if (!data.fatal) return;
@@ -68,16 +101,18 @@ function play() {
       });
       edge = () => {
         const position = hls.liveSyncPosition;
-        if (position && position - video.currentTime > 12) video.currentTime = position;
+        if (live() && position && position - video.currentTime > 12) video.currentTime = position;
       };
+      shown = () => hls.playingDate?.getTime() ?? null;
       hls.attachMedia(video);
-      hls.loadSource(url);
+      hls.loadSource(url());
     };
+    reload = open;
     // Before the first segment the playlist is empty. Until there is something to play, what is on screen stays.
     const look = async () => {
       let there = false;
       try {
-        there = (await fetch(url, { cache: "no-store" })).status === 200;
+        there = (await fetch(url(), { cache: "no-store" })).status === 200;
       } catch { /* the server is away: asked again */ }
       timer = 0;
       if (there) open();
@@ -96,15 +131,32 @@ function play() {
     again = () => {
       if (timer) return;
       say("Waiting for the picture…");
-      timer = setTimeout(() => { timer = 0; video.src = url; start(); }, 1500 + Math.random() * 1500);
+      timer = setTimeout(() => { timer = 0; reload(); }, 1500 + Math.random() * 1500);
+    };
+    reload = () => { video.src = url(); start(); };
+    shown = () => {
+      const began = video.getStartDate?.().getTime();
+      return Number.isFinite(began) ? began + video.currentTime * 1000 : null;
     };
     video.addEventListener("error", () => again());
-    video.src = url;
-    start();
+    reload();
   } else {
     say("This browser can’t play the live picture. Please try another one.");
     return;
   }
+
+  const follow = (what) => {
+    following = what;
+    box.classList.toggle("listening", what === "sound");
+    box.classList.toggle("looking-back", what === "replay");
+    // Whoever asks for the sound alone wants to hear it.
+    if (what === "sound") video.muted = false;
+    playing = false;
+    draw();
+    reload();
+  };
+  only?.addEventListener("click", () => follow(following === "sound" ? "index" : "sound"));
+  back?.addEventListener("click", () => follow(live() ? "replay" : "index"));
 
   let at = -1;
   let stuck = 0;

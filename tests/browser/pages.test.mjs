@@ -102,6 +102,13 @@ test("before: the poster, the form with errors, the studio", async () => {
   await rally(host, { open: false, slug: "before", title: "Answer the Call" });
   await visit("/r/before", "rally-before");
   await staff("/host/r/before", "studio-before");
+  await staff("/host/r/before/show", "show-empty");
+  const first = /value="(speaker:[0-9a-f-]{36})"/.exec(await (await host.context.request.get(`${server.url}/host/r/before/show`)).text())[1];
+  for (const [what, title, minutes] of [[first, "", "8"], ["ask", "Ask: doubled until nine, and then for another quarter of an hour", "2"], ["break", "", "1"]]) {
+    await send(host, "/host/r/before/show", "/host/r/before/show/items", { what, title, minutes, seconds: "0", starts: "", cuts: "yes" });
+  }
+  await staff("/host/r/before/show", "show");
+  await staff("/host/r/before", "studio-practice");
   await staff("/host/r/before/edit", "rally-edit");
   const page = await host.open("/host/new");
   await host.expecting(REFUSED_FORM, () => page.click("button.primary"));
@@ -166,6 +173,7 @@ test("live: the stage, the studio, how to go live, overlays, home", async () => 
   await look(page, "rally-live-joined");
   await viewer.leave();
   await staff(studio, "studio-live");
+  await staff(`${studio}/clips`, "clips-empty");
   await staff(`${studio}/speakers/${ids[0]}`, "golive");
   for (const kind of ["total", "goal", "feed"]) await visit(`${href}/overlay/${kind}`, `overlay-${kind}`, { overlay: true });
   await visit("/", "home-live");

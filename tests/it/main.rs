@@ -15,6 +15,7 @@ mod archive;
 mod backup;
 mod bad_input;
 mod cashier;
+mod clips;
 mod crash;
 mod faults;
 mod folder;
@@ -32,6 +33,7 @@ mod receipts;
 mod sample;
 #[path = "../support/server.rs"]
 mod server;
+mod show;
 mod staff;
 mod stripe;
 mod verify;

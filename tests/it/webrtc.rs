@@ -1,7 +1,8 @@
 //! A WebRTC sender of our own, over real UDP: what the audience gets of it, also when packets are lost.
 
+use futures_util::FutureExt as _;
 use groundswell::media::ingest::whip::Whip;
-use groundswell::media::{Gate, Media, Notice, ProgramId, Settings, SourceId};
+use groundswell::media::{Directives, Gate, Media, Notice, Object, ProgramId, Settings, SourceId};
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -61,8 +62,13 @@ impl Stage {
         self.doors.notices.lock().unwrap().clone()
     }
 
+    /// What is there is answered at once.
+    fn file(&self, name: &str) -> Option<Object> {
+        self.media.program(PROGRAM)?.file(name, Directives::default()).now_or_never().unwrap().ok()
+    }
+
     fn playlist(&self) -> String {
-        self.media.playlist(PROGRAM).map(|text| String::from_utf8(text.to_vec()).unwrap()).unwrap_or_default()
+        self.file("video.m3u8").map(|file| String::from_utf8(file.bytes.to_vec()).unwrap()).unwrap_or_default()
     }
 
     fn segments(&self) -> usize {
@@ -85,11 +91,11 @@ impl Stage {
             if let Some(map) = line.strip_prefix("#EXT-X-MAP:URI=\"") {
                 let map = map.split('"').next().unwrap();
                 if map != last {
-                    files.push(self.media.object(PROGRAM, map).unwrap().bytes.to_vec());
+                    files.push(self.file(map).unwrap().bytes.to_vec());
                 }
                 last = map;
             } else if !line.starts_with('#') && !line.is_empty() {
-                files.last_mut().unwrap().extend_from_slice(&self.media.object(PROGRAM, line).unwrap().bytes);
+                files.last_mut().unwrap().extend_from_slice(&self.file(line).unwrap().bytes);
             }
         }
         assert_eq!(files.len(), 1, "one configuration throughout\n{text}");

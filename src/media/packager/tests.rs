@@ -1,5 +1,5 @@
 use super::*;
-use crate::media::{Media, ProgramId, Settings, SourceId};
+use crate::media::{Directives, Media, ProgramId, Settings, SourceId};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,7 +17,7 @@ fn frame(track: Track, ms: i64, keyframe: bool) -> Frame {
 }
 
 /// A source of 25 pictures a second, and sound, for `length_ms` from `from_ms` on its own clock.
-fn feed(packager: &mut Packager, from_ms: i64, length_ms: i64, keyframe_ms: i64, out: &mut Vec<Segment>) {
+fn feed(packager: &mut Packager, from_ms: i64, length_ms: i64, keyframe_ms: i64, out: &mut Vec<Cut>) {
     let (video, audio) = (video_config(30), AudioConfig::silent());
     packager.join(&video, Some(&audio), &frame(Track::Video, from_ms, true), START_MS, out);
     let (mut picture, mut sound) = (40, 0);
@@ -31,43 +31,115 @@ fn feed(packager: &mut Packager, from_ms: i64, length_ms: i64, keyframe_ms: i64,
     }
 }
 
+/// A segment put together again.
+#[derive(Debug)]
+struct Segment {
+    start: Start,
+    parts: Vec<Part>,
+    end: End,
+}
+
+fn segments(cuts: &[Cut]) -> Vec<Segment> {
+    let mut whole = Vec::new();
+    let mut open: Option<(Start, Vec<Part>)> = None;
+    for cut in cuts.iter().cloned() {
+        match cut {
+            Cut::Start(start) => assert!(open.replace((start, Vec::new())).is_none(), "a start within a segment"),
+            Cut::Part(part) => open.as_mut().unwrap().1.push(part),
+            Cut::End(end) => {
+                let (start, parts) = open.take().unwrap();
+                assert_eq!(parts.iter().map(|part| part.ticks).sum::<i64>(), end.ticks);
+                whole.push(Segment { start, parts, end });
+            }
+        }
+    }
+    whole
+}
+
 /// The decode time of a fragment's given track.
-fn decode_time(segment: &Segment, track: u32) -> Option<u64> {
-    let bytes = &segment.bytes;
+fn decode_time(bytes: &[u8], track: u32) -> Option<u64> {
     let at = bytes.windows(12).position(|window| &window[..4] == b"tfhd" && window[8..12] == track.to_be_bytes())?;
     Some(u64::from_be_bytes(bytes[at + 24..at + 32].try_into().unwrap()))
 }
 
+fn all_parts(segments: &[Segment]) -> impl Iterator<Item = &Part> {
+    segments.iter().flat_map(|segment| &segment.parts)
+}
+
 #[test]
-fn one_second_keyframes_give_one_second_segments() {
+fn one_second_keyframes_give_segments_of_two() {
     let (mut packager, mut out) = (Packager::default(), Vec::new());
     feed(&mut packager, 5_000_000, 10_000, 1_000, &mut out);
-    assert_eq!(out.len(), 9);
-    assert!(out.iter().all(|segment| segment.duration_ms == 1_000 && segment.independent && !segment.discontinuity));
-    assert_eq!(out.iter().filter(|segment| segment.init.is_some()).count(), 1);
-    assert_eq!(out[8].date_ms, START_MS + 8_000);
+    let segments = segments(&out);
+    assert_eq!(segments.len(), 4);
+    let plain =
+        |segment: &Segment| segment.end.ticks == 180_000 && segment.start.independent && !segment.start.discontinuity;
+    assert!(segments.iter().all(plain));
+    assert_eq!(segments.iter().filter(|segment| segment.start.init.is_some()).count(), 1);
+    assert_eq!(segments[3].start.date_ms, START_MS + 6_000);
+    assert!(all_parts(&segments).all(|part| part.ticks == PART_TICKS));
+    let independent: Vec<bool> = segments[3].parts.iter().map(|part| part.independent).collect();
+    assert_eq!(independent, [true, false, false, true, false, false], "a player may begin at either keyframe");
+    // The fifth segment is on its way: its parts are there before it is whole.
+    assert_eq!(out.iter().rev().take_while(|cut| !matches!(cut, Cut::End(_))).count(), 6);
 }
 
 #[test]
 fn rare_keyframes_never_exceed_the_target() {
     let (mut packager, mut out) = (Packager::default(), Vec::new());
     feed(&mut packager, 0, 30_000, 8_000, &mut out);
-    assert!(out.iter().all(|segment| segment.duration_ms <= 2_499), "{out:?}");
-    assert_eq!(out.iter().filter(|segment| segment.independent).count(), 4);
+    let segments = segments(&out);
+    assert!(segments.iter().all(|segment| segment.end.ticks <= SEGMENT_TICKS_MAX), "{segments:?}");
+    assert_eq!(segments.iter().filter(|segment| segment.start.independent).count(), 4);
+    assert!(all_parts(&segments).all(|part| part.ticks <= PART_TICKS_MAX));
+}
+
+#[test]
+fn parts_are_equally_long_whatever_the_picture_rate() {
+    for rate in [4, 5, 8, 10, 12, 15, 24, 25, 30, 50, 60, 120] {
+        let (mut packager, mut out) = (Packager::default(), Vec::new());
+        let at = |picture: i64| frame(Track::Video, picture * 1_000 / rate, picture % (2 * rate) == 0);
+        packager.join(&video_config(30), None, &at(0), START_MS, &mut out);
+        (1..rate * 10).for_each(|picture| packager.push(&at(picture), START_MS, &mut out));
+        for segment in &segments(&out) {
+            let (last, others) = segment.parts.split_last().unwrap();
+            assert!(last.ticks <= PART_TICKS_MAX && others.iter().all(|part| part.ticks == PART_TICKS), "{segment:?}");
+        }
+    }
+}
+
+#[test]
+fn a_picture_that_stands_still_lasts_through_parts_of_sound() {
+    let (mut packager, mut out) = (Packager::default(), Vec::new());
+    let at = |ms| frame(Track::Video, ms, ms == 0);
+    packager.join(&video_config(30), None, &at(0), START_MS, &mut out);
+    [40, 80, 980, 1_020, 1_060].iter().for_each(|ms| packager.push(&at(*ms), START_MS, &mut out));
+    packager.leave(&mut out);
+    let segments = segments(&out);
+    let told: Vec<(i64, bool)> =
+        all_parts(&segments).map(|part| (part.ticks, decode_time(&part.bytes, VIDEO_TRACK).is_some())).collect();
+    assert_eq!(told, [(30_000, true), (30_000, false), (30_000, true), (9_000, true)]);
+    let times: Vec<u64> = all_parts(&segments).filter_map(|part| decode_time(&part.bytes, VIDEO_TRACK)).collect();
+    let first = u64::try_from(FIRST_TICK).unwrap();
+    assert_eq!(times, [first, first + 88_200, first + 91_800]);
 }
 
 #[test]
 fn a_join_goes_on_where_the_last_ended() {
     let (mut packager, mut out) = (Packager::default(), Vec::new());
     feed(&mut packager, 777_000, 3_400, 1_000, &mut out);
-    let before = out.len();
+    let before = segments(&out).len();
     feed(&mut packager, 12, 3_000, 1_000, &mut out);
     packager.leave(&mut out);
-    assert!(out[before + 1].discontinuity && out[before + 1].init.is_none(), "same configuration, same map");
-    assert_eq!(out.iter().filter(|segment| segment.discontinuity).count(), 1);
+    let segments = segments(&out);
+    // The one that grew when the other joined comes between.
+    let joined = &segments[before + 1].start;
+    assert!(joined.discontinuity && joined.init.is_none(), "same configuration, same map");
+    assert_eq!(segments.iter().filter(|segment| segment.start.discontinuity).count(), 1);
     for track in [VIDEO_TRACK, AUDIO_TRACK] {
-        let times: Vec<u64> = out.iter().filter_map(|segment| decode_time(segment, track)).collect();
-        assert!(times.len() == out.len() && times.is_sorted_by(|a, b| a < b), "{times:?}");
+        let times: Vec<u64> = all_parts(&segments).filter_map(|part| decode_time(&part.bytes, track)).collect();
+        // Sound comes in steps of 21 ms, so that a part of one picture may have none.
+        assert!(times.len() > segments.len() * 2 && times.is_sorted_by(|a, b| a < b), "{times:?}");
     }
 }
 
@@ -78,7 +150,20 @@ fn a_source_without_sound_gets_silence() {
     for ms in 1..100 {
         packager.push(&frame(Track::Video, ms * 40, ms % 25 == 0), START_MS, &mut out);
     }
-    assert!(out.iter().all(|segment| decode_time(segment, AUDIO_TRACK).is_some()));
+    assert!(all_parts(&segments(&out)).all(|part| decode_time(&part.bytes, AUDIO_TRACK).is_some()));
+}
+
+#[test]
+fn the_sound_alone_is_the_segments_sound() {
+    let (mut packager, mut out) = (Packager::default(), Vec::new());
+    feed(&mut packager, 0, 5_000, 1_000, &mut out);
+    let segments = segments(&out);
+    assert!(!segments.is_empty());
+    for segment in segments {
+        let sound = |bytes: &[u8]| decode_time(bytes, AUDIO_TRACK);
+        assert_eq!(sound(&segment.end.sound), sound(&segment.parts[0].bytes));
+        assert_eq!(decode_time(&segment.end.sound, VIDEO_TRACK), None);
+    }
 }
 
 proptest! {
@@ -89,7 +174,7 @@ proptest! {
     ) {
         let now = Arc::new(AtomicI64::new(START_MS));
         let clock = now.clone();
-        let media = Media::new(Settings { now_ms: Arc::new(move || clock.load(Ordering::Relaxed)) });
+        let media = Media::new(Settings { now_ms: Arc::new(move || clock.load(Ordering::Relaxed)), ..Settings::default() });
         let (program, source) = (ProgramId(Uuid::from_u128(1)), SourceId(Uuid::from_u128(2)));
         media.cut(program, Some(source));
         let mut feed = media.attach(source).unwrap();
@@ -104,11 +189,17 @@ proptest! {
             feed.push(frame).unwrap();
         }
         drop(feed);
-        if let Some(text) = media.playlist(program) {
-            let text = String::from_utf8(text.to_vec()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let origin = media.program(program).unwrap();
+        if let Ok(list) = runtime.block_on(origin.file("video.m3u8", Directives::default())) {
+            let text = String::from_utf8(list.bytes.to_vec()).unwrap();
             for line in text.lines().filter_map(|line| line.strip_prefix("#EXTINF:")) {
                 let seconds: f64 = line.trim_end_matches(',').parse().unwrap();
                 prop_assert!(seconds < 2.5, "{}", text);
+            }
+            for line in text.lines().filter_map(|line| line.strip_prefix("#EXT-X-PART:DURATION=")) {
+                let seconds: f64 = line.split(',').next().unwrap().parse().unwrap();
+                prop_assert!(seconds <= 0.35, "{}", text);
             }
         }
     }

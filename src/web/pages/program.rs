@@ -1,50 +1,154 @@
-//! `/r/{slug}/program/…`: the program as HLS. Before the doors open it is for staff only: that is practice.
+//! `/r/{slug}/program/…`: the program as HLS. Before the doors open it is for staff only: that is practice. Beside it, for
+//! staff, each source as it comes in.
 
+use crate::domain::id::SourceId;
 use crate::domain::rally::{Phase, Rally};
-use crate::media::{self, ProgramId};
+use crate::media::recording::{Shelf, Stretch};
+use crate::media::{self, Directives, Missing, Object, ProgramId};
 use crate::web::App;
-use crate::web::problem::Problem;
+use crate::web::problem::{self, Problem};
 use crate::web::session::Staff;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// An answer that says that something is not there: asked again soon, and not by everybody at once.
+const SHORTLY: &str = "public, max-age=1";
+/// The recording's playlist.
+const REPLAY: &str = "replay.m3u8";
+/// A recorded segment never changes.
+const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+/// For staff's eyes, and for no cache on the way.
+const NOT_SHARED: &str = "private, no-store";
 
 /// The routes of this page.
 pub fn routes() -> Router<App> {
-    Router::new().route("/r/{slug}/program/{file}", get(file))
+    Router::new()
+        .route("/r/{slug}/program/{file}", get(program))
+        .route("/host/r/{slug}/preview/{source}/{file}", get(preview))
 }
 
-async fn file(
+/// The delivery directives (RFC 8216bis, 6.2.5), under their own names.
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(rename = "_HLS_msn")]
+    msn: Option<u64>,
+    #[serde(rename = "_HLS_part")]
+    part: Option<u64>,
+    #[serde(rename = "_HLS_skip")]
+    skip: Option<String>,
+}
+
+impl Asked {
+    fn directives(self) -> Directives {
+        // "v2" also leaves out date ranges, of which there are none.
+        let skip = self.skip.is_some_and(|skip| matches!(skip.as_str(), "YES" | "v2"));
+        Directives { msn: self.msn, part: self.part, skip }
+    }
+}
+
+async fn program(
     State(app): State<App>,
     Path((slug, file)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
     staff: Result<Staff, Problem>,
 ) -> Result<Response, Problem> {
     let (id, rally) = app.rally(&slug)?;
     let Rally { phase, .. } = rally;
-    if phase == Phase::Before && !staff.is_ok_and(|staff| staff.role.hosts()) {
+    let practice = phase == Phase::Before;
+    if practice && !staff.is_ok_and(|staff| staff.role.hosts()) {
         return Err(Problem::NotFound);
     }
     let program = ProgramId(id.0);
-    if file == "index.m3u8" {
-        // Before the first segment there is nothing to play yet, which is no error: players ask again.
-        let Some(playlist) = app.media().playlist(program) else {
-            return Ok((StatusCode::NO_CONTENT, [(CACHE_CONTROL, media::PLAYLIST_CACHE_CONTROL)]).into_response());
-        };
-        let headers = [
-            (CONTENT_TYPE, media::PLAYLIST_CONTENT_TYPE),
-            (CACHE_CONTROL, media::PLAYLIST_CACHE_CONTROL),
-            (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        ];
-        return Ok((headers, playlist).into_response());
+    if file == REPLAY {
+        return replay(&app, program, phase).await;
     }
-    let object = app.media().object(program, &file).ok_or(Problem::NotFound)?;
+    let origin = app.media().program(program);
+    let found = match &origin {
+        Some(origin) => origin.file(&file, asked.directives()).await,
+        None => Err(Missing::NotBegun),
+    };
+    // What has left the window may have been recorded.
+    if matches!(found, Err(Missing::Unknown | Missing::NotBegun))
+        && !practice
+        && let Some(object) = recorded(&app, program, file.clone()).await?
+    {
+        return Ok(shown(object, true));
+    }
+    Ok(answer(found, &file, !practice))
+}
+
+/// The recording's playlist: of a rally that goes on, to look back; of one that has ended, to see it again.
+async fn replay(app: &App, program: ProgramId, phase: Phase) -> Result<Response, Problem> {
+    let ended = matches!(phase, Phase::Ended { .. });
+    let text = match shelf(app, program).await? {
+        Some(shelf) if phase != Phase::Before => shelf.playlist(Stretch::ALL, ended),
+        Some(_) | None => None,
+    };
+    let bytes = text.ok_or(Problem::NotFound)?.into();
+    let cache_control = if ended { "public, max-age=60" } else { SHORTLY };
+    Ok(shown(Object { bytes, content_type: "application/vnd.apple.mpegurl", cache_control }, true))
+}
+
+/// A program's recording, if there is one that may be seen.
+pub(super) async fn shelf(app: &App, program: ProgramId) -> Result<Option<Arc<Shelf>>, Problem> {
+    let Some(recordings) = app.media().recordings().cloned() else { return Ok(None) };
+    let shelf = tokio::task::spawn_blocking(move || recordings.shelf(program)).await;
+    let shelf = shelf.map_err(|error| problem::internal(&error))?.map_err(|error| problem::internal(&error))?;
+    Ok(shelf.filter(|shelf| !shelf.is_empty()))
+}
+
+async fn recorded(app: &App, program: ProgramId, file: String) -> Result<Option<Object>, Problem> {
+    let Some(shelf) = shelf(app, program).await? else { return Ok(None) };
+    let read = tokio::task::spawn_blocking(move || shelf.object(&file)).await;
+    let found = read.map_err(|error| problem::internal(&error))?.map_err(|error| problem::internal(&error))?;
+    Ok(found.map(|(bytes, content_type)| Object { bytes, content_type, cache_control: FOR_GOOD }))
+}
+
+async fn preview(
+    State(app): State<App>,
+    Path((slug, source, file)): Path<(String, String, String)>,
+    Query(asked): Query<Asked>,
+    staff: Staff,
+) -> Result<Response, Problem> {
+    staff.hosts()?;
+    let (_, rally) = app.rally(&slug)?;
+    let source: SourceId = source.parse().map_err(|_| Problem::NotFound)?;
+    rally.source_name(source).ok_or(Problem::NotFound)?;
+    let origin = app.media().preview(media::SourceId(source.0)).ok_or(Problem::NotFound)?;
+    Ok(answer(origin.file(&file, asked.directives()).await, &file, false))
+}
+
+fn shown(object: Object, shared: bool) -> Response {
     let headers = [
         (CONTENT_TYPE, object.content_type),
-        (CACHE_CONTROL, object.cache_control),
+        (CACHE_CONTROL, if shared { object.cache_control } else { NOT_SHARED }),
+        // Players on a campaign's own site may show the program too.
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
     ];
-    Ok((headers, object.bytes).into_response())
+    (headers, object.bytes).into_response()
+}
+
+fn answer(found: Result<Object, Missing>, file: &str, shared: bool) -> Response {
+    let caching = |public| (CACHE_CONTROL, if shared { public } else { NOT_SHARED });
+    match found {
+        Ok(object) => shown(object, shared),
+        // Before the first segment there is nothing to play yet, which is no error: players ask again.
+        Err(Missing::NotBegun) if file.ends_with(".m3u8") => {
+            (StatusCode::NO_CONTENT, [caching(SHORTLY)]).into_response()
+        }
+        Err(missing) => {
+            let status = match missing {
+                Missing::NotBegun | Missing::Unknown => StatusCode::NOT_FOUND,
+                Missing::TooFarAhead => StatusCode::BAD_REQUEST,
+                Missing::NotYet => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            (status, [caching(SHORTLY), (RETRY_AFTER, "1")], missing.to_string()).into_response()
+        }
+    }
 }

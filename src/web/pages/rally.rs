@@ -4,11 +4,13 @@ use askama::Template;
 
 use super::home::day_in_words;
 use crate::clock;
-use crate::domain::Command;
 use crate::domain::attendance;
+use crate::domain::id::RallyId;
 use crate::domain::money::Money;
 use crate::domain::profile::Attendee;
 use crate::domain::seals::ATTENDEE;
+use crate::domain::{Command, rally};
+use crate::media::ProgramId;
 use crate::projections::totals::timezone;
 use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
@@ -63,6 +65,8 @@ pub struct Rally {
     pub lineup: Lineup,
     /// Live part.
     pub room: Room,
+    /// Whether the page has a replay to show.
+    pub replay: bool,
     /// The whole address, to pass on.
     pub share_url: String,
     /// Who pays for it, as the law wants it said.
@@ -122,6 +126,7 @@ fn page(app: &App, slug: &str, visitor: Option<Visitor>, join: Join, status: Sta
         let page = Rally {
             layout: app.layout(&details.title, Some(details)),
             phase: present::phase(&rally),
+            replay: replay(app, id, &rally),
             share_url: format!("{}{href}", app.public_url()),
             href,
             title: details.title.clone(),
@@ -141,13 +146,22 @@ fn page(app: &App, slug: &str, visitor: Option<Visitor>, join: Join, status: Sta
             feed: present::feed(app, &world, id, now),
             ticker: present::ticker(app, &world, id),
             stage: present::stage(&world, &rally),
-            lineup: present::lineup(&world, &rally),
+            lineup: present::lineup(&world, id, &rally),
             room: present::room(&world, id),
             paid_for_by: details.paid_for_by.clone(),
         };
         page.render()?
     };
     Ok((status, Html(html)).into_response())
+}
+
+/// Whether there is a replay. Reads the recording's index from disk, once after a start.
+fn replay(app: &App, id: RallyId, rally: &rally::Rally) -> bool {
+    if !matches!(rally.phase, rally::Phase::Ended { .. }) || rally.recording_deleted {
+        return false;
+    }
+    let shelf = app.media().recordings().map(|recordings| recordings.shelf(ProgramId(id.0)));
+    matches!(shelf, Some(Ok(Some(shelf))) if !shelf.is_empty())
 }
 
 async fn join(State(app): State<App>, Path(slug): Path<String>, body: Bytes) -> Result<Response, Problem> {

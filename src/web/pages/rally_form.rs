@@ -236,6 +236,7 @@ fn field_of(refusal: &Refusal) -> &'static str {
         | Refusal::SpeakerOnProgram
         | Refusal::AlreadyOpen
         | Refusal::NotOpen
+        | Refusal::StillRecording
         | Refusal::Ended => "title",
     }
 }

@@ -13,6 +13,7 @@ use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::{Staff, csrf_matches};
 use crate::web::view::StaffRoom;
+use crate::web::view::run::Run;
 use crate::web::view::{Air, Feed, Field, Kpis, Layout, Phase, Refusals, Sources, Stage};
 use crate::web::{App, fresh_key, notice, present, see_other};
 use axum::Router;
@@ -46,7 +47,11 @@ pub struct Studio {
     /// Live part: what stands over the program's picture.
     pub stage: Stage,
     /// Live part.
+    pub run: Run,
+    /// Live part.
     pub sources: Sources,
+    /// The server's clock, in ms since 1970 UTC, by which the page counts down.
+    pub now_ms: i64,
     /// Live part.
     pub feed: Feed,
     /// Live part.
@@ -123,7 +128,9 @@ fn page(
             air: present::air(&rally, now),
             kpis: present::kpis(app, &world, id, &rally),
             stage: present::stage(&world, &rally),
+            run: present::run::run(app, &world, id, &rally, now),
             sources: present::sources(app, &world, &rally, now),
+            now_ms: now.timestamp_millis(),
             feed: present::feed(app, &world, id, now),
             refusals: present::refusals(&world, id, &rally, now),
             rtmp_url: app.rtmp_url().into(),
@@ -138,7 +145,7 @@ fn page(
 }
 
 /// Checks the form of a host and finds the rally it is about.
-fn host_form(
+pub(super) fn host_form(
     app: &App,
     staff: Staff,
     slug: &str,
