@@ -71,7 +71,7 @@ impl House {
     }
 
     async fn playlist(&self) -> String {
-        self.server.get_as(&self.owner.cookie, "/r/call/program/index.m3u8").await.text()
+        self.server.get_as(&self.owner.cookie, "/r/call/program/video.m3u8").await.text()
     }
 
     /// The size of each listed feed's picture in their order, and each one's pictures in seconds from the first to the last.
@@ -82,14 +82,17 @@ impl House {
             assert_eq!(answer.status, 200, "{name}");
             answer.body
         };
-        let (text, mut last) = (self.playlist().await, String::new());
+        let text = self.playlist().await;
+        let (mut last, mut map) = ("", "");
         for line in text.lines() {
-            if let Some(map) = line.strip_prefix("#EXT-X-MAP:URI=\"").map(|rest| rest.split('"').next().unwrap()) {
+            if let Some(named) = line.strip_prefix("#EXT-X-MAP:URI=\"") {
+                map = named.trim_end_matches('"');
+            } else if !line.starts_with('#') && !line.is_empty() {
+                // What has only parts so far is not whole.
                 if map != last {
                     files.push(get(map).await);
+                    last = map;
                 }
-                map.clone_into(&mut last);
-            } else if !line.starts_with('#') && !line.is_empty() {
                 let segment = get(line).await;
                 files.last_mut().unwrap().extend(segment);
             }

@@ -129,14 +129,16 @@ impl Stage {
     /// Everything listed, as one file for each init segment, as ffprobe tells it.
     async fn probe(&self) -> Vec<(String, Vec<f64>)> {
         let (mut files, text): (Vec<Vec<u8>>, _) = (Vec::new(), self.playlist());
-        let mut last = "";
+        let (mut last, mut map) = ("", "");
         for line in text.lines() {
-            if let Some(map) = line.strip_prefix("#EXT-X-MAP:URI=\"") {
-                if map != last {
-                    files.push(self.file(map.trim_end_matches('"')).unwrap().bytes.to_vec());
-                }
-                last = map;
+            if let Some(named) = line.strip_prefix("#EXT-X-MAP:URI=\"") {
+                map = named.trim_end_matches('"');
             } else if !line.starts_with('#') {
+                // What has only parts so far is not whole.
+                if map != last {
+                    files.push(self.file(map).unwrap().bytes.to_vec());
+                    last = map;
+                }
                 let object = self.file(line).unwrap();
                 assert_eq!(object.cache_control, "public, max-age=31536000, immutable");
                 files.last_mut().unwrap().extend_from_slice(&object.bytes);

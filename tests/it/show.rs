@@ -160,7 +160,7 @@ async fn practice_is_seen_by_staff_only_and_the_log_has_the_programs_clock() {
     assert_eq!(go(&house, &format!("start:{}", items[0].0)).await, 303);
     until("the picture is on", async || studio().await.contains(">ON AIR<")).await;
 
-    let playlist = "/r/call/program/index.m3u8";
+    let playlist = "/r/call/program/video.m3u8";
     assert_eq!(house.server.get(playlist).await.status, 404, "the audience sees no practice");
     until("staff see it", async || house.server.get_as(&house.owner.cookie, playlist).await.status == 200).await;
     // What is wrong is told in words, as it is: a keyframe every 8 s, and no sound in the sound.
@@ -174,9 +174,13 @@ async fn practice_is_seen_by_staff_only_and_the_log_has_the_programs_clock() {
     assert_eq!((took.len(), &took[0]["data"]["source"]), (1, &zoe.as_str().into()));
     let shown_at: DateTime<Utc> = took[0]["data"]["shown_at"].as_str().unwrap().parse().unwrap();
     assert!(shown_at >= asked_at, "{shown_at}: not before it was asked for");
-    let text = house.server.get_as(&house.owner.cookie, playlist).await.text();
-    let mut dates = text.lines().filter_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:"));
-    assert!(dates.any(|date| date.parse::<DateTime<Utc>>().unwrap() == shown_at), "the picture's own time: {text}");
+    // The picture's own time, once its first part is there.
+    until("the playlist says the same instant", async || {
+        let text = house.server.get_as(&house.owner.cookie, playlist).await.text();
+        let mut dates = text.lines().filter_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:"));
+        dates.any(|date| date.parse::<DateTime<Utc>>().unwrap() == shown_at)
+    })
+    .await;
 
     drop(encoder);
     until("the drop is in the log", async || events(&house, &["broadcast.took_program"]).len() == 2).await;
