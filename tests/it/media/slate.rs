@@ -8,10 +8,6 @@ fn words(standing: Standing) -> Words {
 }
 
 impl Stage {
-    fn joins(&self) -> usize {
-        self.playlist().matches("#EXT-X-DISCONTINUITY\n").count()
-    }
-
     /// Each listed feed's picture, and that each begins where the one before it ended.
     async fn pictures(&self) -> Vec<String> {
         let told = self.probe().await;
