@@ -16,6 +16,7 @@ pub mod money;
 pub mod privacy;
 pub mod profile;
 pub mod rally;
+pub mod restream;
 pub mod sealed;
 pub mod seals;
 mod shared;
@@ -38,6 +39,7 @@ pub enum Command {
     Broadcast(broadcast::Command),
     Show(show::Command),
     Clip(clip::Command),
+    Restream(restream::Command),
     Attendance(attendance::Command),
     Donation(donation::Command),
     Inbox(inbox::Command),
@@ -54,6 +56,7 @@ pub enum Event {
     Broadcast(broadcast::Event),
     Show(show::Event),
     Clip(clip::Event),
+    Restream(restream::Event),
     Attendance(attendance::Event),
     Donation(donation::Event),
     Inbox(inbox::Event),
@@ -76,6 +79,8 @@ pub enum Refusal {
     Show(#[from] show::Refusal),
     #[error(transparent)]
     Clip(#[from] clip::Refusal),
+    #[error(transparent)]
+    Restream(#[from] restream::Refusal),
     #[error(transparent)]
     Attendance(#[from] attendance::Refusal),
     #[error(transparent)]
@@ -110,6 +115,8 @@ pub struct State {
     pub broadcast: broadcast::Broadcast,
     /// Runs of show.
     pub shows: show::Shows,
+    /// Where programs go besides.
+    pub restreams: restream::Restreams,
     /// People.
     pub attendance: attendance::Attendance,
     /// Money.
@@ -132,6 +139,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Broadcast(command) => broadcast::decide(state, command)?,
         Command::Show(command) => show::decide(state, command)?,
         Command::Clip(command) => clip::decide(state, command)?,
+        Command::Restream(command) => restream::decide(state, command)?,
         Command::Attendance(command) => attendance::decide(state, command)?,
         Command::Donation(command) => donation::decide(state, command)?,
         Command::Inbox(command) => inbox::decide(state, command)?,
@@ -149,6 +157,7 @@ impl State {
             Event::Broadcast(event) => broadcast::evolve(self, event),
             Event::Show(event) => show::evolve(self, event, at),
             Event::Clip(event) => clip::evolve(self, event),
+            Event::Restream(event) => restream::evolve(self, event),
             Event::Attendance(event) => attendance::evolve(self, event),
             Event::Donation(event) => donation::evolve(self, event),
             Event::Inbox(event) => inbox::evolve(self, event),

@@ -16,6 +16,7 @@ pub mod origin;
 pub mod packager;
 pub mod publish;
 pub mod recording;
+pub mod restream;
 mod slate;
 mod switcher;
 mod transcode;
@@ -167,12 +168,13 @@ fn system_now_ms() -> i64 {
 #[derive(Clone, Debug)]
 pub struct Media {
     switcher: Arc<switcher::Switcher>,
+    restreams: restream::Standings,
 }
 
 impl Media {
     /// Starts with no sources and no programs.
     pub fn new(settings: Settings) -> Self {
-        Self { switcher: Arc::new(switcher::Switcher::new(settings)) }
+        Self { switcher: Arc::new(switcher::Switcher::new(settings)), restreams: restream::Standings::default() }
     }
 
     /// Tells this gate from now on whose pictures each program has. The first one given is kept.
@@ -242,6 +244,16 @@ impl Media {
     /// somebody asks.
     pub fn preview(&self, source: SourceId) -> Option<Arc<Origin>> {
         self.switcher.preview(source)
+    }
+
+    /// Gives the program's frames from its next keyframe on, as the audience gets them; none of a program that has ended.
+    pub fn tap(&self, program: ProgramId) -> Option<restream::Tap> {
+        self.switcher.tap(program)
+    }
+
+    /// How the servers that programs are sent to take them.
+    pub fn restreams(&self) -> &restream::Standings {
+        &self.restreams
     }
 
     /// Connects a source's feed, as an ingest protocol does once the gate has admitted it.

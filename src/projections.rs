@@ -64,6 +64,7 @@ impl Projections {
             ("rallies", self.state.rallies == other.state.rallies),
             ("broadcast", self.state.broadcast == other.state.broadcast),
             ("runs of show", self.state.shows == other.state.shows),
+            ("restreams", self.state.restreams == other.state.restreams),
             ("attendance", self.state.attendance == other.state.attendance),
             ("donations", self.state.donations == other.state.donations),
             ("inbox", self.state.inbox == other.state.inbox),
@@ -111,6 +112,7 @@ fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
             broadcast::Event::StrangerRefused(_) => None,
         },
         Event::Show(event) => Some(event.rally()),
+        Event::Restream(event) => Some(event.rally()),
         Event::Attendance(event) => Some(match event {
             attendance::Event::Joined(data) => data.rally,
             attendance::Event::Entered(data) | attendance::Event::Left(data) => data.rally,

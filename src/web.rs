@@ -316,6 +316,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::show::routes())
         .merge(pages::golive::routes())
         .merge(pages::clips::routes())
+        .merge(pages::restream::routes())
         .merge(pages::finance::routes())
         .merge(pages::webhook::routes())
         .merge(pages::whip::routes())
@@ -431,6 +432,8 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "clip" => "The clip is here. Play it from this list or put it into the run of show.",
         "clip-removed" => "Clip removed.",
         "recording" => "The recording is deleted.",
+        "restream" => "Added. It gets the program while the doors are open.",
+        "restream-removed" => "Removed. Nothing is sent there any more.",
         "account" => "Your account is made. Welcome.",
         _ => return None,
     };

@@ -14,6 +14,7 @@ use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
 use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
+use super::restream::Event as Restream;
 use super::show::Event as Show;
 use super::staff::Event as Staff;
 use super::{Event, Recorded};
@@ -134,6 +135,9 @@ kinds! {
     "show.undone" 1 Show Undone,
     "clip.added" 1 Clip Added,
     "clip.removed" 1 Clip Removed,
+    "restream.added" 1 Restream Added,
+    "restream.removed" 1 Restream Removed,
+    "restream.switched" 1 Restream Switched,
     "attendance.joined" 1 Attendance Joined,
     "attendance.entered" 1 Attendance Entered,
     "attendance.left" 1 Attendance Left,

@@ -53,6 +53,10 @@ id!(
     RefundId
 );
 id!(
+    /// One server that a rally's program is sent to.
+    DestinationId
+);
+id!(
     /// One erasure of a person.
     ErasureId
 );

@@ -286,6 +286,7 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Broadcast(_)
         | super::Event::Show(_)
         | super::Event::Clip(_)
+        | super::Event::Restream(_)
         | super::Event::Inbox(_)
         | super::Event::Privacy(_) => {}
     }

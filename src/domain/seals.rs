@@ -1,8 +1,9 @@
-//! Where personal data stands in events: every seal, whose it is and what it holds. Nothing else in an event is personal.
+//! Where personal data and other secrets stand in events: every seal, whose it is and what it holds. Nothing else in an event
+//! is personal or secret.
 
 use super::id::PersonId;
 use super::sealed::Sealed;
-use super::{Event, attendance, donation, inbox, staff};
+use super::{Event, attendance, donation, inbox, restream, staff};
 
 /// Seals a [`super::profile::Attendee`].
 pub const ATTENDEE: &str = "attendance.joined.profile";
@@ -14,6 +15,8 @@ pub const SHOWN: &str = "donation.pledged.shown";
 pub const ACCOUNT: &str = "staff.added.account";
 /// Seals a notice of the processor, packed by zstd.
 pub const NOTICE: &str = "inbox.received";
+/// Seals the stream key of a server that a program is sent to.
+pub const STREAM_KEY: &str = "restream.added.key";
 
 /// A seal in an event.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +39,9 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
             vec![seal(&data.donor, CONTACT, &data.contact), seal(&data.donor, SHOWN, &data.shown)]
         }
         Event::Inbox(inbox::Event::Received(data)) => vec![seal(&data.sealed_for, NOTICE, &data.body)],
+        Event::Restream(restream::Event::Added(data)) => {
+            vec![seal(&restream::sealed_for(data.destination), STREAM_KEY, &data.key)]
+        }
         Event::Staff(staff::Event::SessionsRevoked(_))
         | Event::Attendance(attendance::Event::Entered(_) | attendance::Event::Left(_))
         | Event::Donation(
@@ -56,6 +62,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Broadcast(_)
         | Event::Show(_)
         | Event::Clip(_)
+        | Event::Restream(restream::Event::Removed(_) | restream::Event::Switched(_))
         | Event::Privacy(_) => vec![],
     }
 }

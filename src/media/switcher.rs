@@ -4,6 +4,7 @@ use super::meter::Meter;
 use super::origin::Origin;
 use super::packager::{Cut, Packager};
 use super::recording::Finished;
+use super::restream::{Tap, Taps};
 use super::slate::{self, Words};
 use super::{AudioConfig, Frame, Gate, Health, Notice, ProgramId, Settings, SourceId, Track, VideoConfig};
 use std::collections::hash_map::Entry;
@@ -220,11 +221,13 @@ struct Output {
     playing: Option<(SourceId, u64)>,
     packager: Packager,
     origin: Arc<Origin>,
+    taps: Taps,
 }
 
 impl Output {
     fn new(now_ms: i64) -> Self {
-        Self { playing: None, packager: Packager::default(), origin: Arc::new(Origin::new(now_ms)) }
+        let origin = Arc::new(Origin::new(now_ms));
+        Self { playing: None, packager: Packager::default(), origin, taps: Taps::default() }
     }
 
     /// Takes a frame of what is playing, or of what is wanted if playing can begin with it.
@@ -232,12 +235,16 @@ impl Output {
         let Some((video, audio)) = &live.configs else { return Vec::new() };
         let (mut cuts, mut finished) = (Vec::new(), Vec::new());
         if self.playing == Some(here) {
+            self.taps.push(frame);
             self.packager.push(frame, now_ms, &mut cuts);
         } else if wanted && frame.track == Track::Video && frame.keyframe {
             finished = self.leave();
             self.packager.join(video, audio.as_ref(), frame, now_ms, &mut cuts);
             self.playing = Some(here);
+            self.taps.join(video, audio.as_ref());
+            self.taps.push(frame);
             for sound in live.ring.iter().filter(|sound| sound.pts >= frame.pts) {
+                self.taps.push(sound);
                 self.packager.push(sound, now_ms, &mut cuts);
             }
         }
@@ -398,6 +405,7 @@ impl Switcher {
             program.ended = true;
             program.words = None;
             program.output.origin.end();
+            program.output.taps.close();
             self.tell(id, program, now_ms);
             self.keep(recorded, id, finished);
         }
@@ -425,6 +433,25 @@ impl Switcher {
 
     pub(super) fn origin(&self, id: ProgramId) -> Option<Arc<Origin>> {
         self.origins.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// The program's frames from its next keyframe on; none if it has ended, or there are too many programs.
+    pub(super) fn tap(&self, id: ProgramId) -> Option<Tap> {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let State { sources, programs, .. } = &mut *state;
+        if programs.len() >= PROGRAMS_MAX && !programs.contains_key(&id) {
+            return None;
+        }
+        let program = programs.entry(id).or_insert_with(|| self.begin(id, now_ms));
+        if program.ended {
+            return None;
+        }
+        let playing = program.playing().and_then(|source| sources.get(&source));
+        if let Some(live) = playing {
+            live.keyframe.notify_one();
+        }
+        Some(program.output.taps.add(playing.and_then(|live| live.configs.clone())))
     }
 
     /// The source's own picture, packaged from the first request on for as long as somebody asks.

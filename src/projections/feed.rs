@@ -64,6 +64,7 @@ impl Feed {
             | Event::Broadcast(_)
             | Event::Show(_)
             | Event::Clip(_)
+            | Event::Restream(_)
             | Event::Attendance(_)
             | Event::Inbox(_)
             | Event::Privacy(_) => {}

@@ -51,6 +51,7 @@ impl Room {
             | Event::Broadcast(_)
             | Event::Show(_)
             | Event::Clip(_)
+            | Event::Restream(_)
             | Event::Donation(_)
             | Event::Inbox(_)
             | Event::Privacy(_) => {}

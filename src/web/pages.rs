@@ -19,6 +19,7 @@ pub mod program;
 pub mod rally;
 pub mod rally_form;
 pub mod recording;
+pub mod restream;
 pub mod show;
 pub mod sign_in;
 pub mod speak;

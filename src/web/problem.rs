@@ -118,7 +118,8 @@ impl Problem {
     }
 }
 
-fn sentence(text: &str) -> String {
+/// Words of ours as a sentence: a capital at its beginning, a full stop at its end.
+pub fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first: String = chars.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
     let text = format!("{first}{}", chars.as_str());

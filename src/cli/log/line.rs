@@ -1,7 +1,7 @@
 //! One event as a person reads it: the line of the log with its seals closed, or opened.
 
 use crate::domain::codec::{self, CodecError};
-use crate::domain::seals::{ACCOUNT, NOTICE, Seal, seals};
+use crate::domain::seals::{ACCOUNT, NOTICE, STREAM_KEY, Seal, seals};
 use crate::payments::WEBHOOK_BYTES_MAX;
 use crate::vault::Vault;
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,10 @@ fn replace(within: &mut Value, held: &Value, open: &Value) {
 }
 
 fn opened(vault: &Vault, seal: &Seal<'_>) -> Value {
+    // Whoever has a stream key can be the campaign on another service; nobody's question is answered by it.
+    if seal.context == STREAM_KEY {
+        return "hidden".into();
+    }
     let bytes = match vault.unseal(seal.person, seal.context, seal.sealed) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return "erased".into(),

@@ -3,8 +3,8 @@
 //! The session is bytes in, events out; this file is its socket, its clock and its limits. Whoever is turned away is
 //! told why on the wire, and the application is told the same. No stream key reaches a log line.
 
-mod amf;
-mod chunk;
+pub(in crate::media) mod amf;
+pub(in crate::media) mod chunk;
 mod session;
 
 use super::super::codec::flv::{self, Body};
@@ -49,7 +49,7 @@ const READ_BYTES: usize = 16 << 10;
 
 /// Bytes that are not RTMP as it is taken here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum WireError {
+pub(in crate::media) enum WireError {
     #[error("the connection is not RTMP")]
     Handshake,
     #[error("{what} is not RTMP")]

@@ -13,6 +13,7 @@ use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::{Staff, csrf_matches};
 use crate::web::view::StaffRoom;
+use crate::web::view::restream::Restreams;
 use crate::web::view::run::Run;
 use crate::web::view::{Air, Feed, Field, Kpis, Layout, Phase, Refusals, Sources, Stage};
 use crate::web::{App, fresh_key, notice, present, see_other};
@@ -56,6 +57,8 @@ pub struct Studio {
     pub feed: Feed,
     /// Live part.
     pub refusals: Refusals,
+    /// Live part: where the program goes besides.
+    pub restreams: Restreams,
     /// Where OBS sends: `rtmp://rally.example:1935/live`.
     pub rtmp_url: String,
     /// The whole address of the rally's page.
@@ -133,6 +136,7 @@ fn page(
             now_ms: now.timestamp_millis(),
             feed: present::feed(app, &world, id, now),
             refusals: present::refusals(&world, id, &rally, now),
+            restreams: present::restream::restreams(app, &world, id, &rally, now),
             rtmp_url: app.rtmp_url().into(),
             overlays: vec![overlay("total", "Total"), overlay("goal", "Goal bar"), overlay("feed", "Latest donors")],
             share_url: share_url.clone(),

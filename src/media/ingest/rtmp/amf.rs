@@ -10,7 +10,7 @@ const VALUES_MAX: u32 = 256;
 
 /// One value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(in crate::media) enum Value {
     Number(f64),
     Boolean(bool),
     Text(String),
@@ -20,11 +20,11 @@ pub(super) enum Value {
 }
 
 impl Value {
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(in crate::media) fn text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    pub(super) fn member(&self, name: &str) -> Option<&Value> {
+    pub(in crate::media) fn member(&self, name: &str) -> Option<&Value> {
         let Self::Object(members) = self else { return None };
         members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
@@ -38,7 +38,7 @@ struct Input<'a> {
 }
 
 /// Reads all values of a command.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Value>, WireError> {
+pub(in crate::media) fn read(bytes: &[u8]) -> Result<Vec<Value>, WireError> {
     let mut input = Input { bytes, left: VALUES_MAX };
     let mut values = Vec::new();
     while !input.bytes.is_empty() {
@@ -115,7 +115,7 @@ impl Input<'_> {
 }
 
 /// Writes values one after another.
-pub(super) fn write(values: &[Value]) -> Vec<u8> {
+pub(in crate::media) fn write(values: &[Value]) -> Vec<u8> {
     let mut out = Vec::new();
     for value in values {
         put(&mut out, value);

@@ -23,24 +23,25 @@ const CHUNK_BYTES_MAX: u32 = 0x00ff_ffff;
 const CHUNK_BYTES_DEFAULT: usize = 128;
 
 /// Message types (section 5.4 and 7.1).
-pub(super) const SET_CHUNK_SIZE: u8 = 1;
-pub(super) const ABORT: u8 = 2;
-pub(super) const ACKNOWLEDGEMENT: u8 = 3;
-pub(super) const USER_CONTROL: u8 = 4;
-pub(super) const WINDOW_SIZE: u8 = 5;
-pub(super) const PEER_BANDWIDTH: u8 = 6;
-pub(super) const AUDIO: u8 = 8;
-pub(super) const VIDEO: u8 = 9;
-pub(super) const COMMAND_AMF3: u8 = 17;
-pub(super) const COMMAND: u8 = 20;
+pub(in crate::media) const SET_CHUNK_SIZE: u8 = 1;
+pub(in crate::media) const ABORT: u8 = 2;
+pub(in crate::media) const ACKNOWLEDGEMENT: u8 = 3;
+pub(in crate::media) const USER_CONTROL: u8 = 4;
+pub(in crate::media) const WINDOW_SIZE: u8 = 5;
+pub(in crate::media) const PEER_BANDWIDTH: u8 = 6;
+pub(in crate::media) const AUDIO: u8 = 8;
+pub(in crate::media) const VIDEO: u8 = 9;
+pub(in crate::media) const COMMAND_AMF3: u8 = 17;
+pub(in crate::media) const DATA: u8 = 18;
+pub(in crate::media) const COMMAND: u8 = 20;
 
 /// One whole message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
-    pub(super) kind: u8,
-    pub(super) timestamp: u32,
-    pub(super) stream: u32,
-    pub(super) payload: Bytes,
+pub(in crate::media) struct Message {
+    pub(in crate::media) kind: u8,
+    pub(in crate::media) timestamp: u32,
+    pub(in crate::media) stream: u32,
+    pub(in crate::media) payload: Bytes,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +57,7 @@ struct Stream {
 
 /// Puts messages together from chunks, however the bytes are split.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(in crate::media) struct Reader {
     input: BytesMut,
     chunk_size: usize,
     streams: HashMap<u32, Stream>,
@@ -83,12 +84,12 @@ struct Header {
 
 impl Reader {
     /// Takes bytes; [`Reader::next`] must be called until it has no more.
-    pub(super) fn feed(&mut self, bytes: &[u8]) {
+    pub(in crate::media) fn feed(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
     }
 
     /// The next whole message, if its bytes are here.
-    pub(super) fn next(&mut self) -> Result<Option<Message>, WireError> {
+    pub(in crate::media) fn next(&mut self) -> Result<Option<Message>, WireError> {
         loop {
             let Some(header) = self.header()? else { return Ok(None) };
             let (chunk_size, have) = (self.chunk_size, self.input.len());
@@ -235,7 +236,7 @@ impl Stream {
 }
 
 /// The 32-bit number that most control messages are.
-pub(super) fn number(payload: &[u8]) -> Option<u32> {
+pub(in crate::media) fn number(payload: &[u8]) -> Option<u32> {
     match payload.get(..4) {
         Some(&[a, b, c, d]) => Some(u32::from_be_bytes([a, b, c, d])),
         _ => None,
@@ -243,7 +244,7 @@ pub(super) fn number(payload: &[u8]) -> Option<u32> {
 }
 
 /// Appends a message in chunks of the default size, which every peer understands at any time.
-pub(super) fn write(out: &mut Vec<u8>, chunk_stream: u8, kind: u8, stream: u32, payload: &[u8]) {
+pub(in crate::media) fn write(out: &mut Vec<u8>, chunk_stream: u8, kind: u8, stream: u32, payload: &[u8]) {
     let length = u32::try_from(payload.len()).unwrap_or(0).to_be_bytes();
     out.push(chunk_stream & 0x3f);
     out.extend_from_slice(&[0, 0, 0]);
