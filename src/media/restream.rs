@@ -240,10 +240,7 @@ async fn keep_sending(
             let since_ms = match standings.of(id) {
                 Some(Standing::Live { since_ms, .. }) => since_ms,
                 Some(
-                    Standing::Connecting
-                    | Standing::Retrying { .. }
-                    | Standing::Refused { .. }
-                    | Standing::Unreadable,
+                    Standing::Connecting | Standing::Retrying { .. } | Standing::Refused { .. } | Standing::Unreadable,
                 )
                 | None => {
                     tracing::info!(destination = %id, "a program is sent on");

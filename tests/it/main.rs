@@ -29,6 +29,7 @@ mod past;
 mod privacy;
 mod proof;
 mod receipts;
+mod restream;
 #[path = "../support/sample.rs"]
 mod sample;
 #[path = "../support/server.rs"]

@@ -26,7 +26,9 @@ pub enum AddressError {
     App,
     #[error("the address has too many parts: the last one may be the stream key, which has a field of its own")]
     Key,
-    #[error("leave out what begins with ? or # and what stands before an @: it belongs to the stream key, or is a secret")]
+    #[error(
+        "leave out what begins with ? or # and what stands before an @: it belongs to the stream key, or is a secret"
+    )]
     Secret,
     #[error("an address has at most {SERVER_CHARS_MAX} characters")]
     Length,

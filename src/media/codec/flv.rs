@@ -66,24 +66,98 @@ fn enhanced_video(payload: &Bytes, head: u8) -> Result<Body, CodecError> {
     if (head >> 4) & 7 == 5 {
         return Ok(Body::Nothing);
     }
-    let packet = head & 0x0f;
-    match payload.get(1..5).ok_or(SHORT_VIDEO)? {
+    let Some(Enhanced { packet, codec, body }) = enhanced(payload, VIDEO_MULTITRACK, SHORT_VIDEO)? else {
+        return Ok(Body::Nothing);
+    };
+    match &codec {
         b"avc1" => {}
         b"hvc1" => return Ok(Body::Foreign("HEVC (H.265)")),
         b"av01" => return Ok(Body::Foreign("AV1")),
         b"vp09" => return Ok(Body::Foreign("VP9")),
         b"vp08" => return Ok(Body::Foreign("VP8")),
         b"vvc1" => return Ok(Body::Foreign("VVC (H.266)")),
-        // Multitrack and extended headers begin with other bytes than a codec's name.
         _ => return Ok(Body::Foreign("an unknown video codec")),
     }
     let keyframe = (head >> 4) & 7 == 1;
     match packet {
-        0 => Ok(Body::Config(tail(payload, 5, SHORT_VIDEO)?)),
-        1 => Ok(Body::Picture { keyframe, offset_ms: offset(payload, 5)?, data: tail(payload, 8, SHORT_VIDEO)? }),
-        3 => Ok(Body::Picture { keyframe, offset_ms: 0, data: tail(payload, 5, SHORT_VIDEO)? }),
+        0 => Ok(Body::Config(body)),
+        1 => Ok(Body::Picture { keyframe, offset_ms: offset(&body, 0)?, data: tail(&body, 3, SHORT_VIDEO)? }),
+        3 => Ok(Body::Picture { keyframe, offset_ms: 0, data: body }),
         _ => Ok(Body::Nothing),
     }
+}
+
+/// What an enhanced message says of its first track.
+struct Enhanced {
+    packet: u8,
+    codec: [u8; 4],
+    body: Bytes,
+}
+
+/// Packet types of Enhanced RTMP v2: several tracks in one message, which sound and pictures number differently, and a
+/// modifier before the packet's real type.
+const VIDEO_MULTITRACK: u8 = 6;
+const AUDIO_MULTITRACK: u8 = 5;
+const MODIFIER: u8 = 7;
+
+/// How several tracks stand in a message: one of them alone, or many, each with a codec of its own.
+const ONE_TRACK: u8 = 0;
+const MANY_CODECS: u8 = 2;
+
+/// Modifiers of one message; two are defined, and each takes three bytes at least.
+const MODIFIERS_MAX: usize = 8;
+
+/// Reads what stands behind an enhanced header's first byte; none where the message is of other tracks only.
+fn enhanced(payload: &Bytes, multitrack: u8, short: CodecError) -> Result<Option<Enhanced>, CodecError> {
+    let mut rest = payload.clone();
+    let [head] = take(&mut rest, short)?;
+    let mut packet = head & 0x0f;
+    for _ in 0..MODIFIERS_MAX {
+        if packet != MODIFIER {
+            break;
+        }
+        let [size] = take(&mut rest, short)?;
+        let size = match usize::from(size) + 1 {
+            256 => usize::from(u16::from_be_bytes(take(&mut rest, short)?)) + 1,
+            size => size,
+        };
+        rest = tail(&rest, size, short)?;
+        let [kind] = take(&mut rest, short)?;
+        packet = kind & 0x0f;
+    }
+    if packet != multitrack {
+        let codec = take(&mut rest, short)?;
+        return Ok(Some(Enhanced { packet, codec, body: rest }));
+    }
+    let [kind] = take(&mut rest, short)?;
+    let (tracks, packet) = (kind >> 4, kind & 0x0f);
+    let shared = if tracks == MANY_CODECS { None } else { Some(take(&mut rest, short)?) };
+    while !rest.is_empty() {
+        let codec = match shared {
+            Some(codec) => codec,
+            None => take(&mut rest, short)?,
+        };
+        let [track] = take(&mut rest, short)?;
+        let body = if tracks == ONE_TRACK {
+            std::mem::take(&mut rest)
+        } else {
+            let [a, b, c] = take(&mut rest, short)?;
+            let size = usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX);
+            let after = tail(&rest, size, short)?;
+            std::mem::replace(&mut rest, after).slice(..size)
+        };
+        if track == 0 {
+            return Ok(Some(Enhanced { packet, codec, body }));
+        }
+    }
+    Ok(None)
+}
+
+/// The next bytes.
+fn take<const N: usize>(rest: &mut Bytes, short: CodecError) -> Result<[u8; N], CodecError> {
+    let taken = *rest.first_chunk::<N>().ok_or(short)?;
+    *rest = rest.slice(N..);
+    Ok(taken)
 }
 
 /// Reads an audio message's payload.
@@ -97,16 +171,21 @@ pub fn audio(payload: &Bytes) -> Result<Body, CodecError> {
             0 => Ok(Body::Config(tail(payload, 2, SHORT_AUDIO)?)),
             _ => Ok(Body::Sound(tail(payload, 2, SHORT_AUDIO)?)),
         },
-        9 => match (payload.get(1..5).ok_or(SHORT_AUDIO)?, head & 0x0f) {
-            (b"mp4a", 0) => Ok(Body::Config(tail(payload, 5, SHORT_AUDIO)?)),
-            (b"mp4a", 1) => Ok(Body::Sound(tail(payload, 5, SHORT_AUDIO)?)),
-            (b"mp4a", _) => Ok(Body::Nothing),
-            (b"Opus", _) => Ok(Body::Foreign("Opus")),
-            (b".mp3", _) => Ok(Body::Foreign("MP3")),
-            (b"fLaC", _) => Ok(Body::Foreign("FLAC")),
-            (b"ac-3" | b"ec-3", _) => Ok(Body::Foreign("Dolby Digital")),
-            _ => Ok(Body::Foreign("an unknown audio codec")),
-        },
+        9 => {
+            let Some(Enhanced { packet, codec, body }) = enhanced(payload, AUDIO_MULTITRACK, SHORT_AUDIO)? else {
+                return Ok(Body::Nothing);
+            };
+            match (&codec, packet) {
+                (b"mp4a", 0) => Ok(Body::Config(body)),
+                (b"mp4a", 1) => Ok(Body::Sound(body)),
+                (b"mp4a", _) => Ok(Body::Nothing),
+                (b"Opus", _) => Ok(Body::Foreign("Opus")),
+                (b".mp3", _) => Ok(Body::Foreign("MP3")),
+                (b"fLaC", _) => Ok(Body::Foreign("FLAC")),
+                (b"ac-3" | b"ec-3", _) => Ok(Body::Foreign("Dolby Digital")),
+                _ => Ok(Body::Foreign("an unknown audio codec")),
+            }
+        }
         2 | 14 => Ok(Body::Foreign("MP3")),
         11 => Ok(Body::Foreign("Speex")),
         4..=6 => Ok(Body::Foreign("Nellymoser")),
@@ -185,6 +264,29 @@ mod tests {
         let picture = Body::Picture { keyframe: true, offset_ms: -40, data: Bytes::from_static(b"nal") };
         assert_eq!(video(&Bytes::from_static(b"\x17\x01\xff\xff\xd8nal")).unwrap(), picture);
         assert_eq!(video(&Bytes::from_static(b"\x91avc1\xff\xff\xd8nal")).unwrap(), picture);
+    }
+
+    #[test]
+    fn of_several_tracks_the_first_is_taken_and_the_others_refuse_nothing() {
+        let check = |bytes: &'static [u8], body: Body| assert_eq!(video(&Bytes::from_static(bytes)).unwrap(), body);
+        let nal = |keyframe, offset_ms| Body::Picture { keyframe, offset_ms, data: Bytes::from_static(b"nal") };
+        // One track: the first, then another, whose codec does not matter.
+        check(b"\x96\x01avc1\x00\x00\x00\x50nal", nal(true, 80));
+        check(b"\x96\x01avc1\x01\x00\x00\x50nal", Body::Nothing);
+        check(b"\x96\x01hvc1\x01\x00\x00\x50nal", Body::Nothing);
+        check(b"\x96\x00avc1\x00record", Body::Config(Bytes::from_static(b"record")));
+        // Many tracks of one codec, and of several.
+        check(b"\xa6\x13avc1\x02\x00\x00\x02xx\x00\x00\x00\x03nal\x01\x00\x00\x01y", nal(false, 0));
+        check(b"\xa6\x23hvc1\x01\x00\x00\x01yavc1\x00\x00\x00\x03nal", nal(false, 0));
+        check(b"\xa6\x23hvc1\x00\x00\x00\x01y", Body::Foreign("HEVC (H.265)"));
+        // A modifier, which says more of the time than is needed.
+        check(b"\x97\x02\x00\x01\x02\x03avc1nal", nal(true, 0));
+        let sound = |bytes: &'static [u8]| audio(&Bytes::from_static(bytes)).unwrap();
+        assert_eq!(sound(b"\x95\x01mp4a\x00aac"), Body::Sound(Bytes::from_static(b"aac")));
+        assert_eq!(sound(b"\x95\x01Opus\x01opus"), Body::Nothing);
+        for cut in [&b"\x96"[..], b"\x96\x13avc1\x00\x00\x00\x09nal", b"\x97\xff\xff", b"\x96\x01avc"] {
+            assert!(video(&Bytes::from_static(cut)).is_err(), "{cut:?}");
+        }
     }
 
     proptest! {

@@ -196,9 +196,7 @@ impl Link {
             }
         };
         let rest = out.get(*written..).unwrap_or_default();
-        let push = async {
-            if waits { write.write(rest).await.map(Some) } else { write.flush().await.map(|()| None) }
-        };
+        let push = async { if waits { write.write(rest).await.map(Some) } else { write.flush().await.map(|()| None) } };
         tokio::select! {
             count = read.read(buffer) => match count? {
                 0 => Err(Ending::Lost("the server closed the connection".to_owned())),
@@ -238,3 +236,6 @@ impl Link {
         self.write.shutdown().await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,11 +3,14 @@
 //! Each join is placed at the time that has really passed, and never before what came already. Where a feed has no sound, or
 //! its sound stays out, a silent frame of the current configuration is repeated.
 
+mod sets;
+
 use crate::media::codec::aac::{SAMPLES_PER_FRAME, SILENT_STEREO_FRAME};
 use crate::media::ingest::rtmp::amf::{self, Value};
 use crate::media::ingest::rtmp::chunk;
 use crate::media::{AudioConfig, Frame, Track, VideoConfig};
 use bytes::Bytes;
+use sets::Sets;
 
 /// One AAC-LC frame of silence in one channel, decodable on its own.
 const SILENT_MONO_FRAME: &[u8] = &[0x01, 0x18, 0x20, 0x07];
@@ -31,7 +34,7 @@ pub(super) struct Message {
     pub kind: u8,
     /// In ms since the stream began; wraps as RTMP's do.
     pub timestamp: u32,
-    /// What stands before the body: FLV's tag header.
+    /// What stands before the body: FLV's tag header, and parameter sets.
     pub head: Vec<u8>,
     /// Picture, sound or configuration.
     pub body: Bytes,
@@ -41,14 +44,18 @@ pub(super) struct Message {
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
     video: Option<VideoConfig>,
+    /// The pictures' parameter sets.
+    sets: Sets,
     audio: Option<AudioConfig>,
     /// The join that waits for its first picture.
     joining: Option<Joining>,
     /// The stream's ticks minus the feed's.
     shift: i64,
     last: Option<i64>,
-    /// Where the next picture may stand at the earliest.
+    /// Where the next picture may be decoded at the earliest.
     next: i64,
+    /// Where the next feed's first may be shown at the earliest: reordered pictures of the last one come before it.
+    shown: i64,
     /// Whether the feed has sound.
     sounds: bool,
     /// Whether any of it came.
@@ -96,7 +103,7 @@ impl Timeline {
 
     fn begin(&mut self, joining: Joining, first: &Frame, out: &mut Vec<Message>) {
         let Joining { video, audio, at } = joining;
-        let at = at.max(self.next);
+        let at = at.max(self.next).max(self.shown.saturating_sub(first.pts.saturating_sub(first.dts)));
         self.shift = at.saturating_sub(first.dts);
         self.last = None;
         (self.sounds, self.heard) = (audio.is_some(), false);
@@ -124,6 +131,7 @@ impl Timeline {
         if new_sound {
             out.push(message(chunk::AUDIO, &[0xaf, 0], audio.asc.clone()));
         }
+        self.sets = Sets::read(&video.avcc);
         (self.video, self.audio) = (Some(video), Some(audio));
     }
 
@@ -134,12 +142,15 @@ impl Timeline {
         let due = if self.sounds { dts.saturating_sub(SOUND_LATE_TICKS_MAX) } else { dts };
         self.fill(due, out);
         let step = self.last.map_or(STEP_TICKS_MAX, |last| dts.saturating_sub(last));
-        self.next = dts.saturating_add(step.clamp(Frame::TICKS_PER_MS, STEP_TICKS_MAX));
+        let step = step.clamp(Frame::TICKS_PER_MS, STEP_TICKS_MAX);
+        self.next = dts.saturating_add(step);
+        self.shown = self.shown.max(pts.saturating_add(step));
         self.last = Some(dts);
         let offset = pts.div_euclid(Frame::TICKS_PER_MS).saturating_sub(dts.div_euclid(Frame::TICKS_PER_MS));
         let [_, a, b, c] = i32::try_from(offset).unwrap_or(0).to_be_bytes();
-        let head = vec![if frame.keyframe { 0x17 } else { 0x27 }, 1, a, b, c];
-        out.push(Message { kind: chunk::VIDEO, timestamp: ms(dts), head, body: frame.data.clone() });
+        let mut head = vec![if frame.keyframe { 0x17 } else { 0x27 }, 1, a, b, c];
+        let body = if frame.keyframe { self.sets.put(&mut head, &frame.data) } else { frame.data.clone() };
+        out.push(Message { kind: chunk::VIDEO, timestamp: ms(dts), head, body });
     }
 
     fn hear(&mut self, frame: &Frame, out: &mut Vec<Message>) {

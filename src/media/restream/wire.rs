@@ -257,13 +257,19 @@ fn put(out: &mut Vec<u8>, chunk_stream: u8, stream: u32, message: &Message) {
     out.extend_from_slice(&stream.to_le_bytes());
     out.extend_from_slice(extended.as_ref().map(<[u8; 4]>::as_slice).unwrap_or_default());
     // The first message says how large chunks are, and is itself shorter than any chunk.
-    let first = CHUNK_BYTES.saturating_sub(head.len()).min(body.len());
-    out.extend_from_slice(head);
-    out.extend_from_slice(body.get(..first).unwrap_or_default());
-    for part in body.get(first..).unwrap_or_default().chunks(CHUNK_BYTES) {
-        out.push(0xc0 | (chunk_stream & 0x3f));
-        out.extend_from_slice(extended.as_ref().map(<[u8; 4]>::as_slice).unwrap_or_default());
-        out.extend_from_slice(part);
+    let mut room = CHUNK_BYTES;
+    for mut part in [head.as_slice(), body] {
+        while !part.is_empty() {
+            if room == 0 {
+                out.push(0xc0 | (chunk_stream & 0x3f));
+                out.extend_from_slice(extended.as_ref().map(<[u8; 4]>::as_slice).unwrap_or_default());
+                room = CHUNK_BYTES;
+            }
+            let (now, rest) = part.split_at(part.len().min(room));
+            out.extend_from_slice(now);
+            room = room.saturating_sub(now.len());
+            part = rest;
+        }
     }
 }
 
@@ -328,12 +334,13 @@ mod tests {
         let mut server = Reader::default();
         chunk_size(&mut server);
         for (timestamp, size) in [(0, 0), (40, 10), (80, CHUNK_BYTES), (0x00ff_ffff, 10_000), (u32::MAX, 50_000)] {
+            let head = vec![0x17; 5 + size / 2];
             let body = Bytes::from((0..size).map(|at| u8::try_from(at % 256).unwrap()).collect::<Vec<_>>());
-            client.send(&Message { kind: chunk::VIDEO, timestamp, head: vec![0x17, 1, 0, 0, 0], body: body.clone() });
+            client.send(&Message { kind: chunk::VIDEO, timestamp, head: head.clone(), body: body.clone() });
             server.feed(&client.take_out());
             let read = server.next().unwrap().unwrap();
             assert_eq!((read.kind, read.timestamp, read.stream), (chunk::VIDEO, timestamp, 7));
-            assert_eq!(read.payload, [&[0x17, 1, 0, 0, 0], &body[..]].concat());
+            assert_eq!(read.payload, [&head[..], &body].concat());
         }
     }
 

@@ -93,11 +93,8 @@ fn page(
     layout.notice = notice(query);
     let destinations = present::restream::destinations(app, &app.engine().world(), id, &rally, clock::now());
     let chosen = typed.get("service");
-    let choice = |value: &str, label: &str| Choice {
-        value: value.into(),
-        label: label.into(),
-        selected: value == chosen,
-    };
+    let choice =
+        |value: &str, label: &str| Choice { value: value.into(), label: label.into(), selected: value == chosen };
     let known = SERVICES.iter().map(|(value, name, _)| choice(value, name));
     let page = Restream {
         layout,

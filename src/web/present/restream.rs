@@ -82,7 +82,11 @@ fn state(
         }
         (Some(Standing::Refused { at_ms, words }), _) => {
             let words = words.trim_end_matches('.');
-            ("refused", "bad", format!("The server says: “{words}”. Look at the key and at the other service. {}", again(at_ms)))
+            (
+                "refused",
+                "bad",
+                format!("The server says: “{words}”. Look at the key and at the other service. {}", again(at_ms)),
+            )
         }
         (Some(Standing::Unreadable), _) => {
             ("broken", "bad", "Its stream key can’t be read any more. Remove it and add it again.".to_owned())

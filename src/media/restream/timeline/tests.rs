@@ -121,6 +121,10 @@ fn reordered_pictures_keep_their_offset_and_the_clock_wraps() {
         out.iter().filter(|message| message.kind == chunk::VIDEO && message.head[1] == 1).collect();
     assert_eq!((pictures[0].timestamp, &pictures[0].head[..]), (u32::MAX, &[0x17, 1, 0, 0, 80][..]));
     assert_eq!((pictures[1].timestamp, &pictures[1].head[..]), (39, &[0x27, 1, 0, 0, 0][..]));
+    // Whoever is cut to is shown after the last of them, though it is decoded before.
+    timeline.join(video(320), None, i64::from(u32::MAX) * 90 + 50 * 90);
+    timeline.push(&frame(Track::Video, 0, true), &mut out);
+    assert_eq!(out.last().unwrap().timestamp, 179);
 }
 
 #[test]
