@@ -28,6 +28,7 @@ test)
     need ffmpeg ffmpeg
     need ffprobe ffmpeg
     need chromium chromium
+    need openssl openssl
     need strace strace
     need zstd zstd
     [ -x /usr/sbin/nginx ] || packages="$packages nginx-light"

@@ -28,6 +28,9 @@ const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
 /// One read; the server says little.
 const READ_BYTES: usize = 4 << 10;
 
+/// Answers that wait for a server which does not read: until it does, it is not heard either.
+const ANSWERS_BYTES_MAX: usize = 64 << 10;
+
 /// How a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -188,6 +191,7 @@ impl Link {
             }
         }
         let waits = self.written < self.out.len();
+        let hears = self.client.waiting() < ANSWERS_BYTES_MAX;
         let Self { read, write, out, written, unflushed, moved_at, .. } = self;
         let next = async {
             match tap {
@@ -198,7 +202,7 @@ impl Link {
         let rest = out.get(*written..).unwrap_or_default();
         let push = async { if waits { write.write(rest).await.map(Some) } else { write.flush().await.map(|()| None) } };
         tokio::select! {
-            count = read.read(buffer) => match count? {
+            count = read.read(buffer), if hears => match count? {
                 0 => Err(Ending::Lost("the server closed the connection".to_owned())),
                 count => Ok(Next::Read(count)),
             },

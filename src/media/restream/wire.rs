@@ -219,6 +219,11 @@ impl Client {
         }
     }
 
+    /// How many bytes wait for the socket.
+    pub(super) fn waiting(&self) -> usize {
+        self.out.len()
+    }
+
     /// Bytes for the socket.
     pub(super) fn take_out(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.out)

@@ -166,6 +166,8 @@ async fn an_encrypted_server_gets_the_program_if_its_certificate_is_believed() {
 async fn a_server_that_never_reads_is_left_and_takes_nothing_from_anybody() {
     let (listener, port) = listener().await;
     let (done, held) = oneshot::channel::<()>();
+    let asked = Arc::new(AtomicU32::new(0));
+    let asking = asked.clone();
     tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
         let mut rtmp = RtmpServerConnection::new();
@@ -185,7 +187,17 @@ async fn a_server_that_never_reads_is_left_and_takes_nothing_from_anybody() {
                 rtmp.advance_send_buf(count);
             }
         }
-        let _ = held.await;
+        // It asks and asks, and takes no answer.
+        let pings = [2, 0, 0, 0, 0, 0, 6, 4, 0, 0, 0, 0, 0, 6, 1, 2, 3, 4].repeat(1_000);
+        let ask = async {
+            while let Ok(count) = socket.write(&pings).await {
+                asking.fetch_add(u32::try_from(count).unwrap(), Ordering::SeqCst);
+            }
+        };
+        tokio::select! {
+            () = ask => {}
+            _ = held => {}
+        }
     });
 
     // Pictures as large as those of 48 Mbit/s, so that no buffer of the system's holds them all.
@@ -222,5 +234,7 @@ async fn a_server_that_never_reads_is_left_and_takes_nothing_from_anybody() {
     assert!(slow.losses() > 0 && slow.waiting_bytes() <= WAITING_BYTES_MAX, "{}", slow.waiting_bytes());
     let (sent, fetched) = (sent.load(Ordering::SeqCst), fetched.load(Ordering::SeqCst));
     assert!(sent > 200 && fetched + 2 >= sent, "the others got {fetched} of {sent}");
+    let asked = asked.load(Ordering::SeqCst);
+    assert!(asked < 64 << 20, "{asked} bytes were heard of a server that takes no answer");
     drop(done);
 }
