@@ -27,6 +27,7 @@ mod log;
 mod media;
 mod past;
 mod privacy;
+mod program;
 mod proof;
 mod receipts;
 #[path = "../support/sample.rs"]
@@ -34,6 +35,7 @@ mod sample;
 #[path = "../support/server.rs"]
 mod server;
 mod show;
+mod sources;
 mod staff;
 mod stripe;
 mod verify;
