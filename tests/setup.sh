@@ -3,7 +3,7 @@
 #   setup.sh build    what compiling needs
 #   setup.sh python   what the stand-in for the payment processor and the log's second reader need
 #   setup.sh test     what the tests run: encoders (OBS too, and a screen for it), a browser, a tracer of system calls, zstd's program
-#   setup.sh bench    what the benches compare with: PostgreSQL
+#   setup.sh bench    what the benches compare with: PostgreSQL, nginx with its RTMP module; a browser and an encoder
 set -eu
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -38,6 +38,9 @@ test)
 bench)
     # Debian keeps the server's programs out of the path, in a folder for each version.
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages="$packages postgresql"
+    need ffmpeg ffmpeg
+    need chromium chromium
+    [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || packages="$packages nginx-light libnginx-mod-rtmp"
     ;;
 *)
     echo "usage: $0 build|python|test|bench" >&2

@@ -92,7 +92,7 @@ export async function freePort() {
 /** Another program, which ends with the tests. */
 export function program(name, args, env) {
   const child = start(name, args, env);
-  return { get said() { return child.said; }, get gone() { return Boolean(child.gone); }, stop: () => stop(child) };
+  return { get said() { return child.said; }, get gone() { return Boolean(child.gone); }, pid: child.pid, stop: () => stop(child) };
 }
 
 // ---- the server
