@@ -17,6 +17,8 @@ pub mod packager;
 pub mod publish;
 pub mod recording;
 mod slate;
+#[doc(hidden)]
+pub mod strangers;
 mod switcher;
 mod transcode;
 
