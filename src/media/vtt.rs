@@ -17,6 +17,9 @@ const WIDE_FROM: char = '\u{2e80}';
 /// A row of captions: what is longer fills the picture's width twice, and leaves no room for the row before.
 const ROW_CHARS_MAX: usize = 64;
 
+/// What each segment's file begins with.
+const HEAD: &str = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:1,LOCAL:00:00:00.000\n";
+
 /// How far before an instant to look for what may still stand then: the row before the last, too.
 pub const LOOK_BACK_MS: i64 = 2 * READ_MS_MAX;
 
@@ -98,10 +101,11 @@ pub fn cues<'a>(said: impl IntoIterator<Item = Said<'a>>) -> Vec<Cue> {
 
 /// The file of one segment: the cues that stand while it is shown, at their times on the program's clock.
 ///
-/// Times count from where the clock begins, and the map says just that. So the map is the same before and after each
+/// Times count from where the clock begins, and the map says just that; one tick more, because hls.js takes a map of nothing
+/// to nothing for none, and then places cues wrongly that it has before the picture of their discontinuity. So the map is the same before and after each
 /// discontinuity, as the clock goes on through them; where it begins anew with a server, so do the segments' own times.
 pub fn segment(span: &Span, cues: &[Cue]) -> String {
-    let mut text = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n".to_owned();
+    let mut text = HEAD.to_owned();
     let clock_ms = ms(span.at);
     for cue in cues {
         let (from_ms, until_ms) = (cue.from_ms.max(span.date_ms), cue.until_ms.min(span.until_ms()));
@@ -183,13 +187,13 @@ mod tests {
         let first = Span { date_ms: 10_000, at: 900_000, ticks: 180_000 };
         assert_eq!(
             segment(&first, &cues),
-            "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n\
+            "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:1,LOCAL:00:00:00.000\n\n\
              00:00:11.500 --> 00:00:12.000\na &lt; b --&gt; c &amp; d\n"
         );
         let next = Span { date_ms: 12_000, at: 3_600 * 90_000, ticks: 180_000 };
         assert!(segment(&next, &cues).contains("\n01:00:00.000 --> 01:00:02.000\n"), "{}", segment(&next, &cues));
         let later = Span { date_ms: 14_000, ..next };
-        assert_eq!(segment(&later, &cues), "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n");
+        assert_eq!(segment(&later, &cues), "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:1,LOCAL:00:00:00.000\n");
         assert!(whole(&cues).starts_with("WEBVTT\n\n00:00:11.500 --> 00:00:14.000\n"));
     }
 }

@@ -34,8 +34,29 @@ export function nameOf(tag) {
   }
 }
 
-// Captions that are inside the picture come up once the picture does; whoever offers captions is told.
-const inside = (video) => [...video.textTracks].filter((track) => track.kind === "captions");
+// The track of captions inside the picture, once there were any.
+const inside = new WeakMap();
+
+/**
+ * Takes the captions that hls.js finds inside the picture into a track of our own: hls.js fills its own only where picture and
+ * sound have a buffer each, and here they share one.
+ */
+export function cueHandler(handler, video) {
+  return {
+    newCue(_track, from, until, screen) {
+      if (!inside.has(video)) {
+        inside.set(video, video.addTextTrack("captions", "CC"));
+        window.groundswellInside = true;
+        dispatchEvent(new CustomEvent("groundswell:captions"));
+        dispatchEvent(new CustomEvent("groundswell:captions-choice"));
+      }
+      const track = inside.get(video);
+      if (track.mode === "disabled") track.mode = "hidden";
+      for (const cue of handler.newCue(null, from, until, screen)) track.addCue(cue);
+      return [];
+    },
+  };
+}
 
 /** Has a player show the tracks that the viewer chose. While the program is live the page itself shows what captioners send. */
 export function tracks(video, hls, live = () => false) {
@@ -46,32 +67,28 @@ export function tracks(video, hls, live = () => false) {
       const languages = hls.subtitleTracks.map((track) => track.lang ?? "");
       const at = wanted && beside ? nearest(languages, wanted) : -1;
       if (hls.subtitleTrack !== at) hls.subtitleTrack = at;
+      hls.subtitleDisplay = at >= 0;
     } else {
       const own = [...video.textTracks].filter((track) => track.kind === "subtitles");
       const at = wanted && beside ? nearest(own.map((track) => track.language), wanted) : -1;
       own.forEach((track, index) => { track.mode = index === at ? "showing" : "disabled"; });
     }
     const written = Boolean(window.groundswellCaptions?.lines?.length) || Boolean(hls?.subtitleTracks.length);
-    for (const track of inside(video)) {
-      const mode = wanted && !written ? "showing" : "hidden";
-      if (track.mode !== mode) track.mode = mode;
-    }
+    // Both would say the same, one over the other.
+    if (inside.has(video)) inside.get(video).mode = wanted && !written ? "showing" : "hidden";
   };
-  const added = () => {
-    if (inside(video).length) {
-      window.groundswellInside = true;
-      dispatchEvent(new CustomEvent("groundswell:captions"));
-    }
-    set();
-  };
+  // A new load has another timeline.
+  const old = inside.get(video);
+  for (const cue of [...old?.cues ?? []]) old.removeCue(cue);
+  // Browsers choose among tracks by themselves as these come up, and may switch off what was chosen: so once more when the
+  // first picture is there.
+  const events = ["loadeddata", "webkitbeginfullscreen", "webkitendfullscreen"];
   hls?.on(hls.constructor.Events.SUBTITLE_TRACKS_UPDATED, set);
-  video.textTracks.addEventListener("addtrack", added);
-  for (const event of ["webkitbeginfullscreen", "webkitendfullscreen"]) video.addEventListener(event, set);
+  for (const event of events) video.addEventListener(event, set);
   addEventListener("groundswell:captions-choice", set);
   set();
   return () => {
-    video.textTracks.removeEventListener("addtrack", added);
-    for (const event of ["webkitbeginfullscreen", "webkitendfullscreen"]) video.removeEventListener(event, set);
+    for (const event of events) video.removeEventListener(event, set);
     removeEventListener("groundswell:captions-choice", set);
   };
 }

@@ -69,7 +69,6 @@ function offer() {
   const on = Boolean(choice());
   button.hidden = !languages.length && !window.groundswellInside;
   button.setAttribute("aria-pressed", String(on));
-  button.textContent = on ? "Captions on" : "Captions";
   if (!menu) return;
   menu.hidden = !on || languages.length < 2;
   if (menu.options.length !== languages.length) {

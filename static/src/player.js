@@ -1,7 +1,7 @@
 // Plays the program: hls.js where it runs, the browser's own player elsewhere; silent until the viewer asks for sound. On a
 // weak network the viewer can have the sound alone, and whoever came late can go back to the start.
 import Hls from "hls.js";
-import { tracks } from "./_captions.js";
+import { cueHandler, tracks } from "./_captions.js";
 
 // While nothing comes from the speaker a playlist that was asked for ahead is answered "not yet": asked again, and soon.
 const RETRY = { maxNumRetry: 8, retryDelayMs: 500, maxRetryDelayMs: 2000 };
@@ -92,6 +92,7 @@ function play() {
         maxLiveSyncPlaybackRate: live() ? 1.15 : 1,
         startPosition: live() ? -1 : 0,
         playlistLoadPolicy: { default: PATIENCE },
+        cueHandler: cueHandler(Hls.DefaultConfig.cueHandler, video),
       });
       hls.on(Hls.Events.MANIFEST_PARSED, () => { misses = 0; start(); });
       hls.on(Hls.Events.ERROR, (_event, data) => {

@@ -1,6 +1,6 @@
 // The replay of a rally that has ended: chapters by speaker, and the total as it rose, in step with the picture.
 import Hls from "hls.js";
-import { tracks } from "./_captions.js";
+import { cueHandler, tracks } from "./_captions.js";
 import { transcript } from "./_transcript.js";
 
 const box = document.querySelector("[data-replay]");
@@ -28,7 +28,7 @@ function play() {
   const note = box.querySelector("[data-player-state]");
   let date = () => null;
   if (Hls.isSupported()) {
-    const hls = new Hls({ enableWorker: false, startPosition: 0 });
+    const hls = new Hls({ enableWorker: false, startPosition: 0, cueHandler: cueHandler(Hls.DefaultConfig.cueHandler, video) });
     hls.on(Hls.Events.ERROR, (_event, data) => {
       if (!data.fatal) return;
       if (data.type === Hls.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();

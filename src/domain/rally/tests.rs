@@ -187,7 +187,7 @@ fn a_replaced_address_for_captions_is_a_new_generation() {
     assert_eq!(replaced.state.rallies.get(RALLY).unwrap().captions_generation, 1);
     let over = replaced.done([Command::OpenDoors { rally: RALLY }, Command::End { rally: RALLY }]);
     over.when(replace).refuses(Refusal::Ended);
-    given([]).when(Command::ReplaceCaptionsAddress { rally: RALLY }).refuses(Refusal::Unknown);
+    ready.when(Command::ReplaceCaptionsAddress { rally: NO_RALLY }).refuses(Refusal::Unknown);
 }
 
 #[test]

@@ -133,11 +133,15 @@ impl Track {
             state.counts_again = Some(seq).filter(|seq| *seq < last);
             return Ok(Taken::Repeated);
         }
-        let paid_until_ms = state.paid_until_ms.max(now_ms).saturating_add(ONE_MORE_MS);
-        if paid_until_ms.saturating_sub(now_ms) > BURST.saturating_mul(ONE_MORE_MS) {
+        let full = BURST.saturating_mul(ONE_MORE_MS);
+        // More than was ever let in at once means that the clock has stepped back.
+        let ahead =
+            Some(state.paid_until_ms.saturating_sub(now_ms)).filter(|ahead| (0..=full).contains(ahead)).unwrap_or(0);
+        let ahead = ahead.saturating_add(ONE_MORE_MS);
+        if ahead > full {
             return Err(Refused::TooMany);
         }
-        state.paid_until_ms = paid_until_ms;
+        state.paid_until_ms = now_ms.saturating_add(ahead);
         state.counts_again = None;
         // The clock may step back; what pages have seen is older all the same.
         let at_ms = state.lines.back().map_or(now_ms, |last| now_ms.max(last.at_ms.saturating_add(1)));
