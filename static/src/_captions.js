@@ -74,6 +74,9 @@ export function tracks(video, hls, live = () => false) {
       own.forEach((track, index) => { track.mode = index === at ? "showing" : "disabled"; });
     }
     const written = Boolean(window.groundswellCaptions?.lines?.length) || Boolean(hls?.subtitleTracks.length);
+    // hls.js forgets how far these captions are with each part of a segment: whoever reads them has whole segments, and is some
+    // seconds farther behind.
+    if (hls && live() && window.groundswellInside) hls.lowLatencyMode = !wanted || written;
     // Both would say the same, one over the other.
     if (inside.has(video)) inside.get(video).mode = wanted && !written ? "showing" : "hidden";
   };
@@ -84,6 +87,11 @@ export function tracks(video, hls, live = () => false) {
   // first picture is there.
   const events = ["loadeddata", "webkitbeginfullscreen", "webkitendfullscreen"];
   hls?.on(hls.constructor.Events.SUBTITLE_TRACKS_UPDATED, set);
+  hls?.on(hls.constructor.Events.MANIFEST_PARSED, (_event, { levels }) => {
+    if (!levels.some(({ attrs }) => attrs?.["CLOSED-CAPTIONS"])) return;
+    window.groundswellInside = true;
+    dispatchEvent(new CustomEvent("groundswell:captions"));
+  });
   for (const event of events) video.addEventListener(event, set);
   addEventListener("groundswell:captions-choice", set);
   set();

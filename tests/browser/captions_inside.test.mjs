@@ -135,7 +135,6 @@ test("the browser shows them as text, once the viewer asks", async () => {
   const tracks = () => page.evaluate(() => [...document.querySelector("video").textTracks].filter(({ kind }) => kind === "captions").map(({ mode, cues }) => ({ mode, texts: [...cues ?? []].map(({ text }) => text) })));
   assert((await tracks()).every(({ mode }) => mode !== "showing"));
   await page.click("[data-captions-button]");
-  await page.click("[data-back]");
   await until("the words are there", async () => {
     const now = await tracks();
     if (now.some(({ mode, texts }) => mode === "showing" && texts.some((text) => text.includes("HELLO OHIO")))) return true;
