@@ -31,11 +31,13 @@ use uuid::Uuid;
 pub use captions::Captions;
 pub use codec::{AudioConfig, VideoConfig};
 pub use health::Health;
+pub use hls::Subtitles;
 pub use origin::{Directives, Missing, Object, Origin};
 pub use packager::Init;
 pub use recording::Recordings;
 pub use slate::{Standing, Words};
 pub use switcher::{Busy, Described, Feed, FeedError};
+pub use vtt::{Cue, Span};
 
 /// One speaker's feed, whichever connection carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

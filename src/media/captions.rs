@@ -110,5 +110,10 @@ pub fn cues(lines: &[Line]) -> Vec<Cue> {
     vtt::cues(lines.iter().map(|line| Said { at_ms: line.at_ms, text: &line.text }))
 }
 
+/// A WebVTT file of cues whose times count from the start of what they belong to, in ms.
+pub fn webvtt_of(cues: &[Cue]) -> String {
+    vtt::whole(cues)
+}
+
 #[cfg(test)]
 mod tests;

@@ -34,8 +34,8 @@ fn a_repeated_number_is_shown_once_and_a_lower_one_not_again() {
     let captions = Captions::new(None);
     let took =
         take_all(&captions, [post(1, "a"), post(1, "a"), post(2, "b"), post(1, "a"), post(5, "c"), post(4, "d")]);
-    use Taken::{Repeated, Shown};
-    assert_eq!(took, [Shown, Repeated, Shown, Repeated, Shown, Repeated]);
+    let (shown, repeated) = (Taken::Shown, Taken::Repeated);
+    assert_eq!(took, [shown, repeated, shown, repeated, shown, repeated]);
     assert_eq!(texts(&captions), ["a", "b", "c"]);
     assert_eq!((captions.last_seq(PROGRAM, 0), captions.counts_again(PROGRAM)), (5, Some(4)));
     captions.take(PROGRAM, post(6, "e"), NOW_MS + 20_000).unwrap();

@@ -55,8 +55,8 @@ fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
 /// Whether a pair is valid and no padding: 608 pads with zeros beneath its parity bits.
 fn says_something(payload: &[u8]) -> bool {
     let count = payload.get(COUNT_AT).map_or(0, |byte| usize::from(byte & 0x1f));
-    let pairs = payload.get(PAIRS_AT..).unwrap_or_default().chunks_exact(3).take(count);
-    pairs.into_iter().any(|pair| match pair {
+    let mut pairs = payload.get(PAIRS_AT..).unwrap_or_default().chunks_exact(3).take(count);
+    pairs.any(|pair| match pair {
         [head, one, two] => head & 4 != 0 && head & 3 < 2 && (one & 0x7f != 0 || two & 0x7f != 0),
         _ => false,
     })

@@ -5,9 +5,8 @@
 use super::program::{Asked, FOR_GOOD, answer, shelf, shown};
 use crate::domain::rally::Phase;
 use crate::media::captions::{Eyes, Language};
-use crate::media::hls::Subtitles;
 use crate::media::origin::PLAYLIST;
-use crate::media::{Missing, Object, ProgramId};
+use crate::media::{Missing, Object, ProgramId, Subtitles};
 use crate::web::App;
 use crate::web::problem::Problem;
 use crate::web::session::Staff;

@@ -4,10 +4,9 @@
 use super::program::shelf;
 use super::recording::{clock, name_of};
 use crate::domain::rally::{Phase, Rally};
-use crate::media::ProgramId;
-use crate::media::captions::{Eyes, Language, Line, cues};
+use crate::media::captions::{Eyes, Language, Line, cues, webvtt_of};
 use crate::media::recording::{Chapter, Shelf};
-use crate::media::vtt::{self, Cue, Span};
+use crate::media::{Cue, ProgramId, Span};
 use crate::web::App;
 use crate::web::form::Form;
 use crate::web::problem::Problem;
@@ -148,7 +147,7 @@ async fn webvtt(
     let moved = |cue: Cue| Cue { from_ms: at(cue.from_ms), until_ms: at(cue.until_ms), text: cue.text };
     // What came while nothing was recorded has no time to stand.
     let cues: Vec<Cue> = cues(&asked.lines).into_iter().map(moved).filter(|cue| cue.until_ms > cue.from_ms).collect();
-    Ok(file(&asked, "vtt", "text/vtt; charset=utf-8", vtt::whole(&cues)))
+    Ok(file(&asked, "vtt", "text/vtt; charset=utf-8", webvtt_of(&cues)))
 }
 
 fn file(asked: &Asked, ending: &str, kind: &'static str, text: String) -> Response {
