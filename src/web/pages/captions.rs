@@ -40,21 +40,18 @@ pub fn address(app: &App, id: RallyId, rally: &Rally) -> String {
     format!("{}{PREFIX}?id={}&ns={key}", app.public_url(), id.0.simple())
 }
 
-/// Whose captions a query's address is for.
-fn admitted(app: &App, query: &Form) -> Result<(RallyId, Rally), Response> {
-    let forbidden = |why: &str| Err(answer(StatusCode::FORBIDDEN, why));
+/// Whose captions a query's address is for; or why nobody's.
+fn admitted(app: &App, query: &Form) -> Result<(RallyId, Rally), &'static str> {
     let wrong = "This address for captions is wrong, or was replaced: ask the host for the one on their studio page.";
-    let Ok(id) = query.get("id").parse::<uuid::Uuid>() else { return forbidden(wrong) };
-    let id = RallyId(id);
-    let found = app.engine().world().state.rallies.get(id).cloned();
-    let Some(rally) = found else { return forbidden(wrong) };
+    let id = RallyId(query.get("id").parse().map_err(|_| wrong)?);
+    let rally = app.engine().world().state.rallies.get(id).cloned().ok_or(wrong)?;
     let key = gate::captions_key(app.engine(), id, &rally);
     if !bool::from(key.as_bytes().ct_eq(query.raw("ns").as_bytes())) {
-        return forbidden(wrong);
+        return Err(wrong);
     }
     match rally.phase {
         Phase::Before | Phase::Live { .. } => Ok((id, rally)),
-        Phase::Ended { .. } => forbidden("This rally has ended: it takes no more captions."),
+        Phase::Ended { .. } => Err("This rally has ended: it takes no more captions."),
     }
 }
 
@@ -62,7 +59,7 @@ async fn take(State(app): State<App>, RawQuery(query): RawQuery, body: Bytes) ->
     let query = Form::parse(query.unwrap_or_default().as_bytes());
     let (id, rally) = match admitted(&app, &query) {
         Ok(admitted) => admitted,
-        Err(refused) => return refused,
+        Err(why) => return answer(StatusCode::FORBIDDEN, why),
     };
     // What is missing is answered as Zoom answers it, for programs that tell the two apart.
     let seq = match query.get("seq") {
@@ -111,7 +108,7 @@ async fn last_seq(State(app): State<App>, RawQuery(query): RawQuery) -> Response
             let last = app.media().captions().last_seq(ProgramId(id.0), rally.captions_generation);
             answer(StatusCode::OK, &last.to_string())
         }
-        Err(refused) => refused,
+        Err(why) => answer(StatusCode::FORBIDDEN, why),
     }
 }
 
