@@ -78,7 +78,9 @@ export function tracks(video, hls, live = () => false) {
     // seconds farther behind.
     if (hls && live() && window.groundswellInside) hls.lowLatencyMode = !wanted || written;
     // Both would say the same, one over the other.
-    if (inside.has(video)) inside.get(video).mode = wanted && !written ? "showing" : "hidden";
+    const picture = inside.has(video) && wanted && !written;
+    if (inside.has(video)) inside.get(video).mode = picture ? "showing" : "hidden";
+    video.parentElement.classList.toggle("captioned", Boolean(picture));
   };
   // A new load has another timeline.
   const old = inside.get(video);

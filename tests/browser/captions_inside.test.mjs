@@ -1,4 +1,4 @@
-// Captions inside the picture (CEA-608 in H.264) come out as they went in: by RTMP and in a clip, announced, decoded by ffmpeg, and shown
+// Captions inside the picture (CEA-608 in H.264) come out as they went in: announced, decoded by ffmpeg, and shown
 // as text in the browser.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
