@@ -232,6 +232,7 @@ impl Output {
         let Some((video, audio)) = &live.configs else { return Vec::new() };
         let (mut cuts, mut finished) = (Vec::new(), Vec::new());
         if self.playing == Some(here) {
+            self.origin.look_into(frame);
             self.packager.push(frame, now_ms, &mut cuts);
         } else if wanted && frame.track == Track::Video && frame.keyframe {
             finished = self.leave();

@@ -1,5 +1,6 @@
 //! From projections to the parts of a page: words and figures in their final form, the same at first paint and in a frame.
 
+pub mod captions;
 pub mod run;
 
 use super::App;
@@ -399,6 +400,7 @@ pub fn frame(app: &App, id: RallyId, audience: Audience) -> Bytes {
             ("run", render(run::run(app, &world, id, rally, now).render())),
             ("sources", render(sources(app, &world, rally, now).render())),
             ("refusals", render(refusals(&world, id, rally, now).render())),
+            ("captions", render(captions::captions(app, &world, id).render())),
         ]),
     }
     let people = world.room.count(id);
