@@ -18,6 +18,9 @@ test: assets test-tools
 # Ratios beside a peer or a physical limit in the same run.
 bench: assets bench-tools
 	cargo bench --locked
+	cargo build --release --locked
+	GROUNDSWELL_BIN=target/release/groundswell node benches/broadcast.mjs
+	GROUNDSWELL_BIN=target/release/groundswell node benches/latency.mjs
 
 fmt:
 	cargo fmt

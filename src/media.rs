@@ -4,6 +4,7 @@
 //! segments; `origin` keeps the last ones and the playlist. `codec`, `fmp4` and `hls` are pure byte code: no I/O, no
 //! clock. Nothing here decodes video, and nothing here knows about rallies, staff or money: ids come in as opaque numbers.
 
+pub mod captions;
 pub mod clip;
 pub mod codec;
 pub mod fmp4;
@@ -18,8 +19,11 @@ pub mod publish;
 pub mod recording;
 pub mod restream;
 mod slate;
+#[doc(hidden)]
+pub mod strangers;
 mod switcher;
 mod transcode;
+pub mod vtt;
 
 use bytes::Bytes;
 use std::fmt;
@@ -27,13 +31,16 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
+pub use captions::Captions;
 pub use codec::{AudioConfig, VideoConfig};
 pub use health::Health;
+pub use hls::Subtitles;
 pub use origin::{Directives, Missing, Object, Origin};
 pub use packager::Init;
 pub use recording::Recordings;
 pub use slate::{Standing, Words};
 pub use switcher::{Busy, Described, Feed, FeedError};
+pub use vtt::{Cue, Span};
 
 /// One speaker's feed, whichever connection carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -169,12 +176,15 @@ fn system_now_ms() -> i64 {
 pub struct Media {
     switcher: Arc<switcher::Switcher>,
     restreams: restream::Standings,
+    captions: Captions,
 }
 
 impl Media {
     /// Starts with no sources and no programs.
     pub fn new(settings: Settings) -> Self {
-        Self { switcher: Arc::new(switcher::Switcher::new(settings)), restreams: restream::Standings::default() }
+        let captions = Captions::new(settings.recordings.clone());
+        let switcher = Arc::new(switcher::Switcher::new(settings));
+        Self { switcher, restreams: restream::Standings::default(), captions }
     }
 
     /// Tells this gate from now on whose pictures each program has. The first one given is kept.
@@ -218,6 +228,11 @@ impl Media {
     /// The recordings, where there are any.
     pub fn recordings(&self) -> Option<&Recordings> {
         self.switcher.recordings()
+    }
+
+    /// What captioners send.
+    pub fn captions(&self) -> &Captions {
+        &self.captions
     }
 
     /// Frees a program's memory.

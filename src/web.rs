@@ -307,6 +307,9 @@ pub fn router(app: App) -> Router {
         .merge(pages::thanks::routes())
         .merge(pages::overlay::routes())
         .merge(pages::program::routes())
+        .merge(pages::subtitles::routes())
+        .merge(pages::transcript::routes())
+        .merge(pages::captions::routes())
         .merge(pages::recording::routes())
         .merge(pages::sign_in::routes())
         .merge(pages::first_account::routes())
@@ -347,8 +350,9 @@ pub fn router(app: App) -> Router {
 /// Turns away forms that another site's page sends. Browsers say where a form comes from; programs say nothing and have no
 /// cookies to steal.
 async fn same_site(request: Request, next: Next) -> Response {
-    // WHIP is for any page and program that has a speaker's key; it looks at no cookie.
-    let by_key = request.uri().path().starts_with(pages::whip::PREFIX);
+    // WHIP and captioners' interface are for any page and program that has the key; they look at no cookie.
+    let path = request.uri().path();
+    let by_key = path.starts_with(pages::whip::PREFIX) || path.starts_with(pages::captions::PREFIX);
     let asks = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if asks || by_key || is_same_site(request.headers()) {
         next.run(request).await
@@ -427,6 +431,7 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "item" => "Added to the run.",
         "item-removed" => "Taken out of the run.",
         "key" => "The old key no longer works. Send the new one.",
+        "captions" => "The old address for captions no longer works. Send the captioner the new one.",
         "note" => "Your note is on the speaker’s page.",
         "refunded" => "The refund is under way.",
         "clip" => "The clip is here. Play it from this list or put it into the run of show.",

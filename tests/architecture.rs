@@ -70,7 +70,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms inside `media` that hold byte code only.
-const BYTE_CODE: &[&str] = &["codec", "fmp4", "hls"];
+const BYTE_CODE: &[&str] = &["codec", "fmp4", "hls", "vtt"];
 
 /// Rooms where everything comes in as an argument.
 const PURE: &[&str] = &["domain", "projections", "export", "media byte code"];

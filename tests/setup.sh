@@ -2,8 +2,8 @@
 # Installs what a step needs from Debian's packages, or says what is missing and how to get it.
 #   setup.sh build    what compiling needs
 #   setup.sh python   what the stand-in for the payment processor and the log's second reader need
-#   setup.sh test     what the tests run: an encoder, a browser, a tracer of system calls, zstd's program
-#   setup.sh bench    what the benches compare with: PostgreSQL
+#   setup.sh test     what the tests run: encoders (OBS too, and a screen for it), a browser, a tracer of system calls, zstd's program
+#   setup.sh bench    what the benches compare with: PostgreSQL, nginx with its RTMP module; a browser and an encoder
 set -eu
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -31,12 +31,17 @@ test)
     need openssl openssl
     need strace strace
     need zstd zstd
+    need obs obs-studio
+    need Xvfb xvfb
     [ -x /usr/sbin/nginx ] || packages="$packages nginx-light"
     fc-list 2>/dev/null | grep -qi emoji || packages="$packages fonts-noto-color-emoji fontconfig"
     ;;
 bench)
     # Debian keeps the server's programs out of the path, in a folder for each version.
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages="$packages postgresql"
+    need ffmpeg ffmpeg
+    need chromium chromium
+    [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || packages="$packages nginx-light libnginx-mod-rtmp"
     ;;
 *)
     echo "usage: $0 build|python|test|bench" >&2

@@ -118,6 +118,7 @@ kinds! {
     "rally.stream_key_replaced" 1 Rally StreamKeyReplaced,
     "rally.doors_opened" 1 Rally DoorsOpened,
     "rally.recording_deleted" 1 Rally RecordingDeleted,
+    "rally.captions_address_replaced" 1 Rally CaptionsAddressReplaced,
     "rally.ended" 1 Rally Ended,
     "broadcast.source_connected" 1 Broadcast SourceConnected,
     "broadcast.source_disconnected" 1 Broadcast SourceDisconnected,

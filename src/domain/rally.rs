@@ -100,6 +100,8 @@ pub struct Rally {
     pub has_donations: bool,
     /// Whether the host had the recording destroyed.
     pub recording_deleted: bool,
+    /// Which address for captions is valid: replaced ones have lower numbers.
+    pub captions_generation: u32,
 }
 
 impl Rally {
@@ -215,6 +217,8 @@ pub enum Command {
     End { rally: RallyId },
     /// Destroy what was recorded of the program.
     DeleteRecording { rally: RallyId },
+    /// Make the captioner's address invalid and give another.
+    ReplaceCaptionsAddress { rally: RallyId },
 }
 
 /// What happened.
@@ -229,6 +233,7 @@ pub enum Event {
     DoorsOpened(RallyNamed),
     Ended(RallyNamed),
     RecordingDeleted(RallyNamed),
+    CaptionsAddressReplaced(RallyNamed),
 }
 
 /// A rally and what is announced of it.
@@ -391,6 +396,10 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             }
             Event::RecordingDeleted(RallyNamed { rally })
         }
+        Command::ReplaceCaptionsAddress { rally } => match known(rally)?.phase {
+            Phase::Before | Phase::Live { .. } => Event::CaptionsAddressReplaced(RallyNamed { rally }),
+            Phase::Ended { .. } => return Err(Refusal::Ended),
+        },
     };
     Ok(vec![super::Event::Rally(event)])
 }
@@ -457,6 +466,7 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
                 program: None,
                 has_donations: false,
                 recording_deleted: false,
+                captions_generation: 0,
             };
             rallies.by_id.insert(*rally, created);
         }
@@ -494,6 +504,11 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
         Event::RecordingDeleted(RallyNamed { rally }) => {
             if let Some(current) = rallies.by_id.get_mut(rally) {
                 current.recording_deleted = true;
+            }
+        }
+        Event::CaptionsAddressReplaced(RallyNamed { rally }) => {
+            if let Some(current) = rallies.by_id.get_mut(rally) {
+                current.captions_generation = current.captions_generation.saturating_add(1);
             }
         }
         Event::Ended(RallyNamed { rally }) => {

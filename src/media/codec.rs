@@ -2,6 +2,7 @@
 
 pub mod aac;
 pub mod annexb;
+pub mod cea;
 pub mod flv;
 pub mod h264;
 pub mod mp4;

@@ -27,7 +27,15 @@ const KEY_CHARS: usize = 26;
 /// A speaker's stream key: made from the server's secret, so that the log holds none.
 pub fn stream_key(engine: &Engine, speaker: &Speaker) -> String {
     let seed = format!("{}:{}", speaker.source, speaker.key_generation);
-    let bytes = engine.vault().derive("stream-key", seed.as_bytes());
+    spelled(&engine.vault().derive("stream-key", seed.as_bytes()))
+}
+
+/// The secret in the address a rally's captioner sends to: made from the server's secret, as stream keys are.
+pub fn captions_key(engine: &Engine, id: RallyId, rally: &Rally) -> String {
+    spelled(&engine.vault().derive("captions-address", format!("{id}:{}", rally.captions_generation).as_bytes()))
+}
+
+fn spelled(bytes: &[u8]) -> String {
     let letter = |byte: &u8| KEY_LETTERS.get(usize::from(*byte % 32)).copied().map_or('a', char::from);
     bytes.iter().take(KEY_CHARS).map(letter).collect()
 }
@@ -187,6 +195,7 @@ fn apply(media: &Media, id: RallyId, rally: &Rally, anybody: bool, last: &mut Ap
         && !std::mem::replace(&mut last.deleted, true)
         && let Some(recordings) = media.recordings().cloned()
     {
+        media.captions().forget(program);
         // Also at each start: a crash may have come between the event and its effect.
         tokio::task::spawn_blocking(move || {
             if let Err(error) = recordings.delete(program) {

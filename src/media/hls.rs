@@ -2,6 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
+/// The first channel of captions inside the picture, which is what encoders fill.
+const INSIDE: &str = "#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"inside\",NAME=\"Captions in the picture\",DEFAULT=NO,\
+    AUTOSELECT=YES,INSTREAM-ID=\"CC1\"\n";
+
 /// Ticks a second of every length here.
 const TICKS: u64 = 90_000;
 
@@ -10,7 +14,7 @@ const TICKS: u64 = 90_000;
 pub struct Entry {
     /// Relative address of the segment; none while it grows, when only its parts are listed.
     pub name: Option<String>,
-    /// Relative address of the init segment it needs.
+    /// Relative address of the init segment it needs; empty for text, which needs none.
     pub map: String,
     /// Length in ticks of 1/90,000 s.
     pub ticks: u64,
@@ -128,7 +132,7 @@ impl Playlist<'_> {
             if entry.discontinuity {
                 writeln!(text, "#EXT-X-DISCONTINUITY")?;
             }
-            if entry.discontinuity || map != Some(&entry.map) {
+            if !entry.map.is_empty() && (entry.discontinuity || map != Some(&entry.map)) {
                 writeln!(text, "#EXT-X-MAP:URI=\"{}\"", entry.map)?;
                 map = Some(&entry.map);
             }
@@ -174,12 +178,46 @@ pub struct Variant {
     pub size: Option<(u32, u32)>,
 }
 
-/// Writes the playlist of playlists; the first is what a player begins with.
-pub fn multivariant(variants: &[Variant]) -> String {
+/// Captions of one language beside the picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subtitles {
+    /// As BCP 47 writes the language: letters, digits and hyphens.
+    pub language: String,
+    /// As people call it; no two alike.
+    pub name: String,
+    /// Relative address of its media playlist.
+    pub uri: String,
+}
+
+/// What can be read of what is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Captions {
+    /// Beside the picture.
+    pub subtitles: Vec<Subtitles>,
+    /// Whether there are captions inside the picture (CEA-608).
+    pub inside: bool,
+}
+
+/// Writes the playlist of playlists; the first is what a player begins with. What is not there is not denied either: a
+/// speaker with captions inside the picture may come later.
+pub fn multivariant(variants: &[Variant], captions: &Captions) -> String {
     let mut text = "#EXTM3U\n#EXT-X-VERSION:9\n".to_owned();
+    for Subtitles { language, name, uri } in &captions.subtitles {
+        let _ = writeln!(
+            text,
+            "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"captions\",NAME=\"{name}\",LANGUAGE=\"{language}\",DEFAULT=NO,\
+             AUTOSELECT=YES,FORCED=NO,CHARACTERISTICS=\"public.accessibility.transcribes-spoken-dialog\",URI=\"{uri}\""
+        );
+    }
+    if captions.inside {
+        text.push_str(INSIDE);
+    }
     for Variant { uri, bandwidth_bps, codecs, size } in variants {
         let size = size.map_or_else(String::new, |(width, height)| format!(",RESOLUTION={width}x{height}"));
-        let _ = writeln!(text, "#EXT-X-STREAM-INF:BANDWIDTH={bandwidth_bps},CODECS=\"{codecs}\"{size}\n{uri}");
+        let beside = if captions.subtitles.is_empty() { "" } else { ",SUBTITLES=\"captions\"" };
+        let inside = if captions.inside && !size.is_empty() { ",CLOSED-CAPTIONS=\"inside\"" } else { "" };
+        let codecs = format!("CODECS=\"{codecs}\"");
+        let _ = writeln!(text, "#EXT-X-STREAM-INF:BANDWIDTH={bandwidth_bps},{codecs}{size}{beside}{inside}\n{uri}");
     }
     text
 }
@@ -324,9 +362,17 @@ mod tests {
             Variant { uri: "sound.m3u8", bandwidth_bps: 160_000, codecs: "mp4a.40.2".to_owned(), size: None },
         ];
         assert_eq!(
-            multivariant(&variants),
+            multivariant(&variants, &Captions::default()),
             "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-STREAM-INF:BANDWIDTH=3000000,CODECS=\"avc1.640028,mp4a.40.2\",\
              RESOLUTION=1280x720\nvideo.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=160000,CODECS=\"mp4a.40.2\"\nsound.m3u8\n"
         );
+        let subtitles = Subtitles { language: "es-US".into(), name: "Español (US)".into(), uri: "c/es.m3u8".into() };
+        let text = multivariant(&variants, &Captions { subtitles: vec![subtitles], inside: true });
+        assert!(text.contains("NAME=\"Español (US)\",LANGUAGE=\"es-US\",DEFAULT=NO"), "{text}");
+        assert!(
+            text.contains("RESOLUTION=1280x720,SUBTITLES=\"captions\",CLOSED-CAPTIONS=\"inside\"\nvideo"),
+            "{text}"
+        );
+        assert!(text.contains("CODECS=\"mp4a.40.2\",SUBTITLES=\"captions\"\nsound"), "a sound has no picture: {text}");
     }
 }

@@ -5,7 +5,10 @@ mod window;
 
 use super::packager::{Cut, TARGET_DURATION_S};
 use super::recording::Finished;
+use super::vtt::Span;
+use super::{Frame, Track, codec, hls};
 use bytes::Bytes;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -25,7 +28,10 @@ const AS_IT_STANDS: &str = "public, max-age=1";
 /// The playlist of playlists changes only with the pictures' size.
 const SELDOM_CHANGES: &str = "public, max-age=2";
 
-const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+/// The playlist of playlists.
+pub const INDEX: &str = "index.m3u8";
+/// Playlists' media type.
+pub const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 
 /// One file of a program, ready to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,13 +72,15 @@ pub enum Missing {
     NotYet,
 }
 
-/// The two ways to follow a program.
+/// The ways to follow a program, and what was said in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rendition {
     /// Picture and sound, in parts.
     Video,
     /// Sound alone, in whole segments: for networks where a second more matters less than half a picture.
     Sound,
+    /// Captions of one language, segment by segment; the playlist is the same for each language.
+    Captions,
 }
 
 /// One program's window.
@@ -80,13 +88,15 @@ pub enum Rendition {
 pub struct Origin {
     window: RwLock<Window>,
     edge: watch::Sender<Edge>,
+    /// Whether pictures with captions inside have been among those shown.
+    captioned: AtomicBool,
 }
 
 impl Origin {
     /// An empty window; `now_ms` is the wall clock in ms since 1970 UTC, from which numbers start.
     pub fn new(now_ms: i64) -> Self {
         let window = Window::new(now_ms);
-        Self { edge: watch::Sender::new(window.edge()), window: RwLock::new(window) }
+        Self { edge: watch::Sender::new(window.edge()), window: RwLock::new(window), captioned: AtomicBool::new(false) }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Window> {
@@ -133,13 +143,41 @@ impl Origin {
     /// [`Missing`].
     pub async fn file(&self, name: &str, directives: Directives) -> Result<Object, Missing> {
         match name {
-            "index.m3u8" => {
-                let bytes = self.read().multivariant().ok_or(Missing::NotBegun)?;
-                Ok(Object { bytes, content_type: PLAYLIST, cache_control: SELDOM_CHANGES })
-            }
+            INDEX => self.multivariant(Vec::new()),
             window::VIDEO => self.playlist(Rendition::Video, directives).await,
             window::SOUND => self.playlist(Rendition::Sound, directives).await,
             name => self.object(name).await,
+        }
+    }
+
+    /// The playlist of playlists, with the captions there are.
+    ///
+    /// # Errors
+    /// [`Missing::NotBegun`].
+    pub fn multivariant(&self, subtitles: Vec<hls::Subtitles>) -> Result<Object, Missing> {
+        let captions = hls::Captions { subtitles, inside: self.captioned.load(Ordering::Relaxed) };
+        let bytes = self.read().multivariant(&captions).ok_or(Missing::NotBegun)?;
+        Ok(Object { bytes, content_type: PLAYLIST, cache_control: SELDOM_CHANGES })
+    }
+
+    /// The playlist of one language's captions, whichever it is.
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub async fn captions(&self, directives: Directives) -> Result<Object, Missing> {
+        self.playlist(Rendition::Captions, directives).await
+    }
+
+    /// When a segment is shown; none for one that is not whole, or no longer here.
+    pub fn span(&self, msn: u64) -> Option<Span> {
+        self.read().span(msn)
+    }
+
+    /// Looks into a frame that is shown for captions inside the picture. They stay announced once there were any: a player
+    /// reads the playlist of playlists once, and who has them may be on again.
+    pub(super) fn look_into(&self, frame: &Frame) {
+        if frame.track == Track::Video && !self.captioned.load(Ordering::Relaxed) && codec::cea::is_in(&frame.data) {
+            self.captioned.store(true, Ordering::Relaxed);
         }
     }
 

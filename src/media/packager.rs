@@ -66,6 +66,8 @@ pub struct Start {
     pub init: Option<Init>,
     /// Wall clock at its first picture, in ms since 1970 UTC.
     pub date_ms: i64,
+    /// Where it begins on the program's clock, in ticks of [`Frame::TIMESCALE`]: its first picture's decode time.
+    pub at: i64,
     /// Whether it begins another feed or configuration.
     pub discontinuity: bool,
     /// Whether it starts with a keyframe.
@@ -310,6 +312,7 @@ impl Packager {
             out.push(Cut::Start(Start {
                 init: run.init.take(),
                 date_ms: run.open.date_ms,
+                at: run.open.start,
                 discontinuity: std::mem::take(&mut run.discontinuity),
                 independent: run.open.independent,
             }));

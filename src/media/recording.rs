@@ -37,6 +37,8 @@ pub struct Finished {
     pub source: Option<SourceId>,
     /// Wall clock at its first picture, in ms since 1970 UTC.
     pub date_ms: i64,
+    /// Where it begins on the program's clock, in ticks of 1/90,000 s.
+    pub at: u64,
     /// Length in ticks of 1/90,000 s.
     pub ticks: u64,
     /// Whether it begins another feed or configuration.
@@ -175,6 +177,21 @@ impl Recordings {
     /// When the disk fails.
     pub fn shelf(&self, program: ProgramId) -> io::Result<Option<Arc<Shelf>>> {
         self.open_shelf(program, false)
+    }
+
+    /// Takes room for what is kept beside a recording; false if there is none left.
+    pub(super) fn take_room(&self, program: ProgramId, bytes: u64) -> bool {
+        if self.0.used.load(Ordering::Relaxed).saturating_add(bytes) > self.0.limit {
+            self.miss(program, "the limit for recordings is reached");
+            return false;
+        }
+        self.0.used.fetch_add(bytes, Ordering::Relaxed);
+        true
+    }
+
+    /// Where a program's recording is kept.
+    pub(super) fn folder(&self, program: ProgramId) -> PathBuf {
+        self.0.dir.join(program.to_string())
     }
 
     /// How much room is taken and left.

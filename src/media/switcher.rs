@@ -236,6 +236,7 @@ impl Output {
         let (mut cuts, mut finished) = (Vec::new(), Vec::new());
         if self.playing == Some(here) {
             self.taps.push(frame);
+            self.origin.look_into(frame);
             self.packager.push(frame, now_ms, &mut cuts);
         } else if wanted && frame.track == Track::Video && frame.keyframe {
             finished = self.leave();

@@ -1,6 +1,7 @@
 //! One file a page; each holds the page's askama struct, made of text that is already in its final form.
 
 pub mod api;
+pub mod captions;
 pub mod card;
 pub mod clips;
 pub mod confirm;
@@ -24,6 +25,8 @@ pub mod show;
 pub mod sign_in;
 pub mod speak;
 pub mod studio;
+pub mod subtitles;
 pub mod thanks;
+pub mod transcript;
 pub mod webhook;
 pub mod whip;

@@ -1,5 +1,6 @@
 //! From projections to the parts of a page: words and figures in their final form, the same at first paint and in a frame.
 
+pub mod captions;
 pub mod restream;
 pub mod run;
 
@@ -402,6 +403,7 @@ pub fn frame(app: &App, id: RallyId, audience: Audience) -> Bytes {
             ("refusals", render(refusals(&world, id, rally, now).render())),
             ("restreams", render(restream::restreams(app, &world, id, rally, now).render())),
             ("destinations", render(restream::destinations(app, &world, id, rally, now).render())),
+            ("captions", render(captions::captions(app, &world, id).render())),
         ]),
     }
     let people = world.room.count(id);

@@ -221,6 +221,11 @@ function connect() {
   };
   source.onmessage = take;
   source.addEventListener("frame", take);
+  // Kept too: the script that shows them may be read later.
+  source.addEventListener("captions", (event) => {
+    window.groundswellCaptions = JSON.parse(event.data);
+    dispatchEvent(new CustomEvent("groundswell:captions"));
+  });
   source.onopen = () => online(true);
   source.onerror = () => {
     failures += 1;

@@ -1,6 +1,7 @@
 // Plays the program: hls.js where it runs, the browser's own player elsewhere; silent until the viewer asks for sound. On a
 // weak network the viewer can have the sound alone, and whoever came late can go back to the start.
 import Hls from "hls.js";
+import { cueHandler, tracks } from "./_captions.js";
 
 // While nothing comes from the speaker a playlist that was asked for ahead is answered "not yet": asked again, and soon.
 const RETRY = { maxNumRetry: 8, retryDelayMs: 500, maxRetryDelayMs: 2000 };
@@ -24,7 +25,7 @@ function play() {
   // What is followed: "index" is the program as it goes on, "sound" its sound alone, "replay" all of it from the start.
   let following = "index";
   const live = () => following !== "replay";
-  const url = () => playlist.replace("index.m3u8", `${following}.m3u8`);
+  const url = () => playlist.replace("index.m3u8", `${live() ? following : "whole"}.m3u8`);
 
   const draw = () => {
     sound.hidden = !playing && !blocked;
@@ -76,10 +77,12 @@ function play() {
   window.groundswellPicture = () => (playing ? shown() : null);
   if (Hls.isSupported()) {
     let hls;
+    let letGo;
     let timer = 0;
     let misses = 0;
     let mended = 0;
     const open = () => {
+      letGo?.();
       if (hls) hls.destroy();
       // fMP4 needs no remuxing, so no worker: a worker from a blob is not allowed by the page's policy.
       hls = new Hls({
@@ -89,6 +92,7 @@ function play() {
         maxLiveSyncPlaybackRate: live() ? 1.15 : 1,
         startPosition: live() ? -1 : 0,
         playlistLoadPolicy: { default: PATIENCE },
+        cueHandler: cueHandler(Hls.DefaultConfig.cueHandler, video),
       });
       hls.on(Hls.Events.MANIFEST_PARSED, () => { misses = 0; start(); });
       hls.on(Hls.Events.ERROR, (_event, data) => {
@@ -104,6 +108,7 @@ function play() {
         if (live() && position && position - video.currentTime > 12) video.currentTime = position;
       };
       shown = () => hls.playingDate?.getTime() ?? null;
+      letGo = tracks(video, hls, live);
       hls.attachMedia(video);
       hls.loadSource(url());
     };
@@ -133,6 +138,7 @@ function play() {
       say("Waiting for the picture…");
       timer = setTimeout(() => { timer = 0; reload(); }, 1500 + Math.random() * 1500);
     };
+    tracks(video, null, live);
     reload = () => { video.src = url(); start(); };
     shown = () => {
       const began = video.getStartDate?.().getTime();

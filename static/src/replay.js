@@ -1,5 +1,7 @@
 // The replay of a rally that has ended: chapters by speaker, and the total as it rose, in step with the picture.
 import Hls from "hls.js";
+import { cueHandler, tracks } from "./_captions.js";
+import { transcript } from "./_transcript.js";
 
 const box = document.querySelector("[data-replay]");
 const video = box && box.querySelector("video");
@@ -26,7 +28,7 @@ function play() {
   const note = box.querySelector("[data-player-state]");
   let date = () => null;
   if (Hls.isSupported()) {
-    const hls = new Hls({ enableWorker: false, startPosition: 0 });
+    const hls = new Hls({ enableWorker: false, startPosition: 0, cueHandler: cueHandler(Hls.DefaultConfig.cueHandler, video) });
     hls.on(Hls.Events.ERROR, (_event, data) => {
       if (!data.fatal) return;
       if (data.type === Hls.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
@@ -36,9 +38,11 @@ function play() {
       }
     });
     date = () => hls.playingDate?.getTime() ?? null;
+    tracks(video, hls);
     hls.attachMedia(video);
     hls.loadSource(url);
   } else {
+    tracks(video, null);
     video.src = url;
     date = () => {
       const began = video.getStartDate?.().getTime();
@@ -86,4 +90,7 @@ async function mark(date) {
   draw();
 }
 
-if (video) mark(play());
+if (video) {
+  mark(play());
+  transcript(box, video);
+}

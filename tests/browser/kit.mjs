@@ -89,6 +89,12 @@ export async function freePort() {
   return port;
 }
 
+/** Another program, which ends with the tests. */
+export function program(name, args, env) {
+  const child = start(name, args, env);
+  return { get said() { return child.said; }, get gone() { return Boolean(child.gone); }, pid: child.pid, stop: () => stop(child) };
+}
+
 // ---- the server
 
 export class Server {

@@ -65,65 +65,6 @@ impl House {
         values.filter(|value| !value.is_empty()).map(str::to_owned).collect()
     }
 
-    async fn cut(&self, source: &str) {
-        let answer = self.owner.post(&self.server, "/host/r/call/program", &[("source", source)]).await;
-        assert_eq!(answer.status, 303, "{}", answer.text());
-    }
-
-    async fn playlist(&self) -> String {
-        self.server.get_as(&self.owner.cookie, "/r/call/program/video.m3u8").await.text()
-    }
-
-    /// The size of each listed feed's picture in their order, and each one's pictures in seconds from the first to the last.
-    async fn feeds(&self) -> Vec<(String, f64)> {
-        let mut files: Vec<Vec<u8>> = Vec::new();
-        let get = async |name: &str| {
-            let answer = self.server.get_as(&self.owner.cookie, &format!("/r/call/program/{name}")).await;
-            assert_eq!(answer.status, 200, "{name}");
-            answer.body
-        };
-        let text = self.playlist().await;
-        let (mut last, mut map) = ("", "");
-        for line in text.lines() {
-            if let Some(named) = line.strip_prefix("#EXT-X-MAP:URI=\"") {
-                map = named.trim_end_matches('"');
-            } else if !line.starts_with('#') && !line.is_empty() {
-                // What has only parts so far is not whole.
-                if map != last {
-                    files.push(get(map).await);
-                    last = map;
-                }
-                let segment = get(line).await;
-                files.last_mut().unwrap().extend(segment);
-            }
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("feed.mp4");
-        let mut feeds: Vec<(String, f64)> = Vec::new();
-        let mut end: Option<f64> = None;
-        for file in files {
-            std::fs::write(&path, file).unwrap();
-            let ask = |entries: &str| {
-                let mut command = Command::new("ffprobe");
-                command.args(["-v", "error", "-select_streams", "v", "-show_entries", entries, "-of", "csv=p=0"]);
-                let output = command.arg(&path).output().unwrap();
-                assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-                String::from_utf8(output.stdout).unwrap()
-            };
-            let mut times: Vec<f64> =
-                ask("packet=pts_time").lines().map(|line| line.trim_matches(',').parse().unwrap()).collect();
-            times.sort_by(f64::total_cmp);
-            let steps = times.windows(2).map(|pair| pair[1] - pair[0]);
-            assert!(steps.clone().all(|step| (0.01..0.2).contains(&step)), "{times:?}");
-            if let Some(end) = end {
-                assert!((0.0..0.3).contains(&(times[0] - end)), "a gap of {}", times[0] - end);
-            }
-            end = times.last().copied();
-            feeds.push((ask("stream=width,height").trim().to_owned(), times[times.len() - 1] - times[0]));
-        }
-        feeds
-    }
-
     fn files(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.data().join("clips"));
         entries.map_or(vec![], |entries| entries.map(|entry| entry.unwrap().path()).collect())

@@ -27,6 +27,7 @@ mod log;
 mod media;
 mod past;
 mod privacy;
+mod program;
 mod proof;
 mod receipts;
 mod restream;
@@ -35,6 +36,7 @@ mod sample;
 #[path = "../support/server.rs"]
 mod server;
 mod show;
+mod sources;
 mod staff;
 mod stripe;
 mod verify;

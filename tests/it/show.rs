@@ -1,6 +1,7 @@
 //! The run of show through the studio's forms: what is planned, gone through and taken back, and what the log has of it; and the
 //! program's clock, by real encoders.
 
+use crate::program::Speaker;
 use crate::server::{House, run, said, until};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -25,29 +26,6 @@ impl Drop for Encoder {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// Adds a speaker and gives their feed's id.
-async fn speaker(house: &House, name: &str) -> String {
-    let answer = house.owner.post(&house.server, "/host/r/call/speakers", &[("name", name), ("role", "")]).await;
-    assert_eq!(answer.status, 303, "{}", answer.text());
-    let studio = house.server.get_as(&house.owner.cookie, "/host/r/call").await.text();
-    let last = studio.rsplit_once("/host/r/call/speakers/").unwrap().1;
-    last[..36].to_owned()
-}
-
-async fn stream_key(house: &House, source: &str) -> String {
-    let page = house.server.get_as(&house.owner.cookie, &format!("/host/r/call/speakers/{source}")).await.text();
-    page.split_once("id=\"stream_key\"")
-        .unwrap()
-        .1
-        .split_once("value=\"")
-        .unwrap()
-        .1
-        .split('"')
-        .next()
-        .unwrap()
-        .to_owned()
 }
 
 /// What is planned, in order: ids and titles.
@@ -86,7 +64,7 @@ fn events(house: &House, kinds: &[&str]) -> Vec<Value> {
 #[tokio::test]
 async fn a_run_is_planned_gone_through_and_taken_back() {
     let house = House::new().await;
-    let (zoe, ama) = (speaker(&house, "Zoë").await, speaker(&house, "Ama").await);
+    let (zoe, ama) = (house.speaker("Zoë").await.source, house.speaker("Ama").await.source);
     assert_eq!(add(&house, &format!("speaker:{zoe}"), "", "8").await, 303);
     assert_eq!(add(&house, "ask", "Doubled until nine", "2").await, 303);
     assert_eq!(add(&house, &format!("speaker:{ama}"), "", "7").await, 303);
@@ -150,9 +128,9 @@ async fn what_is_not_right_is_refused_and_nothing_is_lost() {
 #[tokio::test]
 async fn practice_is_seen_by_staff_only_and_the_log_has_the_programs_clock() {
     let house = House::new().await;
-    let zoe = speaker(&house, "Zoë").await;
-    let encoder = Encoder::start(&house, &stream_key(&house, &zoe).await, &["-g", "200", "-keyint_min", "200"]);
-    let studio = async || house.server.get_as(&house.owner.cookie, "/host/r/call/live.json").await.text();
+    let Speaker { key, source: zoe, .. } = house.speaker("Zoë").await;
+    let encoder = Encoder::start(&house, &key, &["-g", "200", "-keyint_min", "200"]);
+    let studio = async || house.studio().await;
     until("the source is ready", async || studio().await.contains(">ready<")).await;
     assert_eq!(add(&house, &format!("speaker:{zoe}"), "", "8").await, 303);
     let items = plan(&house).await;

@@ -1,5 +1,6 @@
 //! WHIP's door: who gets a session, what the others are told, and what strangers on the UDP port can't do.
 
+use crate::program::Speaker;
 use crate::server::{Answer, House, encode};
 use std::net::SocketAddr;
 use tokio::net::UdpSocket;
@@ -51,19 +52,6 @@ a=ssrc:2002 cname:c\r
 
 const SDP: (&str, &str) = ("content-type", "application/sdp");
 
-/// A rally's first speaker: their key, and their page in the studio.
-async fn speaker(house: &House) -> (String, String) {
-    let form = [("name", "Zoë Okoro"), ("role", "Teacher")];
-    let answer = house.owner.post(&house.server, "/host/r/call/speakers", &form).await;
-    assert_eq!(answer.status, 303, "{}", answer.text());
-    let studio = house.server.get_as(&house.owner.cookie, "/host/r/call").await.text();
-    let id = studio.split_once("/speakers/").unwrap().1.split('"').next().unwrap().to_owned();
-    let href = format!("/host/r/call/speakers/{id}");
-    let page = house.server.get_as(&house.owner.cookie, &href).await.text();
-    let key = page.split_once("id=\"stream_key\"").unwrap().1.split_once("value=\"").unwrap().1;
-    (key.split('"').next().unwrap().to_owned(), href)
-}
-
 async fn offer(house: &House, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let headers = [&[SDP], headers].concat();
     house.server.send("POST", path, &headers, body.as_bytes()).await
@@ -85,7 +73,7 @@ fn reached_at(answer: &Answer) -> SocketAddr {
 #[tokio::test]
 async fn a_speaker_gets_a_session_and_ends_it() {
     let house = House::new().await;
-    let (key, _) = speaker(&house).await;
+    let key = house.speaker("Zoë Okoro").await.key;
     let answer = offer(&house, &format!("/whip/{key}"), &[], OFFER).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     assert_eq!(answer.header("content-type"), "application/sdp");
@@ -118,7 +106,7 @@ async fn a_speaker_gets_a_session_and_ends_it() {
 #[tokio::test]
 async fn whoever_cant_be_carried_is_told_why() {
     let house = House::new().await;
-    let (key, golive) = speaker(&house).await;
+    let Speaker { key, href: golive, .. } = house.speaker("Zoë Okoro").await;
     let path = format!("/whip/{key}");
     let check = |body: String, expected: (u16, &'static str)| {
         let (house, path) = (&house, &path);
@@ -158,7 +146,7 @@ async fn whoever_cant_be_carried_is_told_why() {
 #[tokio::test]
 async fn a_key_is_not_guessed() {
     let house = House::new().await;
-    let (key, _) = speaker(&house).await;
+    let key = house.speaker("Zoë Okoro").await.key;
     let mut answers = vec![];
     for n in 0..40 {
         answers.push(problem(&offer(&house, &format!("/whip/{n:026}"), &[], OFFER).await));
@@ -172,7 +160,7 @@ async fn a_key_is_not_guessed() {
 #[tokio::test]
 async fn the_green_room_is_its_speakers_alone() {
     let house = House::new().await;
-    let (key, golive) = speaker(&house).await;
+    let Speaker { key, href: golive, .. } = house.speaker("Zoë Okoro").await;
     let page = house.server.get(&format!("/speak/{key}")).await;
     assert_eq!(page.status, 200);
     let text = page.text();
@@ -196,7 +184,7 @@ async fn the_green_room_is_its_speakers_alone() {
 #[tokio::test]
 async fn what_strangers_send_to_the_port_fills_nothing() {
     let house = House::new().await;
-    let (key, _) = speaker(&house).await;
+    let key = house.speaker("Zoë Okoro").await.key;
     let page = [("authorization", &*format!("Bearer {key}")), ("x-page", "p1")];
     let answer = offer(&house, "/whip", &page, OFFER).await;
     let port = reached_at(&answer);

@@ -180,6 +180,17 @@ fn a_replaced_stream_key_is_a_new_generation() {
 }
 
 #[test]
+fn a_replaced_address_for_captions_is_a_new_generation() {
+    let replace = Command::ReplaceCaptionsAddress { rally: RALLY };
+    let ready = given([created()]);
+    let replaced = ready.when(replace.clone()).then([Event::CaptionsAddressReplaced(RallyNamed { rally: RALLY })]);
+    assert_eq!(replaced.state.rallies.get(RALLY).unwrap().captions_generation, 1);
+    let over = replaced.done([Command::OpenDoors { rally: RALLY }, Command::End { rally: RALLY }]);
+    over.when(replace).refuses(Refusal::Ended);
+    ready.when(Command::ReplaceCaptionsAddress { rally: NO_RALLY }).refuses(Refusal::Unknown);
+}
+
+#[test]
 fn doors_open_once_and_close_once() {
     let (open, end) = (Command::OpenDoors { rally: RALLY }, Command::End { rally: RALLY });
     let before = given([created(), added(SOURCE, "Zoë").into()]);

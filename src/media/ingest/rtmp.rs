@@ -336,6 +336,22 @@ impl Connection {
     }
 }
 
+/// Takes a connection's bytes in pieces of this length, as far as a session goes without its socket.
+pub(in crate::media) fn take_any(bytes: &[u8], step: usize) {
+    let mut session = Session::new();
+    for piece in bytes.chunks(step.max(1)) {
+        if session.feed(piece).is_err() {
+            return;
+        }
+        while let Some(event) = session.next_event() {
+            if let Event::Publish { .. } = event {
+                session.accept();
+            }
+        }
+        drop(session.take_out());
+    }
+}
+
 fn foreign(reason: String) -> Ending {
     Ending::Refused { code: "NetStream.Publish.Failed", reason }
 }

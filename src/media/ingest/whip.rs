@@ -55,6 +55,18 @@ const GUESSES_TIME: Duration = Duration::from_secs(60);
 /// When receiving fails, waiting beats spinning.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(50);
 
+/// Reads an offer as far as that goes without a session.
+pub(in crate::media) fn take_any_offer(sdp: &str) {
+    if let Ok(checked) = offer::checked(sdp) {
+        let _ = SdpOffer::from_sdp_string(&checked);
+    }
+}
+
+/// Reads a datagram as far as that goes without a session.
+pub(in crate::media) fn take_any_datagram(packet: &[u8]) {
+    let _ = stun::asked_for(packet);
+}
+
 /// Why an offer is not taken up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {

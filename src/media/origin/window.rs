@@ -5,6 +5,7 @@ use crate::media::VideoConfig;
 use crate::media::hls::{self, Entry, Playlist, Report, Variant};
 use crate::media::packager::{Cut, End, Init, PART_TICKS_MAX, Part, Start, TARGET_DURATION_S};
 use crate::media::recording::Finished;
+use crate::media::vtt::Span;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -12,6 +13,8 @@ use std::collections::VecDeque;
 pub(super) const VIDEO: &str = "video.m3u8";
 /// The playlist of the sound alone.
 pub(super) const SOUND: &str = "sound.m3u8";
+/// The playlist of picture and sound, from where a language's captions are.
+const VIDEO_FROM_CAPTIONS: &str = "../../video.m3u8";
 
 const TICKS: u64 = 90_000;
 
@@ -123,6 +126,7 @@ pub(super) struct Window {
 struct Rendered {
     video: Texts,
     sound: Texts,
+    captions: Texts,
 }
 
 #[derive(Debug, Default)]
@@ -135,6 +139,8 @@ struct Texts {
 struct Segment {
     init: u64,
     date_ms: i64,
+    /// Where it begins on the program's clock.
+    at: u64,
     discontinuity: bool,
     independent: bool,
     ticks: u64,
@@ -204,13 +210,14 @@ impl Window {
 
     pub(super) fn push(&mut self, cut: Cut) -> Option<Finished> {
         match cut {
-            Cut::Start(Start { init, date_ms, discontinuity, independent }) => {
+            Cut::Start(Start { init, date_ms, at, discontinuity, independent }) => {
                 if let Some(init) = init {
                     self.inits.push_back((self.next, init));
                 }
                 self.grows = Some(Segment {
                     init: self.inits.back().map_or(self.next, |(number, _)| *number),
                     date_ms,
+                    at: ticks(at),
                     discontinuity,
                     independent,
                     ticks: 0,
@@ -254,6 +261,7 @@ impl Window {
             config,
             source: None,
             date_ms: segment.date_ms,
+            at: segment.at,
             ticks: segment.ticks,
             discontinuity: segment.discontinuity,
             independent: segment.independent,
@@ -308,7 +316,11 @@ impl Window {
             let playlist = self.playlist_of(rendition, &entries);
             Texts { whole: playlist.render().into(), delta: playlist.render_delta().into() }
         };
-        self.rendered = Rendered { video: render(Rendition::Video), sound: render(Rendition::Sound) };
+        self.rendered = Rendered {
+            video: render(Rendition::Video),
+            sound: render(Rendition::Sound),
+            captions: render(Rendition::Captions),
+        };
     }
 
     fn playlist_of<'a>(&self, rendition: Rendition, entries: &'a [Entry]) -> Playlist<'a> {
@@ -321,10 +333,13 @@ impl Window {
                 Some(format!("p{}.{parts}.m4s", self.next)),
                 Report { uri: SOUND, msn: last, part: None },
             ),
-            Rendition::Sound if parts > 0 => (None, None, Report { uri: VIDEO, msn: self.next, part: Some(parts - 1) }),
-            Rendition::Sound => {
-                let before = self.edge().before.checked_sub(1);
-                (None, None, Report { uri: VIDEO, msn: last, part: before })
+            Rendition::Sound | Rendition::Captions => {
+                let uri = if rendition == Rendition::Sound { VIDEO } else { VIDEO_FROM_CAPTIONS };
+                let report = match parts.checked_sub(1) {
+                    Some(part) => Report { uri, msn: self.next, part: Some(part) },
+                    None => Report { uri, msn: last, part: self.edge().before.checked_sub(1) },
+                };
+                (None, None, report)
             }
         };
         Playlist {
@@ -351,6 +366,7 @@ impl Window {
                 name: Some(match rendition {
                     Rendition::Video => format!("s{number}.m4s"),
                     Rendition::Sound => format!("a{number}.m4s"),
+                    Rendition::Captions => format!("{number}.vtt"),
                 }),
                 gap: rendition == Rendition::Sound && segment.sound.is_empty(),
                 parts: if near { segment.list_parts(number) } else { Vec::new() },
@@ -369,13 +385,21 @@ impl Window {
         let texts = match rendition {
             Rendition::Video => &self.rendered.video,
             Rendition::Sound => &self.rendered.sound,
+            Rendition::Captions => &self.rendered.captions,
         };
         let text = if delta { &texts.delta } else { &texts.whole };
         (!text.is_empty()).then(|| text.clone())
     }
 
+    /// When a whole segment is shown.
+    pub(super) fn span(&self, number: u64) -> Option<Span> {
+        let first = self.next.checked_sub(count(self.segments.len()))?;
+        let segment = self.segments.get(usize::try_from(number.checked_sub(first)?).ok()?)?;
+        Some(Span { date_ms: segment.date_ms, at: segment.at, ticks: segment.ticks })
+    }
+
     /// The playlist of playlists, for a player that comes now.
-    pub(super) fn multivariant(&self) -> Option<Bytes> {
+    pub(super) fn multivariant(&self, captions: &hls::Captions) -> Option<Bytes> {
         let (_, Init { video, .. }) = self.inits.back()?;
         self.playlist(Rendition::Video, false)?;
         let listed = || self.segments.iter().skip(self.unlisted);
@@ -397,7 +421,7 @@ impl Window {
                 size: None,
             },
         ];
-        Some(hls::multivariant(&variants).into())
+        Some(hls::multivariant(&variants, captions).into())
     }
 
     /// A body and its media type by the name that a playlist gave it.
@@ -437,11 +461,12 @@ impl Segment {
             map: match rendition {
                 Rendition::Video => format!("i{}.mp4", self.init),
                 Rendition::Sound => format!("ai{}.mp4", self.init),
+                Rendition::Captions => String::new(),
             },
             ticks: self.ticks,
             date_ms: self.date_ms,
             discontinuity: self.discontinuity,
-            independent: self.independent || rendition == Rendition::Sound,
+            independent: self.independent || rendition != Rendition::Video,
             gap: false,
             parts: Vec::new(),
         }

@@ -1,5 +1,6 @@
 //! PURE: the lines of a recording's index.
 
+use super::super::vtt::Span;
 use super::super::{AudioConfig, VideoConfig};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,9 @@ pub(super) struct Segment {
     pub length: u32,
     /// Bytes of the sound alone, right behind.
     pub sound: u32,
+    /// Where it begins on the program's clock, in ticks of 1/90,000 s.
+    #[serde(default)]
+    pub clock: u64,
     /// Length in ticks of 1/90,000 s.
     pub ticks: u64,
     /// Wall clock at its first picture, in ms since 1970 UTC.
@@ -54,6 +58,11 @@ pub(super) struct Segment {
 }
 
 impl Segment {
+    /// When it was shown.
+    pub(super) fn span(&self) -> Span {
+        Span { date_ms: self.date_ms, at: self.clock, ticks: self.ticks }
+    }
+
     /// Where the next one begins.
     pub(super) fn end(&self) -> u64 {
         self.at.saturating_add(u64::from(self.length)).saturating_add(u64::from(self.sound))

@@ -3,8 +3,9 @@
 use super::index::{self, Init, Segment};
 use super::{Finished, Line, SourceId};
 use crate::media::fmp4;
-use crate::media::hls::{Entry, Playlist};
+use crate::media::hls::{self, Captions, Entry, Playlist, Subtitles, Variant};
 use crate::media::packager::TARGET_DURATION_S;
+use crate::media::vtt::Span;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -13,6 +14,9 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+
+/// The least H.264 level that a recording is announced with, as the program is.
+const LEVEL_MIN: u8 = 40;
 
 /// A part of a recording by the wall clock, in ms since 1970 UTC: from the first up to before the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +100,16 @@ impl Shelf {
 
     /// The playlist of a stretch; none if nothing of it was recorded.
     pub fn playlist(&self, stretch: Stretch, ended: bool) -> Option<String> {
+        self.list(stretch, ended, |segment| (format!("s{}.m4s", segment.msn), format!("i{}.mp4", segment.init)))
+    }
+
+    /// The playlist of one language's captions, whichever it is; none if nothing was recorded.
+    pub fn captions_playlist(&self, ended: bool) -> Option<String> {
+        self.list(Stretch::ALL, ended, |segment| (format!("{}.vtt", segment.msn), String::new()))
+    }
+
+    /// By the names of segments' bodies and of what they need before.
+    fn list(&self, stretch: Stretch, ended: bool, names: impl Fn(&Segment) -> (String, String)) -> Option<String> {
         let state = self.state();
         let listed: Vec<&Segment> = state.segments.iter().filter(|segment| stretch.holds(segment)).collect();
         let first = listed.first()?.msn;
@@ -104,13 +118,16 @@ impl Shelf {
         for segment in listed {
             // What was not recorded leaves a jump in time.
             let follows = before.is_none_or(|before| before.msn.saturating_add(1) == segment.msn);
+            let (name, map) = names(segment);
+            // Text begins anywhere.
+            let independent = segment.independent || map.is_empty();
             entries.push(Entry {
-                name: Some(format!("s{}.m4s", segment.msn)),
-                map: format!("i{}.mp4", segment.init),
+                name: Some(name),
+                map,
                 ticks: segment.ticks,
                 date_ms: segment.date_ms,
                 discontinuity: before.is_some() && (segment.discontinuity || !follows),
-                independent: segment.independent,
+                independent,
                 gap: false,
                 parts: Vec::new(),
             });
@@ -128,6 +145,31 @@ impl Shelf {
             ended,
         };
         Some(playlist.render())
+    }
+
+    /// The playlist of playlists: the whole recording, with captions; none if nothing was recorded.
+    pub fn multivariant(&self, uri: &'static str, subtitles: Vec<Subtitles>) -> Option<String> {
+        let state = self.state();
+        let configs = || state.inits.values().filter_map(Init::configs).map(|(video, _)| video);
+        let size = configs().map(|video| (video.width, video.height)).max()?;
+        let level = configs().filter_map(|video| video.avcc.get(3).copied()).max().unwrap_or(LEVEL_MIN).max(LEVEL_MIN);
+        let rate = |segment: &Segment| u64::from(segment.length).saturating_mul(8 * 90_000) / segment.ticks.max(45_000);
+        let bandwidth_bps = state.segments.iter().map(rate).max()?;
+        let codecs = format!("avc1.6400{level:02x},mp4a.40.2");
+        let variant = Variant { uri, bandwidth_bps, codecs, size: Some(size) };
+        Some(hls::multivariant(&[variant], &Captions { subtitles, inside: false }))
+    }
+
+    /// When a segment was shown.
+    pub fn span(&self, msn: u64) -> Option<Span> {
+        let state = self.state();
+        let at = state.segments.binary_search_by_key(&msn, |segment| segment.msn).ok()?;
+        state.segments.get(at).map(Segment::span)
+    }
+
+    /// When each segment was shown, oldest first.
+    pub fn spans(&self) -> Vec<Span> {
+        self.state().segments.iter().map(Segment::span).collect()
     }
 
     /// Who was on when, oldest first: one after another, without the same twice.
@@ -271,6 +313,7 @@ impl Writing {
             at: self.at,
             length: length(&finished.bytes)?,
             sound: length(&finished.sound)?,
+            clock: finished.at,
             ticks: finished.ticks,
             date_ms: finished.date_ms,
             discontinuity: finished.discontinuity,

@@ -19,6 +19,7 @@ fn finished(msn: u64) -> Finished {
         config: config(),
         source: Some(SourceId(Uuid::from_u128(u128::from(msn % 2)))),
         date_ms: i64::try_from(msn * 2_000).unwrap(),
+        at: msn * 180_000,
         ticks: 180_000,
         discontinuity: msn.is_multiple_of(10),
         independent: true,

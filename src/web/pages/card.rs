@@ -75,7 +75,7 @@ pub fn policy_for(app: &App, path: &str) -> String {
     let frames = if frame.is_empty() { " 'none'".into() } else { also(frame) };
     format!(
         "default-src 'none'; script-src 'self'{}; style-src 'self' 'unsafe-inline'; font-src 'self'; \
-         img-src 'self' data:; media-src 'self' blob:; connect-src 'self'{}; frame-src{frames}; form-action 'self'; \
+         img-src 'self' data:; media-src 'self' blob: data:; connect-src 'self'{}; frame-src{frames}; form-action 'self'; \
          base-uri 'none'; frame-ancestors 'self'",
         also(script),
         also(connect),

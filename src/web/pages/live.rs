@@ -3,6 +3,8 @@
 
 use crate::domain::id::RallyId;
 use crate::live::{Audience, Frame};
+use crate::media::ProgramId;
+use crate::media::captions::Eyes;
 use crate::web::App;
 use crate::web::problem::Problem;
 use crate::web::session::{MaybeVisitor, Staff};
@@ -16,6 +18,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
 use std::convert::Infallible;
+use tokio_stream::wrappers::WatchStream;
 
 /// A page that lost its line waits between these before it asks again, in ms, so that a room does not return as one.
 const RETRY_MS_MIN: u32 = 1_000;
@@ -60,13 +63,17 @@ fn stream_of<Held: Send + 'static>(
     let _ = getrandom::fill(&mut spread);
     let retry = RETRY_MS_MIN.saturating_add(u32::from(u16::from_le_bytes(spread)) % RETRY_MS_SPREAD);
     let first = stream::iter([Bytes::from(format!("retry: {retry}\n\n"))]);
+    // What is said is a message of its own: it comes between frames, and is a fraction of one.
+    let eyes = if audience == Audience::Studio { Eyes::Staff } else { Eyes::Audience };
+    let said = WatchStream::new(app.media().captions().watch(ProgramId(rally.0), eyes));
+    let said = said.filter(|message| std::future::ready(!message.is_empty()));
     let frames = live.subscribe(rally, audience).map(move |frame: Frame| {
         // The stream owns the visitor's presence and its place among the connections: both end with it.
         let _owned = (&held, &place);
         frame.event
     });
     let until = app.shutdown().clone().cancelled_owned();
-    let body = first.chain(frames).take_until(Box::pin(until)).map(Ok::<_, Infallible>);
+    let body = first.chain(stream::select(frames, said)).take_until(Box::pin(until)).map(Ok::<_, Infallible>);
     let headers = [
         (CONTENT_TYPE, "text/event-stream"),
         (CACHE_CONTROL, "no-cache, no-transform"),

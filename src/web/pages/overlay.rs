@@ -1,4 +1,4 @@
-//! `/r/{slug}/overlay/{total|feed|goal}`: pictures to lay over the program in OBS.
+//! `/r/{slug}/overlay/{total|feed|goal|captions}`: pictures to lay over the program in OBS.
 
 use askama::Template;
 
@@ -36,6 +36,8 @@ pub enum OverlayKind {
     Feed,
     /// The bar towards the goal.
     Goal,
+    /// What is said.
+    Captions,
 }
 
 impl OverlayKind {
@@ -46,6 +48,7 @@ impl OverlayKind {
             Self::Total => "total",
             Self::Feed => "feed",
             Self::Goal => "goal",
+            Self::Captions => "captions",
         }
     }
 }
@@ -56,7 +59,7 @@ pub fn routes() -> Router<App> {
 }
 
 async fn show(State(app): State<App>, Path((slug, kind)): Path<(String, String)>) -> Result<Html<String>, Problem> {
-    let kinds = [OverlayKind::Total, OverlayKind::Feed, OverlayKind::Goal];
+    let kinds = [OverlayKind::Total, OverlayKind::Feed, OverlayKind::Goal, OverlayKind::Captions];
     let kind = kinds.into_iter().find(|known| known.word() == kind).ok_or(Problem::NotFound)?;
     let (id, rally) = app.rally(&slug)?;
     let html = {

@@ -1,8 +1,11 @@
 //! `/r/{slug}/program/…`: the program as HLS. Before the doors open it is for staff only: that is practice. Beside it, for
 //! staff, each source as it comes in.
 
+use super::subtitles;
 use crate::domain::id::SourceId;
 use crate::domain::rally::{Phase, Rally};
+use crate::media::captions::Eyes;
+use crate::media::origin::{INDEX, PLAYLIST};
 use crate::media::recording::{Shelf, Stretch};
 use crate::media::{self, Directives, Missing, Object, ProgramId};
 use crate::web::App;
@@ -18,11 +21,15 @@ use serde::Deserialize;
 use std::sync::Arc;
 
 /// An answer that says that something is not there: asked again soon, and not by everybody at once.
-const SHORTLY: &str = "public, max-age=1";
+pub(super) const SHORTLY: &str = "public, max-age=1";
 /// The recording's playlist.
 const REPLAY: &str = "replay.m3u8";
+/// The recording's playlist of playlists.
+const WHOLE: &str = "whole.m3u8";
+/// The playlist of a recording to which nothing is added.
+pub(super) const ENDED: &str = "public, max-age=60";
 /// A recorded segment never changes.
-const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+pub(super) const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 /// For staff's eyes, and for no cache on the way.
 const NOT_SHARED: &str = "private, no-store";
 
@@ -35,7 +42,7 @@ pub fn routes() -> Router<App> {
 
 /// The delivery directives (RFC 8216bis, 6.2.5), under their own names.
 #[derive(Deserialize)]
-struct Asked {
+pub(super) struct Asked {
     #[serde(rename = "_HLS_msn")]
     msn: Option<u64>,
     #[serde(rename = "_HLS_part")]
@@ -45,7 +52,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn directives(self) -> Directives {
+    pub(super) fn directives(self) -> Directives {
         // "v2" also leaves out date ranges, of which there are none.
         let skip = self.skip.is_some_and(|skip| matches!(skip.as_str(), "YES" | "v2"));
         Directives { msn: self.msn, part: self.part, skip }
@@ -59,17 +66,20 @@ async fn program(
     staff: Result<Staff, Problem>,
 ) -> Result<Response, Problem> {
     let (id, rally) = app.rally(&slug)?;
-    let Rally { phase, .. } = rally;
-    let practice = phase == Phase::Before;
+    let practice = rally.phase == Phase::Before;
     if practice && !staff.is_ok_and(|staff| staff.role.hosts()) {
         return Err(Problem::NotFound);
     }
     let program = ProgramId(id.0);
-    if file == REPLAY {
-        return replay(&app, program, phase).await;
+    if file == REPLAY || file == WHOLE {
+        return replay(&app, program, &file, &rally).await;
     }
     let origin = app.media().program(program);
     let found = match &origin {
+        Some(origin) if file == INDEX => {
+            let eyes = if practice { Eyes::Staff } else { Eyes::Audience };
+            origin.multivariant(subtitles::live(&app, program, eyes))
+        }
         Some(origin) => origin.file(&file, asked.directives()).await,
         None => Err(Missing::NotBegun),
     };
@@ -84,15 +94,17 @@ async fn program(
 }
 
 /// The recording's playlist: of a rally that goes on, to look back; of one that has ended, to see it again.
-async fn replay(app: &App, program: ProgramId, phase: Phase) -> Result<Response, Problem> {
-    let ended = matches!(phase, Phase::Ended { .. });
+async fn replay(app: &App, program: ProgramId, file: &str, rally: &Rally) -> Result<Response, Problem> {
+    let ended = matches!(rally.phase, Phase::Ended { .. });
     let text = match shelf(app, program).await? {
-        Some(shelf) if phase != Phase::Before => shelf.playlist(Stretch::ALL, ended),
-        Some(_) | None => None,
+        Some(_) | None if rally.phase == Phase::Before => None,
+        Some(shelf) if file == WHOLE => shelf.multivariant(REPLAY, subtitles::recorded(app, program)),
+        Some(shelf) => shelf.playlist(Stretch::ALL, ended),
+        None => None,
     };
     let bytes = text.ok_or(Problem::NotFound)?.into();
-    let cache_control = if ended { "public, max-age=60" } else { SHORTLY };
-    Ok(shown(Object { bytes, content_type: "application/vnd.apple.mpegurl", cache_control }, true))
+    let cache_control = if ended { ENDED } else { SHORTLY };
+    Ok(shown(Object { bytes, content_type: PLAYLIST, cache_control }, true))
 }
 
 /// A program's recording, if there is one that may be seen.
@@ -124,7 +136,7 @@ async fn preview(
     Ok(answer(origin.file(&file, asked.directives()).await, &file, false))
 }
 
-fn shown(object: Object, shared: bool) -> Response {
+pub(super) fn shown(object: Object, shared: bool) -> Response {
     let headers = [
         (CONTENT_TYPE, object.content_type),
         (CACHE_CONTROL, if shared { object.cache_control } else { NOT_SHARED }),
@@ -134,7 +146,7 @@ fn shown(object: Object, shared: bool) -> Response {
     (headers, object.bytes).into_response()
 }
 
-fn answer(found: Result<Object, Missing>, file: &str, shared: bool) -> Response {
+pub(super) fn answer(found: Result<Object, Missing>, file: &str, shared: bool) -> Response {
     let caching = |public| (CACHE_CONTROL, if shared { public } else { NOT_SHARED });
     match found {
         Ok(object) => shown(object, shared),

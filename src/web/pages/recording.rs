@@ -8,6 +8,7 @@ use crate::domain::id::RallyId;
 use crate::domain::money::Money;
 use crate::domain::rally::{Command, Phase, Rally};
 use crate::media::ProgramId;
+use crate::media::captions::{Eyes, Language};
 use crate::media::recording::{Chapter, Stretch};
 use crate::web::form::Form;
 use crate::web::problem::Problem;
@@ -48,6 +49,8 @@ struct Recording {
     /// Whether all of it can be one film.
     whole: bool,
     pieces: Vec<Piece>,
+    /// What was said, a language each.
+    transcripts: Vec<Transcript>,
     storage: Option<Storage>,
 }
 
@@ -59,6 +62,14 @@ struct Piece {
     at: String,
     length: String,
     download: String,
+}
+
+/// What was said, in one language, to take home.
+#[derive(Debug, Clone)]
+struct Transcript {
+    language: String,
+    text: String,
+    webvtt: String,
 }
 
 /// How much room there is.
@@ -83,7 +94,7 @@ pub fn downloads() -> Router<App> {
     Router::new().route("/host/r/{slug}/recording.mp4", get(download))
 }
 
-fn clock(ms: u64) -> String {
+pub(super) fn clock(ms: u64) -> String {
     let seconds = ms / 1_000;
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
@@ -108,7 +119,7 @@ fn storage(app: &App) -> Option<Storage> {
 }
 
 /// What a chapter is called.
-fn name_of(rally: &Rally, chapter: &Chapter) -> Option<String> {
+pub(super) fn name_of(rally: &Rally, chapter: &Chapter) -> Option<String> {
     let source = crate::domain::id::SourceId(chapter.source?.0);
     rally.source_name(source).map(str::to_owned)
 }
@@ -136,6 +147,12 @@ async fn show(
             chapter.last_ms.saturating_add(1)
         ),
     };
+    let languages = app.media().captions().languages(ProgramId(id.0), Eyes::Audience);
+    let transcript = |language: &Language| Transcript {
+        language: language.name(),
+        text: format!("/r/{}/transcript.txt?lang={language}", details.slug),
+        webvtt: format!("/r/{}/transcript.vtt?lang={language}", details.slug),
+    };
     let mut layout = app.staff_layout(&format!("Recording: {}", details.title), &staff, StaffRoom::Host, Some(details));
     layout.notice = notice(&Form::parse(query.unwrap_or_default().as_bytes()));
     let page = Recording {
@@ -148,6 +165,7 @@ async fn show(
         length: chapters.last().map(|last| clock(last.at_ms.saturating_add(last.length_ms))),
         whole,
         pieces: chapters.iter().map(piece).collect(),
+        transcripts: languages.iter().map(transcript).collect(),
         storage: storage(&app),
         studio_href,
     };

@@ -4,6 +4,7 @@
 use super::home::when_in_words;
 use crate::domain::id::{RallyId, SourceId};
 use crate::domain::rally::{Phase, Rally};
+use crate::domain::show::Show;
 use crate::media::gate;
 use crate::projections::totals::timezone;
 use crate::web::problem::Problem;
@@ -132,6 +133,7 @@ fn situation(app: &App, whose: Whose) -> Situation {
         return gone;
     }
     let connected = world.state.broadcast.connection(whose.source).is_some();
+    let show = world.state.shows.get(whose.rally);
     Situation {
         doors: match rally.phase {
             Phase::Before => "before",
@@ -139,28 +141,60 @@ fn situation(app: &App, whose: Whose) -> Situation {
             Phase::Ended { .. } => "ended",
         },
         connected,
-        on_air: connected && rally.program == Some(whose.source),
-        turn: turn(rally, whose.source),
+        on_air: world.state.broadcast.on_program(whose.rally) == Some(whose.source),
+        turn: turn(&Bill::of(rally, show), whose.source),
         note: world.state.broadcast.note(whose.source).to_owned(),
-        until_ms: None,
+        until_ms: show.and_then(|show| until_ms(show, whose.source)),
         gone: false,
     }
 }
 
-/// When it is a speaker's turn, by the order of the bill and who is on.
-fn turn(rally: &Rally, source: SourceId) -> String {
-    let place = |of: SourceId| rally.speakers.iter().position(|speaker| speaker.source == of);
-    let Some(own) = place(source) else { return String::new() };
-    let on = rally.program.and_then(place);
-    let before = own.checked_sub(1).and_then(|before| rally.speakers.get(before)).map(|speaker| &speaker.name);
-    match (on, before) {
+/// Who comes after whom, and who is on.
+struct Bill<'a> {
+    order: Vec<(SourceId, &'a str)>,
+    on: Option<usize>,
+}
+
+impl<'a> Bill<'a> {
+    /// The run of show's, or the order in which the speakers were added where nothing is planned for any.
+    fn of(rally: &'a Rally, show: Option<&'a Show>) -> Self {
+        let planned = show.into_iter().flat_map(|show| &show.items);
+        let planned = planned.filter_map(|held| Some((held, held.plan.source?)));
+        let planned: Vec<_> =
+            planned.filter_map(|(held, source)| Some((held, source, rally.source_name(source)?))).collect();
+        if planned.is_empty() {
+            let order: Vec<_> = rally.speakers.iter().map(|speaker| (speaker.source, speaker.name.as_str())).collect();
+            let on = rally.program.and_then(|on| order.iter().position(|(source, _)| *source == on));
+            return Self { order, on };
+        }
+        let was_on = |item| show.is_some_and(|show| show.was_on(item).is_some());
+        let on = planned.iter().rposition(|(held, ..)| was_on(held.item));
+        Self { order: planned.into_iter().map(|(_, source, name)| (source, name)).collect(), on }
+    }
+}
+
+/// When it is a speaker's turn, in words; nothing while it is, and for who is not on the bill.
+fn turn(bill: &Bill, source: SourceId) -> String {
+    let mut own = bill.order.iter().enumerate().filter(|(_, (of, _))| *of == source).map(|(at, _)| at);
+    let Some(first) = own.clone().next() else { return String::new() };
+    let Some(own) = own.find(|own| bill.on.is_none_or(|on| *own >= on)) else {
+        return "Your turn is over. Stay if the host may want you again.".into();
+    };
+    let before = own.checked_sub(1).and_then(|before| bill.order.get(before)).map(|(_, name)| name);
+    match (bill.on, before) {
         (Some(on), _) if on == own => String::new(),
-        (Some(on), _) if on > own => "Your turn is over. Stay if the host may want you again.".into(),
         (Some(on), Some(before)) if on + 1 == own => format!("You are next, after {before}."),
         (Some(on), Some(before)) => format!("You are {}, after {before}.", ordinal(own - on)),
-        (None, Some(before)) => format!("You are {}, after {before}.", ordinal(own + 1)),
+        (None, Some(before)) => format!("You are {}, after {before}.", ordinal(first + 1)),
         (Some(_) | None, None) => "You are first.".into(),
     }
+}
+
+/// When the time of who is on is over, in ms since 1970 UTC, where the run of show has them on.
+fn until_ms(show: &Show, source: SourceId) -> Option<i64> {
+    let held = show.current().filter(|held| held.plan.source == Some(source))?;
+    let (since, _) = show.was_on(held.item)?;
+    Some(since.checked_add_signed(held.plan.length())?.timestamp_millis())
 }
 
 fn ordinal(place: usize) -> String {
@@ -221,29 +255,15 @@ async fn news(State(app): State<App>, Path(key): Path<String>) -> Result<Respons
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::rally::Speaker;
-    use crate::domain::test_kit::created;
     use uuid::Uuid;
 
     #[test]
     fn the_turn_is_told_by_the_bill_and_who_is_on() {
         let source = |n: usize| SourceId(Uuid::from_u128(u128::try_from(n).unwrap() + 1));
         let check = |on: Option<usize>, own: usize, expected: &str| {
-            let given = crate::domain::test_kit::given([created()]);
-            let (_, rally) = given.state.rallies.iter().next().unwrap();
-            let mut rally = rally.clone();
-            rally.speakers = ["Ana", "Ben", "Cem", "Dee"]
-                .iter()
-                .enumerate()
-                .map(|(n, name)| Speaker {
-                    source: source(n),
-                    name: (*name).into(),
-                    role: String::new(),
-                    key_generation: 0,
-                })
-                .collect();
-            rally.program = on.map(source);
-            assert_eq!(turn(&rally, source(own)), expected);
+            let names = ["Ana", "Ben", "Cem", "Dee"];
+            let order = names.iter().enumerate().map(|(n, name)| (source(n), *name)).collect();
+            assert_eq!(turn(&Bill { order, on }, source(own)), expected);
         };
         check(None, 0, "You are first.");
         check(None, 2, "You are third, after Ben.");
@@ -252,5 +272,10 @@ mod tests {
         check(Some(1), 1, "");
         check(Some(2), 0, "Your turn is over. Stay if the host may want you again.");
         check(None, 9, "");
+        // Who comes twice is told of the next time.
+        let order = vec![(source(0), "Ana"), (source(1), "Ben"), (source(0), "Ana"), (source(2), "Cem")];
+        let twice = |on| turn(&Bill { order: order.clone(), on }, source(0));
+        assert_eq!(twice(Some(1)), "You are next, after Ben.");
+        assert_eq!(twice(Some(3)), "Your turn is over. Stay if the host may want you again.");
     }
 }

@@ -13,6 +13,7 @@ use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::{Staff, csrf_matches};
 use crate::web::view::StaffRoom;
+use crate::web::view::captions::Captions;
 use crate::web::view::restream::Restreams;
 use crate::web::view::run::Run;
 use crate::web::view::{Air, Feed, Field, Kpis, Layout, Phase, Refusals, Sources, Stage};
@@ -61,6 +62,10 @@ pub struct Studio {
     pub restreams: Restreams,
     /// Where OBS sends: `rtmp://rally.example:1935/live`.
     pub rtmp_url: String,
+    /// Live part: what the captioner sent last.
+    pub captions: Captions,
+    /// The address for captioners; whoever has it writes on the picture. None once the rally has ended.
+    pub captions_url: Option<String>,
     /// The whole address of the rally's page.
     pub share_url: String,
     /// The overlays' whole addresses.
@@ -137,8 +142,16 @@ fn page(
             feed: present::feed(app, &world, id, now),
             refusals: present::refusals(&world, id, &rally, now),
             restreams: present::restream::restreams(app, &world, id, &rally, now),
+            captions: present::captions::captions(app, &world, id),
+            captions_url: (!matches!(rally.phase, rally::Phase::Ended { .. }))
+                .then(|| super::captions::address(app, id, &rally)),
             rtmp_url: app.rtmp_url().into(),
-            overlays: vec![overlay("total", "Total"), overlay("goal", "Goal bar"), overlay("feed", "Latest donors")],
+            overlays: vec![
+                overlay("total", "Total"),
+                overlay("goal", "Goal bar"),
+                overlay("feed", "Latest donors"),
+                overlay("captions", "Captions"),
+            ],
             share_url: share_url.clone(),
             speaker_name: errors.field("name", speaker.get("name")),
             speaker_role: errors.field("role", speaker.get("role")),

@@ -18,6 +18,7 @@ fn start(number: u64) -> Cut {
     Cut::Start(Start {
         init: changed.then(|| init(number)),
         date_ms: NOW_MS,
+        at: 0,
         discontinuity: changed && number > 0,
         independent: true,
     })
@@ -203,9 +204,9 @@ async fn who_asks_for_the_next_part_waits_for_it_and_not_for_ever() {
 #[test]
 fn the_playlist_of_playlists_says_what_a_player_needs() {
     let origin = Origin::new(NOW_MS);
-    assert_eq!(origin.read().multivariant(), None);
+    assert_eq!(origin.read().multivariant(&hls::Captions::default()), None);
     origin.push(segment(0));
-    let text = String::from_utf8(origin.read().multivariant().unwrap().to_vec()).unwrap();
+    let text = String::from_utf8(origin.read().multivariant(&hls::Captions::default()).unwrap().to_vec()).unwrap();
     assert!(text.contains("CODECS=\"avc1.640028,mp4a.40.2\",RESOLUTION=640x360\nvideo.m3u8\n"), "{text}");
     assert!(text.ends_with(",CODECS=\"mp4a.40.2\"\nsound.m3u8\n"));
 }
