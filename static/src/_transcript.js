@@ -26,8 +26,9 @@ let drawn;
 
 export async function transcript(box, video, language = "") {
   const url = box.dataset.transcript;
-  const answer = await fetch(language ? `${url}?lang=${encodeURIComponent(language)}` : url);
   // Nobody wrote captions.
+  if (!url) return;
+  const answer = await fetch(language ? `${url}?lang=${encodeURIComponent(language)}` : url);
   if (!answer.ok) return;
   const said = await answer.json();
   const section = box.querySelector("[data-transcript-box]");

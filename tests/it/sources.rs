@@ -100,7 +100,7 @@ async fn all_play(kinds: Vec<Kind>) {
             .is_undisturbed(until(name, || async { stage.house.studio().await.contains(&size.replace(',', "x")) }))
             .await;
         stage.house.cut(&speaker.source).await;
-        let seen = async || stage.house.feeds().await.into_iter().filter(|(picture, _)| picture == size).last();
+        let seen = async || stage.house.feeds().await.into_iter().rfind(|(picture, _)| picture == size);
         until(name, || async { seen().await.is_some_and(|(_, length)| length > 3.0) }).await;
         playing.abort();
         stage.house.server.is_well().await;

@@ -11,6 +11,7 @@ use crate::domain::profile::Attendee;
 use crate::domain::seals::ATTENDEE;
 use crate::domain::{Command, rally};
 use crate::media::ProgramId;
+use crate::media::captions::Eyes;
 use crate::projections::totals::timezone;
 use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
@@ -67,6 +68,8 @@ pub struct Rally {
     pub room: Room,
     /// Whether the page has a replay to show.
     pub replay: bool,
+    /// Whether anything was captioned in it.
+    pub transcript: bool,
     /// The whole address, to pass on.
     pub share_url: String,
     /// Who pays for it, as the law wants it said.
@@ -123,10 +126,13 @@ fn page(app: &App, slug: &str, visitor: Option<Visitor>, join: Join, status: Sta
         let smallest = details.suggested_minor.get(1).or(details.suggested_minor.first()).copied();
         let quick = Money::new(smallest.unwrap_or(details.currency.minor_per_major()), details.currency);
         let paragraphs = details.description.split("\n\n").map(str::trim).filter(|text| !text.is_empty());
+        let replay = replay(app, id, &rally);
+        let captioned = || !app.media().captions().languages(ProgramId(id.0), Eyes::Audience).is_empty();
         let page = Rally {
             layout: app.layout(&details.title, Some(details)),
             phase: present::phase(&rally),
-            replay: replay(app, id, &rally),
+            replay,
+            transcript: replay && captioned(),
             share_url: format!("{}{href}", app.public_url()),
             href,
             title: details.title.clone(),
