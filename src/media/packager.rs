@@ -298,11 +298,15 @@ impl Packager {
         let samples = std::mem::take(&mut run.open.part.samples);
         let start = run.open.part.start;
         let video_at = run.open.next_video;
-        let video_end = video_at + samples.iter().map(|sample| i64::from(sample.duration)).sum::<i64>();
-        let shown = samples.last().map_or(0, |sample| i64::from(sample.offset).max(0));
+        // What is decoded last need not be what is shown last.
+        let (mut video_end, mut shown_end) = (video_at, video_at);
+        for sample in &samples {
+            video_end += i64::from(sample.duration);
+            shown_end = shown_end.max(video_end + i64::from(sample.offset).max(0));
+        }
         let (sound_at, sound) = run.take_sound(end);
         let sound_end = sound_at + sound.iter().map(|sample| i64::from(sample.duration)).sum::<i64>();
-        self.end = self.end.max(video_end + shown).max(to_ticks(sound_end, &run.audio));
+        self.end = self.end.max(shown_end).max(to_ticks(sound_end, &run.audio));
         if samples.is_empty() && sound.is_empty() {
             return false;
         }

@@ -1,39 +1,25 @@
 //! Whose frames a program takes: sources come and go, cuts wait for a keyframe, and a source that returns plays on.
 
+mod feed;
+mod output;
+mod program;
+
 use super::meter::Meter;
 use super::origin::Origin;
-use super::packager::{Cut, Packager};
 use super::recording::Finished;
-use super::restream::{Tap, Taps};
+use super::restream::Tap;
 use super::slate::{self, Words};
 use super::{AudioConfig, Frame, Gate, Health, Notice, ProgramId, Settings, SourceId, Track, VideoConfig};
+use output::Output;
+use program::{Program, slate_of};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use tokio::sync::{Notify, watch};
 
-/// Frames that wait for the other track's configuration: encoders send both within their first frames.
-const CONFIG_WAIT_TICKS: i64 = 90_000;
-
-/// Frames that wait for the other track's configuration, whatever their timestamps.
-const PENDING_FRAMES_MAX: usize = 400;
-
-/// Their bytes: more than a second at 20 Mbit/s.
-const PENDING_BYTES_MAX: usize = 4 << 20;
-
-/// An encoder that sends only sound this long has no picture to send.
-const VIDEO_WAIT_TICKS: i64 = 450_000;
-
-/// A gap or a step back of the pictures' clock beyond this is another clock: a new start at the next keyframe. It is
-/// below the packager's longest segment, so one frame never makes a segment too long.
-const JUMP_TICKS_MAX: i64 = 180_000;
-
-/// A picture is shown at most this long after it is decoded: 16 reordered frames at 10 frames/s.
-const REORDER_TICKS_MAX: i64 = 144_000;
-
-/// AAC allows 6,144 bits a channel and frame; eight channels are 6 KiB.
-const AUDIO_FRAME_BYTES_MAX: usize = 16 << 10;
+pub use feed::{Described, Feed, FeedError};
+pub(super) use program::Standby;
 
 /// Sound that came before the keyframe which it belongs to: 200 frames are four seconds.
 const RING_MAX: usize = 200;
@@ -41,10 +27,6 @@ const RING_MAX: usize = 200;
 /// A connection that has sent nothing this long gives way to a new one for its source: encoders reconnect after two
 /// seconds when the network changed under them, long before the old connection is known to be dead.
 const TAKEOVER_MS: i64 = 2_000;
-
-/// A source on program that shows nothing new for so long makes room for the slate. Encoders need two seconds or more to
-/// reconnect; players have about as much to play on with.
-const GRACE_MS: i64 = 2_000;
 
 /// Who is cut to and not there has so long to come before the slate does: a clip opens its file.
 const ABSENT_MS: i64 = 700;
@@ -62,23 +44,6 @@ const PREVIEW_MS: i64 = 15_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("already live from another encoder")]
 pub struct Busy;
-
-/// The feed can't be packaged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FeedError {
-    /// Only sound came.
-    #[error("no video arrived: add a camera or a scene in the encoder, and set its video encoder to H.264")]
-    NoVideo,
-}
-
-/// What a feed turned out to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Described {
-    /// For example `H.264 1280x720`.
-    pub video: String,
-    /// For example `AAC 48 kHz stereo`, or `none`.
-    pub audio: String,
-}
 
 #[derive(Debug)]
 pub(super) struct Switcher {
@@ -122,150 +87,11 @@ struct Live {
     meter: Meter,
 }
 
-#[derive(Debug)]
-struct Program {
-    wanted: Option<SourceId>,
-    /// Whose pictures the gate was told the program has.
-    told: Option<SourceId>,
-    output: Output,
-    ended: bool,
-    /// From this instant on the slate may come on, in ms since 1970 UTC.
-    slate_from_ms: i64,
-    /// As above, whoever is on: somebody was cut to who is not there.
-    absent_from_ms: Option<i64>,
-    /// The words' end of the slate that stands by.
-    words: Option<watch::Sender<Words>>,
-    called: Arc<Notify>,
-}
-
-/// What a slate stands by with.
-#[derive(Debug)]
-pub(super) struct Standby {
-    /// For whom.
-    pub program: ProgramId,
-    /// As which source.
-    pub source: SourceId,
-    /// Told when the slate may be needed at once.
-    pub called: Arc<Notify>,
-}
-
-/// A program's slate is the source with the program's own id, which is no speaker's.
-fn slate_of(program: ProgramId) -> SourceId {
-    SourceId(program.0)
-}
-
-impl Program {
-    fn new(now_ms: i64) -> Self {
-        Self {
-            wanted: None,
-            told: None,
-            output: Output::new(now_ms),
-            ended: false,
-            slate_from_ms: now_ms,
-            absent_from_ms: None,
-            words: None,
-            called: Arc::default(),
-        }
-    }
-
-    /// Whose picture is packaged, the slate's too.
-    fn playing(&self) -> Option<SourceId> {
-        self.output.playing.map(|(source, _)| source)
-    }
-
-    /// Whose picture is on; nobody's while the slate stands.
-    fn on(&self, id: ProgramId) -> Option<SourceId> {
-        self.playing().filter(|source| *source != slate_of(id))
-    }
-
-    /// Takes whoever is on off, for the slate.
-    fn leave_for_slate(&mut self, id: ProgramId, now_ms: i64) -> Vec<Finished> {
-        self.slate_from_ms = now_ms;
-        self.called.notify_one();
-        if self.playing() == Some(slate_of(id)) { Vec::new() } else { self.output.leave() }
-    }
-
-    fn slate_is_due(&self, now_ms: i64) -> bool {
-        now_ms >= self.slate_from_ms || self.absent_from_ms.is_some_and(|from_ms| now_ms >= from_ms)
-    }
-
-    /// Takes a source's frame if it is the one on program, or wanted there; the slate is wanted when nobody else shows
-    /// anything.
-    fn take(&mut self, id: ProgramId, live: &Live, source: SourceId, frame: &Frame, now_ms: i64) -> Vec<Finished> {
-        let here = (source, live.generation);
-        let is_slate = source == slate_of(id);
-        let wanted = self.wanted == Some(source);
-        let due = wanted || is_slate && self.slate_is_due(now_ms);
-        let finished = self.output.take(here, due, live, frame, now_ms);
-        if !is_slate && frame.track == Track::Video && self.output.playing == Some(here) {
-            self.slate_from_ms = now_ms.saturating_add(GRACE_MS);
-            if wanted {
-                self.absent_from_ms = None;
-            }
-        }
-        finished
-    }
-}
-
 /// One source for its host's eyes, while they look.
 #[derive(Debug)]
 struct Preview {
     output: Output,
     asked_at_ms: i64,
-}
-
-/// Where frames are packaged and kept.
-#[derive(Debug)]
-struct Output {
-    /// Whose frames with which configuration are taken.
-    playing: Option<(SourceId, u64)>,
-    packager: Packager,
-    origin: Arc<Origin>,
-    taps: Taps,
-}
-
-impl Output {
-    fn new(now_ms: i64) -> Self {
-        let origin = Arc::new(Origin::new(now_ms));
-        Self { playing: None, packager: Packager::default(), origin, taps: Taps::default() }
-    }
-
-    /// Takes a frame of what is playing, or of what is wanted if playing can begin with it.
-    fn take(&mut self, here: (SourceId, u64), wanted: bool, live: &Live, frame: &Frame, now_ms: i64) -> Vec<Finished> {
-        let Some((video, audio)) = &live.configs else { return Vec::new() };
-        let (mut cuts, mut finished) = (Vec::new(), Vec::new());
-        if self.playing == Some(here) {
-            self.taps.push(frame);
-            self.origin.look_into(frame);
-            self.packager.push(frame, now_ms, &mut cuts);
-        } else if wanted && frame.track == Track::Video && frame.keyframe {
-            finished = self.leave();
-            self.packager.join(video, audio.as_ref(), frame, now_ms, &mut cuts);
-            self.playing = Some(here);
-            self.taps.join(video, audio.as_ref());
-            self.taps.push(frame);
-            for sound in live.ring.iter().filter(|sound| sound.pts >= frame.pts) {
-                self.taps.push(sound);
-                self.packager.push(sound, now_ms, &mut cuts);
-            }
-        }
-        finished.extend(self.push(cuts));
-        finished
-    }
-
-    /// Takes what is playing off; what was begun ends here.
-    fn leave(&mut self) -> Vec<Finished> {
-        let mut cuts = Vec::new();
-        self.packager.leave(&mut cuts);
-        let finished = self.push(cuts);
-        self.playing = None;
-        finished
-    }
-
-    fn push(&mut self, cuts: Vec<Cut>) -> Vec<Finished> {
-        let source = self.playing.map(|(source, _)| source);
-        self.origin.push(cuts).into_iter().map(|finished| Finished { source, ..finished }).collect()
-    }
 }
 
 impl Switcher {
@@ -500,20 +326,7 @@ impl Switcher {
         };
         state.sources.insert(source, live);
         drop(state);
-        Ok(Feed {
-            switcher: self.clone(),
-            source,
-            connection,
-            kicked,
-            keyframe,
-            video: None,
-            audio: None,
-            pending: Vec::new(),
-            ready: false,
-            soundless: false,
-            first_sound: None,
-            last_dts: None,
-        })
+        Ok(Feed::new(self.clone(), source, connection, kicked, keyframe))
     }
 
     /// The feed's configuration, at its start or changed: its programs take it from its next keyframe.
@@ -591,144 +404,5 @@ impl Switcher {
             }
             live.ring.push_back(frame.clone());
         }
-    }
-}
-
-/// One connection's way in; dropping it takes the source off.
-#[derive(Debug)]
-pub struct Feed {
-    switcher: Arc<Switcher>,
-    source: SourceId,
-    connection: u64,
-    kicked: watch::Receiver<Option<String>>,
-    keyframe: Arc<Notify>,
-    video: Option<VideoConfig>,
-    audio: Option<AudioConfig>,
-    pending: Vec<Frame>,
-    ready: bool,
-    /// No sound will come: nothing waits for its configuration.
-    soundless: bool,
-    first_sound: Option<i64>,
-    last_dts: Option<i64>,
-}
-
-impl Feed {
-    /// Whose feed this is.
-    pub fn source(&self) -> SourceId {
-        self.source
-    }
-
-    /// Waits until somebody ends the connection, and says why.
-    pub async fn ended(&mut self) -> String {
-        let reason = match self.kicked.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone(),
-            Err(_) => None,
-        };
-        reason.unwrap_or_else(|| "replaced by a new connection".to_owned())
-    }
-
-    /// Told whenever a cut waits for this source's next keyframe, for protocols that can ask for one.
-    pub fn keyframe_wanted(&self) -> Arc<Notify> {
-        self.keyframe.clone()
-    }
-
-    /// Sets the pictures' configuration, at the start or changed.
-    pub fn set_video(&mut self, config: VideoConfig) {
-        if self.video.as_ref() != Some(&config) {
-            self.video = Some(config);
-            self.renew();
-        }
-    }
-
-    /// Sets the sound's configuration, at the start or changed.
-    pub fn set_audio(&mut self, config: AudioConfig) {
-        if self.audio.as_ref() != Some(&config) {
-            self.audio = Some(config);
-            self.renew();
-        }
-    }
-
-    fn renew(&mut self) {
-        if let (true, Some(video)) = (self.ready, &self.video) {
-            self.switcher.configure(self, video.clone(), self.audio.clone());
-            self.last_dts = None;
-        }
-    }
-
-    /// Says that no sound will come, so that the first picture is shown at once.
-    pub fn without_sound(&mut self) {
-        self.soundless = true;
-    }
-
-    /// Says that it has come to its end, so that nobody waits for its return.
-    pub fn finish(&self) {
-        self.switcher.finish(self.source, self.connection);
-    }
-
-    /// Takes the next frame; says once what the feed is, when that is known.
-    ///
-    /// # Errors
-    /// [`FeedError`] if there is nothing to show.
-    pub fn push(&mut self, mut frame: Frame) -> Result<Option<Described>, FeedError> {
-        if !self.tidy(&mut frame) {
-            return Ok(None);
-        }
-        if self.ready {
-            self.switcher.frame(self, &frame);
-            return Ok(None);
-        }
-        let Some(video) = self.video.clone() else {
-            let first = *self.first_sound.get_or_insert(frame.dts);
-            return if frame.dts.saturating_sub(first) > VIDEO_WAIT_TICKS { Err(FeedError::NoVideo) } else { Ok(None) };
-        };
-        self.pending.push(frame);
-        let bounds = self.pending.first().zip(self.pending.last());
-        let waited = bounds.map_or(0, |(first, last)| last.dts.saturating_sub(first.dts));
-        let bytes: usize = self.pending.iter().map(|frame| frame.data.len()).sum();
-        let few = self.pending.len() < PENDING_FRAMES_MAX && bytes < PENDING_BYTES_MAX;
-        if self.audio.is_none() && !self.soundless && waited.abs() < CONFIG_WAIT_TICKS && few {
-            return Ok(None);
-        }
-        self.ready = true;
-        let described = Described {
-            video: video.describe(),
-            audio: self.audio.as_ref().map_or_else(|| "none".to_owned(), AudioConfig::describe),
-        };
-        self.switcher.configure(self, video, self.audio.clone());
-        for frame in std::mem::take(&mut self.pending) {
-            self.switcher.frame(self, &frame);
-        }
-        Ok(Some(described))
-    }
-
-    /// Makes timestamps lawful; false if the frame is of no use.
-    fn tidy(&mut self, frame: &mut Frame) -> bool {
-        if frame.data.is_empty() {
-            return false;
-        }
-        if frame.track == Track::Audio {
-            return self.audio.is_some() && frame.data.len() <= AUDIO_FRAME_BYTES_MAX;
-        }
-        if self.video.is_none() {
-            return false;
-        }
-        let shown_after = frame.pts.saturating_sub(frame.dts);
-        if let Some(last) = self.last_dts {
-            let step = frame.dts.saturating_sub(last);
-            if step.abs() > JUMP_TICKS_MAX {
-                self.renew();
-            } else if step <= 0 {
-                frame.dts = last + Frame::TICKS_PER_MS;
-            }
-        }
-        self.last_dts = Some(frame.dts);
-        frame.pts = frame.dts + if shown_after.abs() > REORDER_TICKS_MAX { 0 } else { shown_after };
-        true
-    }
-}
-
-impl Drop for Feed {
-    fn drop(&mut self) {
-        self.switcher.detach(self.source, self.connection);
     }
 }

@@ -1,9 +1,10 @@
 //! Who is asking: staff by a signed cookie, visitors by another. Nothing is kept on the server but the signing secret.
 
 use super::App;
+use super::form::Form;
 use super::problem::Problem;
 use crate::clock;
-use crate::domain::id::PersonId;
+use crate::domain::id::{PersonId, RallyId};
 use crate::domain::staff::Role;
 use crate::vault::Vault;
 use axum::extract::FromRequestParts;
@@ -104,6 +105,20 @@ fn csrf_of(vault: &Vault, session: &str) -> String {
 /// Whether a form's token is the session's own, in constant time.
 pub fn csrf_matches(staff: &Staff, sent: &str) -> bool {
     staff.csrf.as_bytes().ct_eq(sent.as_bytes()).into()
+}
+
+/// Checks the form of a host and finds the rally it is about.
+///
+/// # Errors
+/// [`Problem`] for who may not host, a form that is not this session's, and a rally that there is not.
+pub fn host_form(app: &App, staff: Staff, slug: &str, body: &[u8]) -> Result<(Staff, Form, RallyId), Problem> {
+    let staff = staff.hosts()?;
+    let form = Form::parse(body);
+    if !csrf_matches(&staff, &form.get("csrf")) {
+        return Err(Problem::StaleForm);
+    }
+    let (rally, _) = app.rally(slug)?;
+    Ok((staff, form, rally))
 }
 
 /// The `Set-Cookie` value that signs a member of staff in.

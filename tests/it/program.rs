@@ -92,8 +92,7 @@ impl House {
             let steps = times.windows(2).map(|pair| pair[1] - pair[0]);
             assert!(steps.clone().all(|step| step > 0.0 && step < 0.2), "{times:?}");
             if let Some(end) = end {
-                // A feed is joined to the end of what was decoded: up to three reordered pictures may stand beyond it.
-                assert!((-0.13..0.3).contains(&(times[0] - end)), "a gap of {}", times[0] - end);
+                assert!((0.0..0.3).contains(&(times[0] - end)), "a gap of {}", times[0] - end);
             }
             end = times.last().copied();
             feeds.push((ask("stream=width,height").trim().to_owned(), times[times.len() - 1] - times[0]));

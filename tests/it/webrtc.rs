@@ -108,8 +108,7 @@ impl Stage {
             command
         };
         let mut decoder = run("ffmpeg", &["-v", "warning", "-xerror", "-i"]);
-        // Pictures as they come: what is told is of the pictures, not of a frame rate that ffmpeg guesses from them.
-        decoder.args(["-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-"]);
+        decoder.args(["-f", "null", "-"]);
         let said = tokio::task::spawn_blocking(move || decoder.output().unwrap()).await.unwrap();
         let mut watched = run("ffmpeg", &["-v", "error", "-i"]);
         watched.args(["-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-"]);

@@ -67,6 +67,25 @@ fn all_parts(segments: &[Segment]) -> impl Iterator<Item = &Part> {
 }
 
 #[test]
+fn a_join_comes_after_the_last_picture_that_is_shown() {
+    let (mut packager, mut out) = (Packager::default(), Vec::new());
+    let reordered = |dts, pts, keyframe| {
+        let (dts, pts) = (dts * Frame::TICKS_PER_MS, pts * Frame::TICKS_PER_MS);
+        Frame { pts, dts, ..frame(Track::Video, 0, keyframe) }
+    };
+    packager.join(&video_config(30), None, &reordered(0, 80, true), START_MS, &mut out);
+    // The second is decoded early and shown last.
+    for (dts, pts) in [(40, 200), (80, 120), (120, 160)] {
+        packager.push(&reordered(dts, pts, false), START_MS, &mut out);
+    }
+    packager.join(&video_config(31), None, &frame(Track::Video, 0, true), START_MS, &mut out);
+    packager.leave(&mut out);
+    let starts: Vec<i64> = segments(&out).iter().map(|segment| segment.start.at).collect();
+    let first_shown = starts[0] + 80 * Frame::TICKS_PER_MS;
+    assert_eq!(starts[1] - first_shown, 160 * Frame::TICKS_PER_MS);
+}
+
+#[test]
 fn one_second_keyframes_give_segments_of_two() {
     let (mut packager, mut out) = (Packager::default(), Vec::new());
     feed(&mut packager, 5_000_000, 10_000, 1_000, &mut out);

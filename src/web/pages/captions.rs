@@ -9,7 +9,7 @@ use crate::media::captions::{Language, Post, Refused, Taken};
 use crate::media::{ProgramId, gate};
 use crate::web::form::Form;
 use crate::web::problem::{self, Problem};
-use crate::web::session::Staff;
+use crate::web::session::{Staff, host_form};
 use crate::web::{App, fresh_key, see_other};
 use axum::Router;
 use axum::body::Bytes;
@@ -124,7 +124,7 @@ async fn replace_address(
     Path(slug): Path<String>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let (staff, _, rally) = super::studio::host_form(&app, staff, &slug, &body)?;
+    let (staff, _, rally) = host_form(&app, staff, &slug, &body)?;
     let command = crate::domain::Command::Rally(Command::ReplaceCaptionsAddress { rally });
     app.engine().execute(command, fresh_key("captions"), &staff.actor()).await?;
     Ok(see_other(&format!("/host/r/{slug}?done=captions")))

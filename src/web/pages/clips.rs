@@ -12,7 +12,7 @@ use crate::media::clip::{CLIP_BYTES_MAX, Checked, Fault, Shelf, Upload};
 use crate::media::{self};
 use crate::web::form::Form;
 use crate::web::problem::{Problem, internal};
-use crate::web::session::{Staff, csrf_matches};
+use crate::web::session::{Staff, csrf_matches, host_form};
 use crate::web::view::{Layout, StaffRoom};
 use crate::web::{App, fresh_key, notice, see_other};
 use axum::Router;
@@ -303,11 +303,7 @@ async fn remove(
     Path((slug, source)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let staff = staff.hosts()?;
-    if !csrf_matches(&staff, &Form::parse(&body).get("csrf")) {
-        return Err(Problem::StaleForm);
-    }
-    let (rally, _) = app.rally(&slug)?;
+    let (staff, _, rally) = host_form(&app, staff, &slug, &body)?;
     let source: SourceId = source.parse().map_err(|_| Problem::NotFound)?;
     let command = Command::Clip(clip::Command::Remove { rally, source });
     app.engine().execute(command, fresh_key("clip-removed"), &staff.actor()).await?;

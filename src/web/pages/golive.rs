@@ -10,7 +10,7 @@ use crate::domain::rally::{Command, Speaker};
 use crate::projections::totals::timezone;
 use crate::web::form::Form;
 use crate::web::problem::Problem;
-use crate::web::session::{Staff, csrf_matches};
+use crate::web::session::{Staff, host_form};
 use crate::web::view::StaffRoom;
 use crate::web::view::{Layout, SourceState};
 use crate::web::{App, fresh_key, notice, present, see_other};
@@ -154,10 +154,7 @@ async fn remove(
 }
 
 fn checked(app: &App, staff: Staff, slug: &str, source: &str, body: &[u8]) -> Result<(Staff, SourceId), Problem> {
-    let staff = staff.hosts()?;
-    if !csrf_matches(&staff, &Form::parse(body).get("csrf")) {
-        return Err(Problem::StaleForm);
-    }
+    let (staff, ..) = host_form(app, staff, slug, body)?;
     let (source, _) = speaker(app, slug, source)?;
     Ok((staff, source))
 }

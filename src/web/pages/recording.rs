@@ -12,7 +12,7 @@ use crate::media::captions::{Eyes, Language};
 use crate::media::recording::{Chapter, Stretch};
 use crate::web::form::Form;
 use crate::web::problem::Problem;
-use crate::web::session::{Staff, csrf_matches};
+use crate::web::session::{Staff, host_form};
 use crate::web::view::{Layout, StaffRoom};
 use crate::web::{App, fresh_key, notice, see_other};
 use axum::body::{Body, Bytes};
@@ -178,11 +178,7 @@ async fn delete(
     Path(slug): Path<String>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let staff = staff.hosts()?;
-    if !csrf_matches(&staff, &Form::parse(&body).get("csrf")) {
-        return Err(Problem::StaleForm);
-    }
-    let (rally, _) = app.rally(&slug)?;
+    let (staff, _, rally) = host_form(&app, staff, &slug, &body)?;
     let command = crate::domain::Command::Rally(Command::DeleteRecording { rally });
     app.engine().execute(command, fresh_key("recording"), &staff.actor()).await?;
     Ok(see_other(&format!("/host/r/{slug}/recording?done=recording")))

@@ -2,7 +2,6 @@
 
 use askama::Template;
 
-use super::studio::host_form;
 use crate::clock;
 use crate::domain::Command;
 use crate::domain::id::{DestinationId, RallyId};
@@ -11,7 +10,7 @@ use crate::domain::seals::STREAM_KEY;
 use crate::engine::Failure;
 use crate::web::form::{Errors, Form};
 use crate::web::problem::{Problem, internal, sentence};
-use crate::web::session::Staff;
+use crate::web::session::{Staff, host_form};
 use crate::web::view::restream::Destinations;
 use crate::web::view::{Choice, Field, FormError, Layout, StaffRoom};
 use crate::web::{App, fresh_key, notice, present, see_other};

@@ -2,7 +2,6 @@
 
 use askama::Template;
 
-use super::studio::host_form;
 use crate::domain::Command;
 use crate::domain::id::{ItemId, RallyId, SourceId};
 use crate::domain::rally::{Phase, Rally};
@@ -11,7 +10,7 @@ use crate::engine::Failure;
 use crate::projections::totals::timezone;
 use crate::web::form::Form;
 use crate::web::problem::Problem;
-use crate::web::session::Staff;
+use crate::web::session::{Staff, host_form};
 use crate::web::view::{Choice, Layout, Notice, StaffRoom};
 use crate::web::{App, fresh_key, notice, present, see_other};
 use axum::Router;

@@ -11,7 +11,7 @@ use crate::engine::Failure;
 use crate::projections::totals::timezone;
 use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
-use crate::web::session::{Staff, csrf_matches};
+use crate::web::session::{Staff, host_form};
 use crate::web::view::StaffRoom;
 use crate::web::view::captions::Captions;
 use crate::web::view::restream::Restreams;
@@ -159,22 +159,6 @@ fn page(
         studio.render()?
     };
     Ok((status, Html(html)).into_response())
-}
-
-/// Checks the form of a host and finds the rally it is about.
-pub(super) fn host_form(
-    app: &App,
-    staff: Staff,
-    slug: &str,
-    body: &[u8],
-) -> Result<(Staff, Form, crate::domain::id::RallyId), Problem> {
-    let staff = staff.hosts()?;
-    let form = Form::parse(body);
-    if !csrf_matches(&staff, &form.get("csrf")) {
-        return Err(Problem::StaleForm);
-    }
-    let (rally, _) = app.rally(slug)?;
-    Ok((staff, form, rally))
 }
 
 async fn open(

@@ -92,7 +92,11 @@ impl Clocks {
             clock.report = report;
             if let Some(ntp_us) = clock.ntp_us(at) {
                 match (self.origin_ntp_us, track) {
-                    (None, Track::Video) => self.origin_ntp_us = Some(ntp_us - clock.place(at)),
+                    (None, Track::Video) => {
+                        // The line is the pictures' own: from here on they are put right little by little alone.
+                        self.origin_ntp_us = Some(ntp_us - clock.place(at));
+                        clock.latched = true;
+                    }
                     (None, Track::Audio) => {}
                     (Some(origin), Track::Video | Track::Audio) => {
                         let off = ntp_us - origin - clock.place(at);
@@ -147,6 +151,17 @@ mod tests {
         clocks.place(Track::Video, 90_000, 100_000, Some(Report { rtp: 90_000, ntp_us }));
         let sound = clocks.place(Track::Audio, 480_000 + 960, 50_000, Some(Report { rtp: 480_000, ntp_us }));
         assert_eq!(sound, 120_000);
+    }
+
+    #[test]
+    fn a_first_report_that_was_late_moves_no_picture_by_much() {
+        let mut clocks = Clocks::new();
+        let ntp = 4_000_000_000_000;
+        let late = Report { rtp: 90_000, ntp_us: ntp + 760_000 };
+        let first = clocks.place(Track::Video, 90_000, 0, Some(late));
+        let in_time = Report { rtp: 180_000, ntp_us: ntp + 1_000_000 };
+        let second = clocks.place(Track::Video, 180_000, 1_000_000, Some(in_time));
+        assert!((second - first - 1_000_000).abs() <= SLEW_US, "{}", second - first);
     }
 
     #[test]
