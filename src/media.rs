@@ -84,6 +84,23 @@ pub struct Frame {
     pub keyframe: bool,
     /// Length-prefixed NAL units for H.264 (as in `avcC`), one raw AAC frame without ADTS for audio.
     pub data: Bytes,
+    /// The same moment in the lower qualities that the source sends besides, in the order of decoding.
+    pub lower: Vec<Lower>,
+}
+
+/// A picture in one of the lower qualities; times as in [`Frame`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lower {
+    /// Which: 0 is the best after the frame's own.
+    pub layer: usize,
+    /// When it is shown.
+    pub pts: i64,
+    /// When it is decoded.
+    pub dts: i64,
+    /// Whether decoding can start here; it can wherever it can in the frame's own quality.
+    pub keyframe: bool,
+    /// Length-prefixed NAL units.
+    pub data: Bytes,
 }
 
 impl Frame {

@@ -53,6 +53,8 @@ pub struct Health {
     pub width: u32,
     /// Of the picture, in pixels.
     pub height: u32,
+    /// Width and height of the lower qualities that come besides, in pixels, the best first.
+    pub lower: Vec<(u32, u32)>,
     /// When this connection came, in ms since 1970 UTC.
     pub connected_at_ms: i64,
 }
@@ -150,6 +152,7 @@ mod tests {
             sound: Sound::Heard,
             width: 1_280,
             height: 720,
+            lower: Vec::new(),
             connected_at_ms: 0,
         }
     }

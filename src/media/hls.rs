@@ -45,7 +45,7 @@ pub struct Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Relative address of the other playlist.
-    pub uri: &'static str,
+    pub uri: String,
     /// Number of its newest segment, which may be growing.
     pub msn: u64,
     /// Number of the newest part of that, where it lists parts.
@@ -67,8 +67,8 @@ pub struct Playlist<'a> {
     pub entries: &'a [Entry],
     /// The address of the part that comes next.
     pub hint: Option<String>,
-    /// The other rendition.
-    pub report: Option<Report>,
+    /// The other renditions.
+    pub reports: Vec<Report>,
     /// Whether it lists everything there ever was: a recording, which grows until it is ended. Nobody waits for its next
     /// segment.
     pub recording: bool,
@@ -154,7 +154,7 @@ impl Playlist<'_> {
         if let Some(hint) = &self.hint {
             writeln!(text, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{hint}\"")?;
         }
-        if let Some(Report { uri, msn, part }) = &self.report {
+        for Report { uri, msn, part } in &self.reports {
             write!(text, "#EXT-X-RENDITION-REPORT:URI=\"{uri}\",LAST-MSN={msn}")?;
             match part {
                 Some(part) => writeln!(text, ",LAST-PART={part}")?,
@@ -169,7 +169,7 @@ impl Playlist<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variant {
     /// Relative address of its media playlist.
-    pub uri: &'static str,
+    pub uri: String,
     /// The most it takes, bits a second.
     pub bandwidth_bps: u64,
     /// As RFC 6381 writes them.
@@ -280,7 +280,7 @@ mod tests {
             discontinuity_sequence: 3,
             entries,
             hint: None,
-            report: None,
+            reports: vec![],
             recording: false,
             ended: false,
         }
@@ -306,11 +306,11 @@ mod tests {
         (grows.name, grows.independent) = (None, true);
         grows.parts = vec![part("p6.0.m4s", true), part("p6.1.m4s", false)];
         let entries = [entry(5, "i5.mp4", false), grows];
-        let report = Report { uri: "sound.m3u8", msn: 5, part: None };
+        let report = Report { uri: "sound.m3u8".to_owned(), msn: 5, part: None };
         let text = Playlist {
             part_ticks_max: Some(31_500),
             hint: Some("p6.2.m4s".to_owned()),
-            report: Some(report),
+            reports: vec![report],
             ..playlist(&entries)
         }
         .render();
@@ -354,12 +354,17 @@ mod tests {
     fn variants_name_what_they_need() {
         let variants = [
             Variant {
-                uri: "video.m3u8",
+                uri: "video.m3u8".to_owned(),
                 bandwidth_bps: 3_000_000,
                 codecs: "avc1.640028,mp4a.40.2".to_owned(),
                 size: Some((1_280, 720)),
             },
-            Variant { uri: "sound.m3u8", bandwidth_bps: 160_000, codecs: "mp4a.40.2".to_owned(), size: None },
+            Variant {
+                uri: "sound.m3u8".to_owned(),
+                bandwidth_bps: 160_000,
+                codecs: "mp4a.40.2".to_owned(),
+                size: None,
+            },
         ];
         assert_eq!(
             multivariant(&variants, &Captions::default()),

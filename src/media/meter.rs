@@ -69,7 +69,8 @@ impl Meter {
     }
 
     pub(super) fn take(&mut self, frame: &Frame, now_ms: i64) {
-        self.bytes = self.bytes.saturating_add(u64::try_from(frame.data.len()).unwrap_or(0));
+        let lower: usize = frame.lower.iter().map(|lower| lower.data.len()).sum();
+        self.bytes = self.bytes.saturating_add(u64::try_from(frame.data.len() + lower).unwrap_or(0));
         match frame.track {
             Track::Audio => {
                 self.sound_at_ms = now_ms;
@@ -149,6 +150,7 @@ impl Meter {
             sound,
             width: video.width,
             height: video.height,
+            lower: Vec::new(),
             connected_at_ms: self.connected_at_ms,
         }
     }
@@ -173,7 +175,8 @@ mod tests {
 
         fn send(&mut self, track: Track, keyframe: bool, data: &'static [u8]) {
             let ticks = self.now_ms * Frame::TICKS_PER_MS;
-            let frame = Frame { track, pts: ticks, dts: ticks, keyframe, data: Bytes::from_static(data) };
+            let frame =
+                Frame { track, pts: ticks, dts: ticks, keyframe, data: Bytes::from_static(data), lower: Vec::new() };
             self.meter.take(&frame, self.now_ms);
         }
 

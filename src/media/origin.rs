@@ -77,10 +77,28 @@ pub enum Missing {
 pub enum Rendition {
     /// Picture and sound, in parts.
     Video,
+    /// The same in a lower quality that the source sends, or in the best where it sends no other; 0 is the best of them.
+    Lower(usize),
     /// Sound alone, in whole segments: for networks where a second more matters less than half a picture.
     Sound,
     /// Captions of one language, segment by segment; the playlist is the same for each language.
     Captions,
+}
+
+impl Rendition {
+    fn is_in_parts(self) -> bool {
+        match self {
+            Self::Video | Self::Lower(_) => true,
+            Self::Sound | Self::Captions => false,
+        }
+    }
+
+    fn layer(self) -> Option<usize> {
+        match self {
+            Self::Lower(layer) => Some(layer),
+            Self::Video | Self::Sound | Self::Captions => None,
+        }
+    }
 }
 
 /// One program's window.
@@ -146,7 +164,10 @@ impl Origin {
             INDEX => self.multivariant(Vec::new()),
             window::VIDEO => self.playlist(Rendition::Video, directives).await,
             window::SOUND => self.playlist(Rendition::Sound, directives).await,
-            name => self.object(name).await,
+            name => match window::lower_playlist(name) {
+                Some(layer) => self.playlist(Rendition::Lower(layer), directives).await,
+                None => self.object(name).await,
+            },
         }
     }
 
@@ -187,7 +208,7 @@ impl Origin {
             (None, Some(_)) => return Err(Missing::TooFarAhead),
             (None, None) => None,
             // Parts of the sound are not listed: its segments are waited for.
-            (Some(msn), Some(part)) if rendition == Rendition::Video => Some((msn, part)),
+            (Some(msn), Some(part)) if rendition.is_in_parts() => Some((msn, part)),
             (Some(msn), _) => Some((msn, u64::MAX)),
         };
         if let Some((msn, part)) = asked {

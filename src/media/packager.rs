@@ -66,7 +66,8 @@ pub struct Start {
     pub init: Option<Init>,
     /// Wall clock at its first picture, in ms since 1970 UTC.
     pub date_ms: i64,
-    /// Where it begins on the program's clock, in ticks of [`Frame::TIMESCALE`]: its first picture's decode time.
+    /// Where it begins on the program's clock, in ticks of [`Frame::TIMESCALE`]: its first picture's decode time, which is when a
+    /// feed's first picture is shown.
     pub at: i64,
     /// Whether it begins another feed or configuration.
     pub discontinuity: bool,
@@ -79,6 +80,8 @@ pub struct Start {
 pub struct Init {
     /// The init segment of picture and sound.
     pub program: Bytes,
+    /// Those of the lower qualities with the same sound, the best first.
+    pub lower: Vec<(Bytes, VideoConfig)>,
     /// The init segment of the sound alone.
     pub sound: Bytes,
     /// The pictures' configuration.
@@ -96,6 +99,8 @@ pub struct Part {
     pub ticks: i64,
     /// Whether it starts with a keyframe.
     pub independent: bool,
+    /// The fragments of the same time in the lower qualities.
+    pub lower: Vec<Bytes>,
 }
 
 /// How a segment ended.
@@ -114,7 +119,7 @@ pub struct Packager {
     end: i64,
     fragments: u32,
     begun: bool,
-    last_init: Bytes,
+    last_init: Option<Init>,
     run: Option<Joined>,
 }
 
@@ -125,14 +130,27 @@ struct Joined {
     discontinuity: bool,
     /// Program ticks minus the source's.
     shift: i64,
+    /// How much later than the source says each picture is decoded: as long as its first is held back for those that are decoded
+    /// out of turn. So each feed is decoded from where it is shown on, and no player finds a hole before it.
+    reorder: i64,
     audio: AudioConfig,
     silent: bool,
     date_anchor: (i64, i64),
     held: Picture,
+    lower: Vec<LowerTrack>,
     open: Open,
     sound: VecDeque<(i64, Bytes)>,
     sound_next: i64,
     heard: bool,
+}
+
+/// A lower quality's pictures. Where they are cut is decided by the best one's: what begins before a fragment's end is in it.
+#[derive(Debug)]
+struct LowerTrack {
+    held: Option<Picture>,
+    /// Where the first of the samples is decoded.
+    at: i64,
+    samples: Vec<Sample>,
 }
 
 #[derive(Debug)]
@@ -187,7 +205,7 @@ impl Open {
 
 impl Default for Packager {
     fn default() -> Self {
-        Self { end: FIRST_TICK, fragments: 0, begun: false, last_init: Bytes::new(), run: None }
+        Self { end: FIRST_TICK, fragments: 0, begun: false, last_init: None, run: None }
     }
 }
 
@@ -196,6 +214,7 @@ impl Packager {
     pub fn join(
         &mut self,
         video: &VideoConfig,
+        lower: &[VideoConfig],
         audio: Option<&AudioConfig>,
         first: &Frame,
         now_ms: i64,
@@ -204,29 +223,35 @@ impl Packager {
         self.leave(out);
         let silent = audio.is_none();
         let audio = audio.cloned().unwrap_or_else(AudioConfig::silent);
-        let program = fmp4::init(video, &audio);
+        let init = Init {
+            program: fmp4::init(video, &audio),
+            lower: lower.iter().map(|video| (fmp4::init(video, &audio), video.clone())).collect(),
+            sound: fmp4::init_sound(&audio),
+            video: video.clone(),
+            audio: audio.clone(),
+        };
         let shift = self.end.saturating_sub(first.pts);
-        let held = picture(first, shift);
+        let reorder = first.pts - first.dts;
+        let held = picture(first, shift, reorder);
         let sound_next = to_samples(self.end, &audio);
-        self.run = Some(Joined {
-            init: (program != self.last_init).then(|| Init {
-                program: program.clone(),
-                sound: fmp4::init_sound(&audio),
-                video: video.clone(),
-                audio: audio.clone(),
-            }),
+        let mut run = Joined {
+            init: (self.last_init.as_ref() != Some(&init)).then(|| init.clone()),
             discontinuity: self.begun,
             shift,
+            reorder,
             audio,
             silent,
             date_anchor: (held.dts, now_ms),
             open: Open::new(held.dts, now_ms, held.keyframe),
+            lower: lower.iter().map(|_| LowerTrack { held: None, at: held.dts, samples: Vec::new() }).collect(),
             held,
             sound: VecDeque::new(),
             sound_next,
             heard: false,
-        });
-        self.last_init = program;
+        };
+        run.see_lower(first);
+        self.run = Some(run);
+        self.last_init = Some(init);
     }
 
     /// Takes the next frame of the feed that joined.
@@ -249,15 +274,19 @@ impl Packager {
         let end = run.held.dts + i64::from(length);
         self.make_room(&mut run, end, out);
         run.keep_held(length);
+        for track in &mut run.lower {
+            track.keep_held(length);
+        }
         self.end(&mut run, end, out);
     }
 
     fn see(&mut self, frame: &Frame, now_ms: i64, out: &mut Vec<Cut>) {
         let Some(mut run) = self.run.take() else { return };
-        let next = picture(frame, run.shift);
+        let next = picture(frame, run.shift, run.reorder);
         let next_at = next.dts;
         self.make_room(&mut run, next_at, out);
         run.keep_held(u32::try_from(next_at - run.held.dts).unwrap_or(1));
+        run.see_lower(frame);
         let length = next_at - run.open.start;
         let at_keyframe = next.keyframe && (length >= SEGMENT_TICKS_MIN || !run.open.independent);
         if at_keyframe || run.open.bytes > SEGMENT_BYTES_MAX || run.open.samples >= SEGMENT_SAMPLES_MAX {
@@ -321,15 +350,18 @@ impl Packager {
                 independent: run.open.independent,
             }));
         }
-        let bytes = self.fragment(&[
-            Run { track: VIDEO_TRACK, decode_time: time(video_at), samples: &samples },
-            Run { track: AUDIO_TRACK, decode_time: time(sound_at), samples: &sound },
-        ]);
+        let heard = Run { track: AUDIO_TRACK, decode_time: time(sound_at), samples: &sound };
+        let bytes = self.fragment(&[Run { track: VIDEO_TRACK, decode_time: time(video_at), samples: &samples }, heard]);
+        let lower = run.lower.iter_mut().map(|track| {
+            let samples = std::mem::take(&mut track.samples);
+            self.fragment(&[Run { track: VIDEO_TRACK, decode_time: time(track.at), samples: &samples }, heard])
+        });
+        let lower = lower.collect();
         if !sound.is_empty() {
             run.open.sound_at.get_or_insert(sound_at);
             run.open.sound.extend(sound);
         }
-        out.push(Cut::Part(Part { bytes, ticks: end - start, independent }));
+        out.push(Cut::Part(Part { bytes, ticks: end - start, independent, lower }));
         run.open.part.start = end;
         true
     }
@@ -365,6 +397,16 @@ impl Joined {
         self.open.bytes += data.len();
         self.open.samples += 1;
         self.open.part.samples.push(Sample { duration: duration.max(1), offset, keyframe, data: data.clone() });
+    }
+
+    fn see_lower(&mut self, frame: &Frame) {
+        for lower in &frame.lower {
+            if let Some(track) = self.lower.get_mut(lower.layer) {
+                let dts = lower.dts.saturating_add(self.shift + self.reorder);
+                let offset = i32::try_from(lower.pts - lower.dts - self.reorder).unwrap_or(0);
+                track.see(Picture { dts, offset, keyframe: lower.keyframe, data: lower.data.clone() });
+            }
+        }
     }
 
     fn hear(&mut self, frame: &Frame) {
@@ -411,9 +453,30 @@ impl Joined {
     }
 }
 
-fn picture(frame: &Frame, shift: i64) -> Picture {
-    let offset = i32::try_from(frame.pts - frame.dts).unwrap_or(0);
-    Picture { dts: frame.dts.saturating_add(shift), offset, keyframe: frame.keyframe, data: frame.data.clone() }
+impl LowerTrack {
+    fn see(&mut self, next: Picture) {
+        let length = self.held.as_ref().map_or(0, |held| next.dts - held.dts);
+        self.keep_held(u32::try_from(length).unwrap_or(1));
+        self.held = Some(next);
+    }
+
+    fn keep_held(&mut self, duration: u32) {
+        let Some(Picture { dts, offset, keyframe, data }) = self.held.take() else { return };
+        if self.samples.is_empty() {
+            self.at = dts;
+        }
+        self.samples.push(Sample { duration: duration.max(1), offset, keyframe, data });
+    }
+}
+
+fn picture(frame: &Frame, shift: i64, reorder: i64) -> Picture {
+    let offset = i32::try_from(frame.pts - frame.dts - reorder).unwrap_or(0);
+    Picture {
+        dts: frame.dts.saturating_add(shift + reorder),
+        offset,
+        keyframe: frame.keyframe,
+        data: frame.data.clone(),
+    }
 }
 
 fn time(at: i64) -> u64 {

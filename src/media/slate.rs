@@ -115,7 +115,8 @@ impl Slate {
             feed.set_video(print.config.clone());
             for index in 0..GROUP_FRAMES {
                 let data = if index == 0 { print.keyframe.clone() } else { print.repeat.frame(index) };
-                let frame = Frame { track: Track::Video, pts: at, dts: at, keyframe: index == 0, data };
+                let frame =
+                    Frame { track: Track::Video, pts: at, dts: at, keyframe: index == 0, data, lower: Vec::new() };
                 // It fails for want of pictures only, and this is one.
                 let _ = feed.push(frame);
                 at += FRAME_TICKS;

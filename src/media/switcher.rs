@@ -1,6 +1,7 @@
 //! Whose frames a program takes: sources come and go, cuts wait for a keyframe, and a source that returns plays on.
 
 mod feed;
+mod layers;
 mod output;
 mod program;
 
@@ -82,6 +83,8 @@ struct Live {
     kick: watch::Sender<Option<String>>,
     keyframe: Arc<Notify>,
     configs: Option<(VideoConfig, Option<AudioConfig>)>,
+    /// The lower qualities' configurations, the best first.
+    lower: Vec<VideoConfig>,
     ring: VecDeque<Frame>,
     heard_at_ms: i64,
     meter: Meter,
@@ -255,7 +258,8 @@ impl Switcher {
         let state = self.state();
         let live = state.sources.get(&source)?;
         let (video, audio) = live.configs.as_ref()?;
-        Some(live.meter.health(video, audio.as_ref(), now_ms))
+        let health = live.meter.health(video, audio.as_ref(), now_ms);
+        Some(Health { lower: live.lower.iter().map(|lower| (lower.width, lower.height)).collect(), ..health })
     }
 
     pub(super) fn origin(&self, id: ProgramId) -> Option<Arc<Origin>> {
@@ -320,6 +324,7 @@ impl Switcher {
             kick,
             keyframe: keyframe.clone(),
             configs: None,
+            lower: Vec::new(),
             ring: VecDeque::new(),
             heard_at_ms: now_ms,
             meter: Meter::new(now_ms),
@@ -330,13 +335,14 @@ impl Switcher {
     }
 
     /// The feed's configuration, at its start or changed: its programs take it from its next keyframe.
-    fn configure(&self, feed: &Feed, video: VideoConfig, audio: Option<AudioConfig>) {
+    fn configure(&self, feed: &Feed, video: VideoConfig, lower: Vec<VideoConfig>, audio: Option<AudioConfig>) {
         let mut state = self.state();
         state.counter += 1;
         let generation = state.counter;
         if let Some(live) = state.sources.get_mut(&feed.source).filter(|live| live.connection == feed.connection) {
             live.generation = generation;
             live.configs = Some((video, audio));
+            live.lower = lower;
             live.ring.clear();
             live.meter.renew();
         }

@@ -149,7 +149,14 @@ fn read(file: &File, items: &[Item]) -> Result<Vec<Frame>, Fault> {
         let mut data = vec![0; usize::try_from(sample.size).unwrap_or(0)];
         file.read_exact_at(&mut data, sample.offset).map_err(|source| Fault::Io { what: "read", source })?;
         let keyframe = sample.keyframe || *track == Track::Audio;
-        Ok(Frame { track: *track, pts: sample.pts, dts: sample.dts, keyframe, data: Bytes::from(data) })
+        Ok(Frame {
+            track: *track,
+            pts: sample.pts,
+            dts: sample.dts,
+            keyframe,
+            data: Bytes::from(data),
+            lower: Vec::new(),
+        })
     };
     items.iter().map(frame).collect()
 }

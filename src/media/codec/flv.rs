@@ -28,16 +28,32 @@ pub enum Body {
 const SHORT_VIDEO: CodecError = CodecError::Short { what: "video message" };
 const SHORT_AUDIO: CodecError = CodecError::Short { what: "audio message" };
 
-/// Reads a video message's payload.
+/// Most tracks that are read of one message.
+const TRACKS_MAX: usize = 16;
+
+/// Reads the video message's payload of a source with one picture.
 ///
 /// # Errors
 /// [`CodecError`] if it is cut off.
 pub fn video(payload: &Bytes) -> Result<Body, CodecError> {
+    let first = pictures(payload)?.into_iter().find(|(track, _)| *track == 0);
+    Ok(first.map_or(Body::Nothing, |(_, body)| body))
+}
+
+/// Reads a video message's payload: what it holds of each track, by number.
+///
+/// # Errors
+/// [`CodecError`] if it is cut off.
+pub fn pictures(payload: &Bytes) -> Result<Vec<(u8, Body)>, CodecError> {
+    match payload.first() {
+        Some(&head) if head & 0x80 != 0 => enhanced_video(payload, head),
+        _ => Ok(vec![(0, plain_video(payload)?)]),
+    }
+}
+
+fn plain_video(payload: &Bytes) -> Result<Body, CodecError> {
     // Encoders send empty messages as keep-alive.
     let Some(&head) = payload.first() else { return Ok(Body::Nothing) };
-    if head & 0x80 != 0 {
-        return enhanced_video(payload, head);
-    }
     if head >> 4 == 5 {
         return Ok(Body::Nothing);
     }
@@ -62,13 +78,16 @@ pub fn video(payload: &Bytes) -> Result<Body, CodecError> {
     }
 }
 
-fn enhanced_video(payload: &Bytes, head: u8) -> Result<Body, CodecError> {
+fn enhanced_video(payload: &Bytes, head: u8) -> Result<Vec<(u8, Body)>, CodecError> {
     if (head >> 4) & 7 == 5 {
-        return Ok(Body::Nothing);
+        return Ok(Vec::new());
     }
-    let Some(Enhanced { packet, codec, body }) = enhanced(payload, VIDEO_MULTITRACK, SHORT_VIDEO)? else {
-        return Ok(Body::Nothing);
-    };
+    let keyframe = (head >> 4) & 7 == 1;
+    let tracks = enhanced(payload, VIDEO_MULTITRACK, SHORT_VIDEO)?;
+    tracks.into_iter().map(|enhanced| Ok((enhanced.track, enhanced_picture(enhanced, keyframe)?))).collect()
+}
+
+fn enhanced_picture(Enhanced { packet, codec, body, .. }: Enhanced, keyframe: bool) -> Result<Body, CodecError> {
     match &codec {
         b"avc1" => {}
         b"hvc1" => return Ok(Body::Foreign("HEVC (H.265)")),
@@ -78,7 +97,6 @@ fn enhanced_video(payload: &Bytes, head: u8) -> Result<Body, CodecError> {
         b"vvc1" => return Ok(Body::Foreign("VVC (H.266)")),
         _ => return Ok(Body::Foreign("an unknown video codec")),
     }
-    let keyframe = (head >> 4) & 7 == 1;
     match packet {
         0 => Ok(Body::Config(body)),
         1 => Ok(Body::Picture { keyframe, offset_ms: offset(&body, 0)?, data: tail(&body, 3, SHORT_VIDEO)? }),
@@ -87,8 +105,9 @@ fn enhanced_video(payload: &Bytes, head: u8) -> Result<Body, CodecError> {
     }
 }
 
-/// What an enhanced message says of its first track.
+/// What an enhanced message says of a track.
 struct Enhanced {
+    track: u8,
     packet: u8,
     codec: [u8; 4],
     body: Bytes,
@@ -107,8 +126,8 @@ const MANY_CODECS: u8 = 2;
 /// Modifiers of one message; two are defined, and each takes three bytes at least.
 const MODIFIERS_MAX: usize = 8;
 
-/// Reads what stands behind an enhanced header's first byte; none where the message is of other tracks only.
-fn enhanced(payload: &Bytes, multitrack: u8, short: CodecError) -> Result<Option<Enhanced>, CodecError> {
+/// Reads what stands behind an enhanced header's first byte, of each track.
+fn enhanced(payload: &Bytes, multitrack: u8, short: CodecError) -> Result<Vec<Enhanced>, CodecError> {
     let mut rest = payload.clone();
     let [head] = take(&mut rest, short)?;
     let mut packet = head & 0x0f;
@@ -127,12 +146,13 @@ fn enhanced(payload: &Bytes, multitrack: u8, short: CodecError) -> Result<Option
     }
     if packet != multitrack {
         let codec = take(&mut rest, short)?;
-        return Ok(Some(Enhanced { packet, codec, body: rest }));
+        return Ok(vec![Enhanced { track: 0, packet, codec, body: rest }]);
     }
     let [kind] = take(&mut rest, short)?;
     let (tracks, packet) = (kind >> 4, kind & 0x0f);
     let shared = if tracks == MANY_CODECS { None } else { Some(take(&mut rest, short)?) };
-    while !rest.is_empty() {
+    let mut found = Vec::new();
+    while !rest.is_empty() && found.len() < TRACKS_MAX {
         let codec = match shared {
             Some(codec) => codec,
             None => take(&mut rest, short)?,
@@ -146,11 +166,9 @@ fn enhanced(payload: &Bytes, multitrack: u8, short: CodecError) -> Result<Option
             let after = tail(&rest, size, short)?;
             std::mem::replace(&mut rest, after).slice(..size)
         };
-        if track == 0 {
-            return Ok(Some(Enhanced { packet, codec, body }));
-        }
+        found.push(Enhanced { track, packet, codec, body });
     }
-    Ok(None)
+    Ok(found)
 }
 
 /// The next bytes.
@@ -172,7 +190,8 @@ pub fn audio(payload: &Bytes) -> Result<Body, CodecError> {
             _ => Ok(Body::Sound(tail(payload, 2, SHORT_AUDIO)?)),
         },
         9 => {
-            let Some(Enhanced { packet, codec, body }) = enhanced(payload, AUDIO_MULTITRACK, SHORT_AUDIO)? else {
+            let tracks = enhanced(payload, AUDIO_MULTITRACK, SHORT_AUDIO)?;
+            let Some(Enhanced { packet, codec, body, .. }) = tracks.into_iter().find(|one| one.track == 0) else {
                 return Ok(Body::Nothing);
             };
             match (&codec, packet) {

@@ -281,19 +281,32 @@ impl Connection {
     }
 
     fn video(&mut self, timestamp: u32, payload: &bytes::Bytes) -> Result<(), Ending> {
+        for (track, body) in flv::pictures(payload)? {
+            self.picture(timestamp, track, body)?;
+        }
+        Ok(())
+    }
+
+    fn picture(&mut self, timestamp: u32, track: u8, body: Body) -> Result<(), Ending> {
         let Some(feed) = &mut self.feed else { return Ok(()) };
-        match flv::video(payload)? {
-            Body::Config(avcc) => {
-                feed.set_video(VideoConfig::parse(&avcc)?);
-                self.seen_video = true;
-                Ok(())
-            }
+        match body {
+            Body::Config(avcc) => match VideoConfig::parse(&avcc) {
+                Ok(config) => {
+                    feed.set_layer(track, config);
+                    self.seen_video = true;
+                    Ok(())
+                }
+                Err(error) if track == 0 => Err(error.into()),
+                // Of several qualities one that can't be shown is left out.
+                Err(_) => Ok(()),
+            },
             Body::Picture { keyframe, offset_ms, data } => {
                 let ms = self.clock.unwrap(timestamp);
                 let dts = ms.saturating_mul(Frame::TICKS_PER_MS);
                 let pts = dts + i64::from(offset_ms) * Frame::TICKS_PER_MS;
-                self.push(Frame { track: Track::Video, pts, dts, keyframe, data })
+                self.push(track, Frame { track: Track::Video, pts, dts, keyframe, data, lower: Vec::new() })
             }
+            Body::Foreign(_) if track != 0 => Ok(()),
             Body::Foreign(name) => Err(foreign(format!(
                 "{name} video can't be shown in every browser: in OBS choose Settings, Output, Video Encoder: H.264"
             ))),
@@ -310,7 +323,7 @@ impl Connection {
             }
             Body::Sound(data) => {
                 let pts = self.clock.unwrap(timestamp).saturating_mul(Frame::TICKS_PER_MS);
-                self.push(Frame { track: Track::Audio, pts, dts: pts, keyframe: true, data })
+                self.push(0, Frame { track: Track::Audio, pts, dts: pts, keyframe: true, data, lower: Vec::new() })
             }
             Body::Foreign(name) => Err(foreign(format!(
                 "{name} audio can't be played in every browser: in OBS choose Settings, Output, Audio Encoder: AAC"
@@ -319,9 +332,9 @@ impl Connection {
         }
     }
 
-    fn push(&mut self, frame: Frame) -> Result<(), Ending> {
+    fn push(&mut self, layer: u8, frame: Frame) -> Result<(), Ending> {
         let Some(feed) = &mut self.feed else { return Ok(()) };
-        if let Some(described) = feed.push(frame)? {
+        if let Some(described) = feed.push_layer(layer, frame)? {
             let source = feed.source();
             tracing::info!(%source, video = described.video, audio = described.audio, "a source is live");
             self.announced = true;

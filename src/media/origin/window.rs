@@ -11,10 +11,12 @@ use std::collections::VecDeque;
 
 /// The playlist of picture and sound.
 pub(super) const VIDEO: &str = "video.m3u8";
+/// The playlists of lower qualities are named like it, with a number from 2 on.
+const LOWER: (&str, &str) = ("video-", ".m3u8");
 /// The playlist of the sound alone.
 pub(super) const SOUND: &str = "sound.m3u8";
 /// The playlist of picture and sound, from where a language's captions are.
-const VIDEO_FROM_CAPTIONS: &str = "../../video.m3u8";
+const FROM_CAPTIONS: &str = "../../";
 
 const TICKS: u64 = 90_000;
 
@@ -117,6 +119,9 @@ pub(super) struct Window {
     bytes: usize,
     inits: VecDeque<(u64, Init)>,
     discontinuity_sequence: u64,
+    /// Lower qualities that are announced: as many as any source has sent. A player reads the playlist of playlists once, and
+    /// who sends them may be on again.
+    lower: usize,
     ended: bool,
     rendered: Rendered,
 }
@@ -125,6 +130,7 @@ pub(super) struct Window {
 #[derive(Debug, Default)]
 struct Rendered {
     video: Texts,
+    lower: Vec<Texts>,
     sound: Texts,
     captions: Texts,
 }
@@ -138,6 +144,8 @@ struct Texts {
 #[derive(Debug)]
 struct Segment {
     init: u64,
+    /// How many lower qualities it has.
+    layers: usize,
     date_ms: i64,
     /// Where it begins on the program's clock.
     at: u64,
@@ -148,12 +156,14 @@ struct Segment {
     even: bool,
     parts: Vec<Piece>,
     bytes: Bytes,
+    lower: Vec<Bytes>,
     sound: Bytes,
 }
 
 #[derive(Debug)]
 struct Piece {
     bytes: Bytes,
+    lower: Vec<Bytes>,
     ticks: u64,
     independent: bool,
 }
@@ -168,8 +178,31 @@ fn between(name: &str, before: &str, after: &str) -> Option<u64> {
     number(name.strip_prefix(before)?.strip_suffix(after)?)
 }
 
+/// The lower quality that a playlist's name means.
+pub(super) fn lower_playlist(name: &str) -> Option<usize> {
+    usize::try_from(between(name, LOWER.0, LOWER.1)?).ok()?.checked_sub(2)
+}
+
+fn lower_name(layer: usize) -> String {
+    format!("{}{}{}", LOWER.0, layer.saturating_add(2), LOWER.1)
+}
+
+/// What the names of a quality's files begin with; nothing for the best.
+fn prefix(layer: Option<usize>) -> String {
+    layer.map_or_else(String::new, |layer| format!("v{}", layer.saturating_add(2)))
+}
+
+/// The lower quality that a file's name begins with, and the rest of it.
+fn quality(name: &str) -> Option<(Option<usize>, &str)> {
+    let Some(rest) = name.strip_prefix('v') else { return Some((None, name)) };
+    let (digits, _) = rest.split_at_checked(rest.find(|at: char| !at.is_ascii_digit())?)?;
+    let layer = usize::try_from(number(digits)?).ok()?.checked_sub(2)?;
+    Some((Some(layer), rest.strip_prefix(digits)?))
+}
+
 /// The segment and part that a part's address names.
 pub(super) fn part_number(name: &str) -> Option<(u64, u64)> {
+    let (_, name) = quality(name)?;
     let (segment, part) = name.strip_prefix('p')?.strip_suffix(".m4s")?.split_once('.')?;
     Some((number(segment)?, number(part)?))
 }
@@ -192,6 +225,7 @@ impl Window {
             bytes: 0,
             inits: VecDeque::new(),
             discontinuity_sequence: u64::try_from(now_ms / DISCONTINUITY_STEP_MS).unwrap_or(0) % DISCONTINUITY_STARTS,
+            lower: 0,
             ended: false,
             rendered: Rendered::default(),
         }
@@ -212,10 +246,12 @@ impl Window {
         match cut {
             Cut::Start(Start { init, date_ms, at, discontinuity, independent }) => {
                 if let Some(init) = init {
+                    self.lower = self.lower.max(init.lower.len());
                     self.inits.push_back((self.next, init));
                 }
                 self.grows = Some(Segment {
                     init: self.inits.back().map_or(self.next, |(number, _)| *number),
+                    layers: self.layers(),
                     date_ms,
                     at: ticks(at),
                     discontinuity,
@@ -224,14 +260,15 @@ impl Window {
                     even: true,
                     parts: Vec::new(),
                     bytes: Bytes::new(),
+                    lower: Vec::new(),
                     sound: Bytes::new(),
                 });
             }
-            Cut::Part(Part { bytes, ticks: length, independent }) => {
+            Cut::Part(Part { bytes, ticks: length, independent, lower }) => {
                 let segment = self.grows.as_mut()?;
                 segment.ticks = segment.ticks.saturating_add(ticks(length));
                 segment.even &= length <= PART_TICKS_MAX;
-                segment.parts.push(Piece { bytes, ticks: ticks(length), independent });
+                segment.parts.push(Piece { bytes, lower, ticks: ticks(length), independent });
             }
             Cut::End(End { sound, ticks: length }) => {
                 let segment = self.grows.take()?;
@@ -245,15 +282,11 @@ impl Window {
     fn keep(&mut self, mut segment: Segment) -> Option<Finished> {
         let msn = self.next;
         self.next += 1;
-        let body: Vec<u8> = segment.parts.iter().flat_map(|piece| piece.bytes.iter().copied()).collect();
-        segment.bytes = Bytes::from(body);
-        let mut at = 0;
-        for piece in &mut segment.parts {
-            let end = at + piece.bytes.len();
-            piece.bytes = segment.bytes.slice(at..end);
-            at = end;
-        }
-        self.bytes += segment.bytes.len() + segment.sound.len();
+        segment.bytes = whole(segment.parts.iter_mut().map(|piece| &mut piece.bytes));
+        segment.lower = (0..segment.layers)
+            .map(|layer| whole(segment.parts.iter_mut().filter_map(|piece| piece.lower.get_mut(layer))))
+            .collect();
+        self.bytes += segment.weight();
         let config = self.inits.iter().find(|(number, _)| *number == segment.init).map(|(_, init)| init.clone());
         let finished = config.map(|config| Finished {
             msn,
@@ -271,6 +304,11 @@ impl Window {
         self.segments.push_back(segment);
         self.trim();
         finished
+    }
+
+    /// How many lower qualities whoever is on sends.
+    fn layers(&self) -> usize {
+        self.inits.back().map_or(0, |(_, init)| init.lower.len())
     }
 
     fn trim(&mut self) {
@@ -292,7 +330,7 @@ impl Window {
         {
             let Some(oldest) = self.segments.pop_front() else { break };
             kept = kept.saturating_sub(oldest.ticks);
-            self.bytes = self.bytes.saturating_sub(oldest.bytes.len() + oldest.sound.len());
+            self.bytes = self.bytes.saturating_sub(oldest.weight());
             self.unlisted -= 1;
         }
         let needed = self.segments.front().map_or(0, |oldest| oldest.init);
@@ -318,6 +356,7 @@ impl Window {
         };
         self.rendered = Rendered {
             video: render(Rendition::Video),
+            lower: (0..self.lower).map(|layer| render(Rendition::Lower(layer))).collect(),
             sound: render(Rendition::Sound),
             captions: render(Rendition::Captions),
         };
@@ -327,30 +366,30 @@ impl Window {
         let listed = count(self.segments.len() - self.unlisted);
         let parts = self.edge().parts;
         let last = self.next.saturating_sub(1);
-        let (part_ticks_max, hint, report) = match rendition {
-            Rendition::Video => (
-                Some(ticks(PART_TICKS_MAX)),
-                Some(format!("p{}.{parts}.m4s", self.next)),
-                Report { uri: SOUND, msn: last, part: None },
-            ),
-            Rendition::Sound | Rendition::Captions => {
-                let uri = if rendition == Rendition::Sound { VIDEO } else { VIDEO_FROM_CAPTIONS };
-                let report = match parts.checked_sub(1) {
-                    Some(part) => Report { uri, msn: self.next, part: Some(part) },
-                    None => Report { uri, msn: last, part: self.edge().before.checked_sub(1) },
-                };
-                (None, None, report)
-            }
+        let in_parts = rendition.is_in_parts();
+        let own = rendition.layer();
+        // What is in parts stands at its newest part, what is not at the newest whole segment.
+        let (newest, part) = match parts.checked_sub(1) {
+            Some(part) => (self.next, Some(part)),
+            None => (last, self.edge().before.checked_sub(1)),
         };
+        let from = if rendition == Rendition::Captions { FROM_CAPTIONS } else { "" };
+        let pictures = std::iter::once((Rendition::Video, VIDEO.to_owned()))
+            .chain((0..self.lower).map(|layer| (Rendition::Lower(layer), lower_name(layer))))
+            .filter(|(other, _)| *other != rendition)
+            .map(|(_, uri)| Report { uri: format!("{from}{uri}"), msn: newest, part });
+        let sound = Report { uri: format!("{from}{SOUND}"), msn: last, part: None };
+        let sound = Some(sound).filter(|_| rendition != Rendition::Sound);
         Playlist {
             target_duration_s: TARGET_DURATION_S,
-            part_ticks_max,
+            part_ticks_max: in_parts.then(|| ticks(PART_TICKS_MAX)),
             media_sequence: self.next.saturating_sub(listed),
             discontinuity_sequence: self.discontinuity_sequence,
             entries,
-            hint,
+            hint: in_parts
+                .then(|| format!("{}p{}.{parts}.m4s", prefix(own.filter(|layer| *layer < self.layers())), self.next)),
             // There is nothing to report of a playlist without a segment.
-            report: (listed > 0).then_some(report),
+            reports: if listed > 0 { pictures.chain(sound).collect() } else { Vec::new() },
             recording: false,
             ended: self.ended,
         }
@@ -361,22 +400,24 @@ impl Window {
         let first = self.next.saturating_sub(count(self.segments.len() - self.unlisted));
         let near_from = self.next.saturating_sub(count(WHOLE_IN_PARTS));
         let entry = |(number, segment): (u64, &Segment)| {
-            let near = rendition == Rendition::Video && segment.even && number >= near_from;
+            let near = rendition.is_in_parts() && segment.even && number >= near_from;
+            let layer = segment.has(rendition.layer());
             Entry {
                 name: Some(match rendition {
-                    Rendition::Video => format!("s{number}.m4s"),
+                    Rendition::Video | Rendition::Lower(_) => format!("{}s{number}.m4s", prefix(layer)),
                     Rendition::Sound => format!("a{number}.m4s"),
                     Rendition::Captions => format!("{number}.vtt"),
                 }),
                 gap: rendition == Rendition::Sound && segment.sound.is_empty(),
-                parts: if near { segment.list_parts(number) } else { Vec::new() },
+                parts: if near { segment.list_parts(number, layer) } else { Vec::new() },
                 ..segment.entry(rendition)
             }
         };
         let mut entries: Vec<Entry> = (first..).zip(listed()).map(entry).collect();
         let grows = self.grows.as_ref().filter(|grows| grows.even && !grows.parts.is_empty());
-        if let (Some(grows), Rendition::Video) = (grows, rendition) {
-            entries.push(Entry { parts: grows.list_parts(self.next), ..grows.entry(rendition) });
+        if let Some(grows) = grows.filter(|_| rendition.is_in_parts()) {
+            let layer = grows.has(rendition.layer());
+            entries.push(Entry { parts: grows.list_parts(self.next, layer), ..grows.entry(rendition) });
         }
         entries
     }
@@ -384,6 +425,7 @@ impl Window {
     pub(super) fn playlist(&self, rendition: Rendition, delta: bool) -> Option<Bytes> {
         let texts = match rendition {
             Rendition::Video => &self.rendered.video,
+            Rendition::Lower(layer) => self.rendered.lower.get(layer)?,
             Rendition::Sound => &self.rendered.sound,
             Rendition::Captions => &self.rendered.captions,
         };
@@ -400,27 +442,30 @@ impl Window {
 
     /// The playlist of playlists, for a player that comes now.
     pub(super) fn multivariant(&self, captions: &hls::Captions) -> Option<Bytes> {
-        let (_, Init { video, .. }) = self.inits.back()?;
+        let (_, Init { video, lower, .. }) = self.inits.back()?;
         self.playlist(Rendition::Video, false)?;
         let listed = || self.segments.iter().skip(self.unlisted);
-        let peak = |bytes: fn(&Segment) -> usize| {
+        let peak = |bytes: &dyn Fn(&Segment) -> usize| {
             let rate = |segment: &Segment| count(bytes(segment)).saturating_mul(8 * TICKS) / segment.ticks.max(1);
             listed().filter(|segment| segment.ticks >= TICKS / 2).map(rate).max().unwrap_or(0).max(BANDWIDTH_MIN_BPS)
         };
-        let variants = [
-            Variant {
-                uri: VIDEO,
-                bandwidth_bps: peak(|segment| segment.bytes.len()),
-                codecs: format!("avc1.6400{:02x},mp4a.40.2", level(video).max(LEVEL_MIN)),
-                size: Some((video.width, video.height)),
-            },
-            Variant {
-                uri: SOUND,
-                bandwidth_bps: peak(|segment| segment.sound.len()),
-                codecs: "mp4a.40.2".to_owned(),
-                size: None,
-            },
-        ];
+        let picture = |uri: String, video: &VideoConfig, layer: Option<usize>| Variant {
+            uri,
+            bandwidth_bps: peak(&|segment| segment.body(segment.has(layer)).len()),
+            codecs: format!("avc1.6400{:02x},mp4a.40.2", level(video).max(LEVEL_MIN)),
+            size: Some((video.width, video.height)),
+        };
+        let mut variants = vec![picture(VIDEO.to_owned(), video, None)];
+        for layer in 0..self.lower {
+            let config = lower.get(layer).map_or(video, |(_, config)| config);
+            variants.push(picture(lower_name(layer), config, Some(layer)));
+        }
+        variants.push(Variant {
+            uri: SOUND.to_owned(),
+            bandwidth_bps: peak(&|segment| segment.sound.len()),
+            codecs: "mp4a.40.2".to_owned(),
+            size: None,
+        });
         Some(hls::multivariant(&variants, captions).into())
     }
 
@@ -431,20 +476,25 @@ impl Window {
             self.segments.get(usize::try_from(number.checked_sub(first)?).ok()?)
         };
         let init = |number: u64| self.inits.iter().find(|(init, _)| *init == number).map(|(_, init)| init);
-        if let Some((number, part)) = part_number(name) {
+        // Who asks for a quality by a hint, before it is known whether the next source sends it, gets the best.
+        let (layer, plain) = quality(name).filter(|(layer, _)| layer.is_none_or(|layer| layer < self.lower))?;
+        if let Some((number, part)) = part_number(plain) {
             let segment = if number == self.next { self.grows.as_ref()? } else { segment(number)? };
             let piece = segment.parts.get(usize::try_from(part).ok()?)?;
-            return Some((piece.bytes.clone(), "video/iso.segment"));
+            let bytes = layer.and_then(|layer| piece.lower.get(layer)).unwrap_or(&piece.bytes);
+            return Some((bytes.clone(), "video/iso.segment"));
         }
-        if let Some(number) = between(name, "s", ".m4s") {
-            return Some((segment(number)?.bytes.clone(), "video/iso.segment"));
+        if let Some(number) = between(plain, "s", ".m4s") {
+            return Some((segment(number)?.body(layer).clone(), "video/iso.segment"));
+        }
+        if let Some(number) = between(plain, "i", ".mp4") {
+            let init = init(number)?;
+            let bytes = layer.and_then(|layer| init.lower.get(layer)).map_or(&init.program, |(bytes, _)| bytes);
+            return Some((bytes.clone(), "video/mp4"));
         }
         if let Some(number) = between(name, "a", ".m4s") {
             let sound = &segment(number)?.sound;
             return (!sound.is_empty()).then(|| (sound.clone(), "audio/mp4"));
-        }
-        if let Some(number) = between(name, "i", ".mp4") {
-            return Some((init(number)?.program.clone(), "video/mp4"));
         }
         Some((init(between(name, "ai", ".mp4")?)?.sound.clone(), "audio/mp4"))
     }
@@ -454,27 +504,57 @@ fn level(video: &VideoConfig) -> u8 {
     video.avcc.get(3).copied().unwrap_or(LEVEL_MIN)
 }
 
+/// Makes one body of pieces that then are slices of it.
+fn whole<'a>(pieces: impl Iterator<Item = &'a mut Bytes>) -> Bytes {
+    let mut pieces: Vec<&mut Bytes> = pieces.collect();
+    let body: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).collect();
+    let body = Bytes::from(body);
+    let mut at = 0;
+    for piece in &mut pieces {
+        let end = at + piece.len();
+        **piece = body.slice(at..end);
+        at = end;
+    }
+    body
+}
+
 impl Segment {
     fn entry(&self, rendition: Rendition) -> Entry {
         Entry {
             name: None,
             map: match rendition {
-                Rendition::Video => format!("i{}.mp4", self.init),
+                Rendition::Video | Rendition::Lower(_) => {
+                    format!("{}i{}.mp4", prefix(self.has(rendition.layer())), self.init)
+                }
                 Rendition::Sound => format!("ai{}.mp4", self.init),
                 Rendition::Captions => String::new(),
             },
             ticks: self.ticks,
             date_ms: self.date_ms,
             discontinuity: self.discontinuity,
-            independent: self.independent || rendition != Rendition::Video,
+            independent: self.independent || !rendition.is_in_parts(),
             gap: false,
             parts: Vec::new(),
         }
     }
 
-    fn list_parts(&self, number: u64) -> Vec<hls::Part> {
+    /// The quality that is meant, if this segment has it: otherwise the best stands in its place.
+    fn has(&self, layer: Option<usize>) -> Option<usize> {
+        layer.filter(|layer| *layer < self.layers)
+    }
+
+    fn body(&self, layer: Option<usize>) -> &Bytes {
+        layer.and_then(|layer| self.lower.get(layer)).unwrap_or(&self.bytes)
+    }
+
+    /// Bytes of all that is kept of it.
+    fn weight(&self) -> usize {
+        self.bytes.len() + self.sound.len() + self.lower.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    fn list_parts(&self, number: u64, layer: Option<usize>) -> Vec<hls::Part> {
         let part = |(index, piece): (usize, &Piece)| hls::Part {
-            name: format!("p{number}.{index}.m4s"),
+            name: format!("{}p{number}.{index}.m4s", prefix(layer)),
             ticks: piece.ticks,
             independent: piece.independent,
         };

@@ -1,5 +1,5 @@
 use super::*;
-use crate::media::{Directives, Media, ProgramId, Settings, SourceId};
+use crate::media::{Directives, Lower, Media, ProgramId, Settings, SourceId};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,13 +13,13 @@ fn video_config(level: u8) -> VideoConfig {
 
 fn frame(track: Track, ms: i64, keyframe: bool) -> Frame {
     let ticks = ms * Frame::TICKS_PER_MS;
-    Frame { track, pts: ticks, dts: ticks, keyframe, data: Bytes::from_static(b"data") }
+    Frame { track, pts: ticks, dts: ticks, keyframe, data: Bytes::from_static(b"data"), lower: Vec::new() }
 }
 
 /// A source of 25 pictures a second, and sound, for `length_ms` from `from_ms` on its own clock.
 fn feed(packager: &mut Packager, from_ms: i64, length_ms: i64, keyframe_ms: i64, out: &mut Vec<Cut>) {
     let (video, audio) = (video_config(30), AudioConfig::silent());
-    packager.join(&video, Some(&audio), &frame(Track::Video, from_ms, true), START_MS, out);
+    packager.join(&video, &[], Some(&audio), &frame(Track::Video, from_ms, true), START_MS, out);
     let (mut picture, mut sound) = (40, 0);
     while picture < length_ms {
         while sound < picture * 3 {
@@ -73,16 +73,67 @@ fn a_join_comes_after_the_last_picture_that_is_shown() {
         let (dts, pts) = (dts * Frame::TICKS_PER_MS, pts * Frame::TICKS_PER_MS);
         Frame { pts, dts, ..frame(Track::Video, 0, keyframe) }
     };
-    packager.join(&video_config(30), None, &reordered(0, 80, true), START_MS, &mut out);
+    packager.join(&video_config(30), &[], None, &reordered(0, 0, true), START_MS, &mut out);
     // The second is decoded early and shown last.
-    for (dts, pts) in [(40, 200), (80, 120), (120, 160)] {
+    for (dts, pts) in [(40, 160), (80, 80), (120, 120)] {
         packager.push(&reordered(dts, pts, false), START_MS, &mut out);
     }
-    packager.join(&video_config(31), None, &frame(Track::Video, 0, true), START_MS, &mut out);
+    packager.join(&video_config(31), &[], None, &frame(Track::Video, 0, true), START_MS, &mut out);
     packager.leave(&mut out);
     let starts: Vec<i64> = segments(&out).iter().map(|segment| segment.start.at).collect();
-    let first_shown = starts[0] + 80 * Frame::TICKS_PER_MS;
-    assert_eq!(starts[1] - first_shown, 160 * Frame::TICKS_PER_MS);
+    assert_eq!(starts[1] - starts[0], 200 * Frame::TICKS_PER_MS);
+}
+
+#[test]
+fn a_feed_is_decoded_from_where_its_first_picture_is_shown() {
+    let (mut packager, mut out) = (Packager::default(), Vec::new());
+    feed(&mut packager, 0, 1_000, 1_000, &mut out);
+    let reordered = |at: i64, early: i64| {
+        let frame = frame(Track::Video, at, at == 0);
+        Frame { dts: frame.dts - early * Frame::TICKS_PER_MS, ..frame }
+    };
+    packager.join(&video_config(31), &[], None, &reordered(0, 80), START_MS, &mut out);
+    for at in [120, 40, 80] {
+        packager.push(&reordered(at, 80), START_MS, &mut out);
+    }
+    packager.leave(&mut out);
+    let segments = segments(&out);
+    let start = segments.iter().find(|segment| segment.start.discontinuity).unwrap().start.at;
+    let before: i64 =
+        segments.iter().take_while(|segment| segment.start.at < start).map(|segment| segment.end.ticks).sum();
+    assert!(
+        (0..1_920).contains(&(start - segments[0].start.at - before)),
+        "nothing but the rest of a sound lies between"
+    );
+}
+
+#[test]
+fn lower_qualities_are_cut_where_the_best_is() {
+    let (mut packager, mut out) = (Packager::default(), Vec::new());
+    let with = |at: i64, keyframe: bool| {
+        let frame = frame(Track::Video, at, keyframe);
+        let lower = Lower { layer: 0, pts: frame.pts, dts: frame.dts, keyframe, data: Bytes::from_static(b"lower") };
+        // The encoder left out every third of the lower ones.
+        let lower = if at % 120 == 80 { vec![] } else { vec![lower] };
+        Frame { lower, ..frame }
+    };
+    packager.join(&video_config(30), &[video_config(20)], None, &with(0, true), START_MS, &mut out);
+    for at in 1..=100 {
+        packager.push(&with(at * 40, at * 40 % 2_400 == 0), START_MS + at * 40, &mut out);
+    }
+    packager.leave(&mut out);
+    let segments = segments(&out);
+    let init = segments[0].start.init.as_ref().unwrap();
+    assert_eq!(init.lower, [(fmp4::init(&video_config(20), &AudioConfig::silent()), video_config(20))]);
+    assert!(segments.iter().skip(1).all(|segment| segment.start.init.is_none()));
+    for segment in &segments {
+        let first = &segment.parts[0];
+        assert_eq!(decode_time(&first.lower[0], VIDEO_TRACK), decode_time(&first.bytes, VIDEO_TRACK), "one start");
+    }
+    let count = |bytes: &[u8], word: &[u8]| bytes.windows(word.len()).filter(|window| *window == word).count();
+    let written: usize = all_parts(&segments).map(|part| count(&part.lower[0], b"lower")).sum();
+    assert_eq!(written, 101 - 33);
+    assert!(all_parts(&segments).all(|part| part.lower.len() == 1 && count(&part.lower[0], b"soun") == 0));
 }
 
 #[test]
@@ -118,7 +169,7 @@ fn parts_are_equally_long_whatever_the_picture_rate() {
     for rate in [4, 5, 8, 10, 12, 15, 24, 25, 30, 50, 60, 120] {
         let (mut packager, mut out) = (Packager::default(), Vec::new());
         let at = |picture: i64| frame(Track::Video, picture * 1_000 / rate, picture % (2 * rate) == 0);
-        packager.join(&video_config(30), None, &at(0), START_MS, &mut out);
+        packager.join(&video_config(30), &[], None, &at(0), START_MS, &mut out);
         (1..rate * 10).for_each(|picture| packager.push(&at(picture), START_MS, &mut out));
         for segment in &segments(&out) {
             let (last, others) = segment.parts.split_last().unwrap();
@@ -131,7 +182,7 @@ fn parts_are_equally_long_whatever_the_picture_rate() {
 fn a_picture_that_stands_still_lasts_through_parts_of_sound() {
     let (mut packager, mut out) = (Packager::default(), Vec::new());
     let at = |ms| frame(Track::Video, ms, ms == 0);
-    packager.join(&video_config(30), None, &at(0), START_MS, &mut out);
+    packager.join(&video_config(30), &[], None, &at(0), START_MS, &mut out);
     [40, 80, 980, 1_020, 1_060].iter().for_each(|ms| packager.push(&at(*ms), START_MS, &mut out));
     packager.leave(&mut out);
     let segments = segments(&out);
@@ -165,7 +216,7 @@ fn a_join_goes_on_where_the_last_ended() {
 #[test]
 fn a_source_without_sound_gets_silence() {
     let (mut packager, mut out) = (Packager::default(), Vec::new());
-    packager.join(&video_config(30), None, &frame(Track::Video, 0, true), START_MS, &mut out);
+    packager.join(&video_config(30), &[], None, &frame(Track::Video, 0, true), START_MS, &mut out);
     for ms in 1..100 {
         packager.push(&frame(Track::Video, ms * 40, ms % 25 == 0), START_MS, &mut out);
     }

@@ -140,7 +140,7 @@ impl Shelf {
             discontinuity_sequence: 0,
             entries: &entries,
             hint: None,
-            report: None,
+            reports: Vec::new(),
             recording: true,
             ended,
         };
@@ -156,7 +156,7 @@ impl Shelf {
         let rate = |segment: &Segment| u64::from(segment.length).saturating_mul(8 * 90_000) / segment.ticks.max(45_000);
         let bandwidth_bps = state.segments.iter().map(rate).max()?;
         let codecs = format!("avc1.6400{level:02x},mp4a.40.2");
-        let variant = Variant { uri, bandwidth_bps, codecs, size: Some(size) };
+        let variant = Variant { uri: uri.to_owned(), bandwidth_bps, codecs, size: Some(size) };
         Some(hls::multivariant(&[variant], &Captions { subtitles, inside: false }))
     }
 

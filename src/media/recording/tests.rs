@@ -9,7 +9,7 @@ const ALWAYS: Stretch = Stretch { from_ms: i64::MIN, until_ms: i64::MAX };
 
 fn config() -> Init {
     let video = VideoConfig { avcc: Bytes::from_static(&[1, 66, 192, 30]), width: 640, height: 360 };
-    Init { program: Bytes::new(), sound: Bytes::new(), video, audio: AudioConfig::silent() }
+    Init { program: Bytes::new(), lower: Vec::new(), sound: Bytes::new(), video, audio: AudioConfig::silent() }
 }
 
 fn finished(msn: u64) -> Finished {

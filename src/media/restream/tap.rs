@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn frame(track: Track, at: i64, keyframe: bool, bytes: usize) -> Frame {
-        Frame { track, pts: at, dts: at, keyframe, data: Bytes::from(vec![0; bytes]) }
+        Frame { track, pts: at, dts: at, keyframe, data: Bytes::from(vec![0; bytes]), lower: Vec::new() }
     }
 
     fn picture(at: i64, keyframe: bool) -> Frame {

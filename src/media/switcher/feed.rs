@@ -2,6 +2,8 @@
 
 use super::super::{AudioConfig, Frame, SourceId, Track, VideoConfig};
 use super::Switcher;
+use super::layers::{Layers, Out};
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 
@@ -52,14 +54,17 @@ pub struct Feed {
     pub(super) connection: u64,
     kicked: watch::Receiver<Option<String>>,
     keyframe: Arc<Notify>,
-    video: Option<VideoConfig>,
+    layers: Layers,
     audio: Option<AudioConfig>,
-    pending: Vec<Frame>,
+    /// What the switcher was told of the pictures, the best quality first.
+    told: Vec<VideoConfig>,
+    pending: Vec<(u8, Frame)>,
     ready: bool,
     /// No sound will come: nothing waits for its configuration.
     soundless: bool,
     first_sound: Option<i64>,
-    last_dts: Option<i64>,
+    /// Of each quality.
+    last_dts: HashMap<u8, i64>,
 }
 
 impl Feed {
@@ -76,13 +81,14 @@ impl Feed {
             connection,
             kicked,
             keyframe,
-            video: None,
+            layers: Layers::default(),
             audio: None,
+            told: Vec::new(),
             pending: Vec::new(),
             ready: false,
             soundless: false,
             first_sound: None,
-            last_dts: None,
+            last_dts: HashMap::new(),
         }
     }
 
@@ -107,8 +113,12 @@ impl Feed {
 
     /// Sets the pictures' configuration, at the start or changed.
     pub fn set_video(&mut self, config: VideoConfig) {
-        if self.video.as_ref() != Some(&config) {
-            self.video = Some(config);
+        self.set_layer(0, config);
+    }
+
+    /// As above, of one of several qualities by the number that the source gives it. More than five are not taken.
+    pub fn set_layer(&mut self, number: u8, config: VideoConfig) {
+        if self.layers.set(number, config) && self.layers.leads(number) {
             self.renew();
         }
     }
@@ -122,10 +132,18 @@ impl Feed {
     }
 
     fn renew(&mut self) {
-        if let (true, Some(video)) = (self.ready, &self.video) {
-            self.switcher.configure(self, video.clone(), self.audio.clone());
-            self.last_dts = None;
+        if self.ready {
+            self.tell(self.layers.configs());
+            self.layers.reset();
+            self.last_dts.clear();
         }
+    }
+
+    fn tell(&mut self, told: Vec<VideoConfig>) {
+        if let Some((video, lower)) = told.split_first() {
+            self.switcher.configure(self, video.clone(), lower.to_vec(), self.audio.clone());
+        }
+        self.told = told;
     }
 
     /// Says that no sound will come, so that the first picture is shown at once.
@@ -142,22 +160,30 @@ impl Feed {
     ///
     /// # Errors
     /// [`FeedError`] if there is nothing to show.
-    pub fn push(&mut self, mut frame: Frame) -> Result<Option<Described>, FeedError> {
-        if !self.tidy(&mut frame) {
+    pub fn push(&mut self, frame: Frame) -> Result<Option<Described>, FeedError> {
+        self.push_layer(0, frame)
+    }
+
+    /// As above, a picture of one of several qualities.
+    ///
+    /// # Errors
+    /// [`FeedError`] if there is nothing to show.
+    pub fn push_layer(&mut self, number: u8, mut frame: Frame) -> Result<Option<Described>, FeedError> {
+        if !self.tidy(number, &mut frame) {
             return Ok(None);
         }
         if self.ready {
-            self.switcher.frame(self, &frame);
+            self.pass_on(number, frame);
             return Ok(None);
         }
-        let Some(video) = self.video.clone() else {
+        let Some(video) = self.layers.configs().into_iter().next() else {
             let first = *self.first_sound.get_or_insert(frame.dts);
             return if frame.dts.saturating_sub(first) > VIDEO_WAIT_TICKS { Err(FeedError::NoVideo) } else { Ok(None) };
         };
-        self.pending.push(frame);
+        self.pending.push((number, frame));
         let bounds = self.pending.first().zip(self.pending.last());
-        let waited = bounds.map_or(0, |(first, last)| last.dts.saturating_sub(first.dts));
-        let bytes: usize = self.pending.iter().map(|frame| frame.data.len()).sum();
+        let waited = bounds.map_or(0, |((_, first), (_, last))| last.dts.saturating_sub(first.dts));
+        let bytes: usize = self.pending.iter().map(|(_, frame)| frame.data.len()).sum();
         let few = self.pending.len() < PENDING_FRAMES_MAX && bytes < PENDING_BYTES_MAX;
         if self.audio.is_none() && !self.soundless && waited.abs() < CONFIG_WAIT_TICKS && few {
             return Ok(None);
@@ -167,34 +193,59 @@ impl Feed {
             video: video.describe(),
             audio: self.audio.as_ref().map_or_else(|| "none".to_owned(), AudioConfig::describe),
         };
-        self.switcher.configure(self, video, self.audio.clone());
-        for frame in std::mem::take(&mut self.pending) {
-            self.switcher.frame(self, &frame);
+        self.tell(self.layers.configs());
+        for (number, frame) in std::mem::take(&mut self.pending) {
+            self.pass_on(number, frame);
         }
         Ok(Some(described))
     }
 
+    fn pass_on(&mut self, number: u8, frame: Frame) {
+        if frame.track == Track::Audio {
+            return self.switcher.frame(self, &frame);
+        }
+        let mut waits = false;
+        for out in self.layers.push(number, frame) {
+            match out {
+                Out::Set(configs) if configs == self.told => {}
+                Out::Set(configs) => {
+                    self.tell(configs);
+                    waits = true;
+                }
+                Out::Picture(frame) => {
+                    waits &= !frame.keyframe;
+                    self.switcher.frame(self, &frame);
+                }
+            }
+        }
+        if waits {
+            self.keyframe.notify_one();
+        }
+    }
+
     /// Makes timestamps lawful; false if the frame is of no use.
-    fn tidy(&mut self, frame: &mut Frame) -> bool {
+    fn tidy(&mut self, number: u8, frame: &mut Frame) -> bool {
         if frame.data.is_empty() {
             return false;
         }
         if frame.track == Track::Audio {
             return self.audio.is_some() && frame.data.len() <= AUDIO_FRAME_BYTES_MAX;
         }
-        if self.video.is_none() {
+        if !self.layers.knows(number) {
             return false;
         }
         let shown_after = frame.pts.saturating_sub(frame.dts);
-        if let Some(last) = self.last_dts {
+        if let Some(last) = self.last_dts.get(&number).copied() {
             let step = frame.dts.saturating_sub(last);
             if step.abs() > JUMP_TICKS_MAX {
-                self.renew();
+                if self.layers.leads(number) {
+                    self.renew();
+                }
             } else if step <= 0 {
                 frame.dts = last + Frame::TICKS_PER_MS;
             }
         }
-        self.last_dts = Some(frame.dts);
+        self.last_dts.insert(number, frame.dts);
         frame.pts = frame.dts + if shown_after.abs() > REORDER_TICKS_MAX { 0 } else { shown_after };
         true
     }

@@ -41,7 +41,7 @@ impl Output {
             self.packager.push(frame, now_ms, &mut cuts);
         } else if wanted && frame.track == Track::Video && frame.keyframe {
             finished = self.leave();
-            self.packager.join(video, audio.as_ref(), frame, now_ms, &mut cuts);
+            self.packager.join(video, &live.lower, audio.as_ref(), frame, now_ms, &mut cuts);
             self.playing = Some(here);
             self.taps.join(video, audio.as_ref());
             self.taps.push(frame);

@@ -302,7 +302,14 @@ impl Session {
             return Ok(());
         }
         let pts = place_us.saturating_mul(Frame::TICKS_PER_MS) / 1_000;
-        self.push(Frame { track: Track::Video, pts, dts: pts, keyframe: unit.keyframe, data: unit.data })
+        self.push(Frame {
+            track: Track::Video,
+            pts,
+            dts: pts,
+            keyframe: unit.keyframe,
+            data: unit.data,
+            lower: Vec::new(),
+        })
     }
 
     fn sound(&mut self, data: &MediaData) -> Result<(), Ending> {
@@ -315,7 +322,7 @@ impl Session {
         let at = place_us.saturating_mul(SAMPLE_RATE) / 1_000_000;
         for Sound { at, data } in transcoder.push(&data.data, at) {
             let pts = at.saturating_mul(Frame::TIMESCALE.into()) / SAMPLE_RATE;
-            self.push(Frame { track: Track::Audio, pts, dts: pts, keyframe: true, data })?;
+            self.push(Frame { track: Track::Audio, pts, dts: pts, keyframe: true, data, lower: Vec::new() })?;
         }
         Ok(())
     }

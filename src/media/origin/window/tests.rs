@@ -10,7 +10,7 @@ const PART_TICKS: i64 = 30_000;
 fn init(number: u64) -> Init {
     let video = VideoConfig { avcc: Bytes::from_static(&[1, 66, 192, 30]), width: 640, height: 360 };
     let (program, sound) = (Bytes::from(number.to_string()), Bytes::from_static(b"sound"));
-    Init { program, sound, video, audio: AudioConfig::silent() }
+    Init { program, lower: Vec::new(), sound, video, audio: AudioConfig::silent() }
 }
 
 fn start(number: u64) -> Cut {
@@ -25,7 +25,7 @@ fn start(number: u64) -> Cut {
 }
 
 fn part(bytes: &[u8]) -> Cut {
-    Cut::Part(Part { bytes: Bytes::copy_from_slice(bytes), ticks: PART_TICKS, independent: false })
+    Cut::Part(Part { bytes: Bytes::copy_from_slice(bytes), ticks: PART_TICKS, independent: false, lower: Vec::new() })
 }
 
 fn end(sound: &[u8]) -> Cut {
@@ -100,6 +100,53 @@ fn a_segment_is_its_parts_one_after_another() {
 }
 
 #[test]
+fn lower_qualities_have_playlists_of_their_own_in_which_the_best_stands_where_there_is_none() {
+    let origin = Origin::new(NOW_MS);
+    let with = |cut: Cut| match cut {
+        Cut::Start(start) => {
+            let small = VideoConfig { avcc: Bytes::from_static(&[1, 66, 192, 20]), width: 320, height: 180 };
+            let lower = vec![(Bytes::from_static(b"small"), small)];
+            Cut::Start(Start { init: start.init.map(|init| Init { lower, ..init }), ..start })
+        }
+        Cut::Part(part) => Cut::Part(Part { lower: vec![Bytes::from_static(b"small part")], ..part }),
+        Cut::End(end) => Cut::End(end),
+    };
+    origin.push(segment(0));
+    let names = || String::from_utf8(origin.read().multivariant(&hls::Captions::default()).unwrap().to_vec()).unwrap();
+    assert!(!names().contains("video-2"));
+    assert_eq!(origin.read().playlist(Rendition::Lower(0), false), None);
+    origin.push(segment(10).into_iter().map(with).collect());
+    origin.push(vec![with(start(11)), with(part(b"grows"))]);
+    let text = names();
+    assert!(text.contains("RESOLUTION=640x360\nvideo.m3u8\n"), "{text}");
+    assert!(text.contains("RESOLUTION=320x180\nvideo-2.m3u8\n"), "{text}");
+    let (best, lower) = (playlist(&origin, Rendition::Video), playlist(&origin, Rendition::Lower(0)));
+    let at = first();
+    let expected = best
+        .replace("video-2.m3u8", "video.m3u8")
+        .replace(&format!("i{}.mp4", at + 1), &format!("v2i{}.mp4", at + 1))
+        .replace(&format!("s{}.m4s", at + 1), &format!("v2s{}.m4s", at + 1))
+        .replace(&format!("p{}.", at + 1), &format!("v2p{}.", at + 1))
+        .replace(&format!("p{}.", at + 2), &format!("v2p{}.", at + 2));
+    assert_eq!(lower, expected);
+    let body = |name: String| origin.read().object(&name).map(|(bytes, _)| bytes);
+    assert_eq!(body(format!("v2s{}.m4s", at + 1)).unwrap(), b"small part".repeat(3));
+    assert_eq!(body(format!("v2p{}.0.m4s", at + 2)).unwrap(), &b"small part"[..]);
+    assert_eq!(body(format!("v2i{}.mp4", at + 1)).unwrap(), &b"small"[..]);
+    assert_eq!(body(format!("v2s{at}.m4s")), body(format!("s{at}.m4s")), "who asked by a hint");
+    for name in ["v3s", "v1s", "v02s", "vs", "v2"] {
+        assert_eq!(body(format!("{name}{at}.m4s")), None, "{name}");
+    }
+    let sound = playlist(&origin, Rendition::Sound);
+    assert!(sound.contains("RENDITION-REPORT:URI=\"video.m3u8\"") && sound.contains("URI=\"video-2.m3u8\""));
+    // The slate has one quality: whoever follows the lower one sees it too.
+    origin.push(vec![end(b""), start(20), part(b"slate")]);
+    let text = playlist(&origin, Rendition::Lower(0));
+    assert!(text.contains(&format!("#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"i{0}.mp4\"\n", at + 3)), "{text}");
+    assert!(text.contains(&format!("PRELOAD-HINT:TYPE=PART,URI=\"p{0}.1.m4s\"", at + 3)), "{text}");
+}
+
+#[test]
 fn a_stretch_without_sound_is_a_gap_in_the_sound_alone() {
     let origin = Origin::new(NOW_MS);
     origin.push(segment(0));
@@ -111,7 +158,8 @@ fn a_stretch_without_sound_is_a_gap_in_the_sound_alone() {
 #[test]
 fn a_picture_that_lasts_too_long_for_a_part_leaves_its_segment_without_parts() {
     let origin = Origin::new(NOW_MS);
-    let long = Cut::Part(Part { bytes: Bytes::from_static(b"x"), ticks: PART_TICKS_MAX + 1, independent: false });
+    let bytes = Bytes::from_static(b"x");
+    let long = Cut::Part(Part { bytes, ticks: PART_TICKS_MAX + 1, independent: false, lower: Vec::new() });
     origin.push(vec![start(0), part(b"first")]);
     assert!(playlist(&origin, Rendition::Video).contains("#EXT-X-PART:"));
     origin.push(vec![long, end(b"sound")]);

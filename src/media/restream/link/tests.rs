@@ -54,10 +54,19 @@ fn playing() -> Media {
                     (8, Body::Config(config)) => feed.set_audio(AudioConfig::parse(&config).unwrap()),
                     (_, Body::Picture { keyframe, offset_ms, data }) => {
                         let pts = at + i64::from(offset_ms) * Frame::TICKS_PER_MS;
-                        feed.push(Frame { track: Track::Video, pts, dts: at, keyframe, data }).unwrap();
+                        feed.push(Frame { track: Track::Video, pts, dts: at, keyframe, data, lower: Vec::new() })
+                            .unwrap();
                     }
                     (_, Body::Sound(data)) => {
-                        feed.push(Frame { track: Track::Audio, pts: at, dts: at, keyframe: true, data }).unwrap();
+                        feed.push(Frame {
+                            track: Track::Audio,
+                            pts: at,
+                            dts: at,
+                            keyframe: true,
+                            data,
+                            lower: Vec::new(),
+                        })
+                        .unwrap();
                     }
                     _ => {}
                 }
@@ -214,7 +223,8 @@ async fn a_server_that_never_reads_is_left_and_takes_nothing_from_anybody() {
         for number in 0_i64.. {
             let at = number * 3_000;
             let keyframe = number % 30 == 0;
-            feed.push(Frame { track: Track::Video, pts: at, dts: at, keyframe, data: data.clone() }).unwrap();
+            feed.push(Frame { track: Track::Video, pts: at, dts: at, keyframe, data: data.clone(), lower: Vec::new() })
+                .unwrap();
             counted.fetch_add(1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(33)).await;
         }

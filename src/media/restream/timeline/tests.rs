@@ -13,7 +13,7 @@ fn audio(sample_rate: u32, channels: u16) -> AudioConfig {
 
 fn frame(track: Track, at: i64, keyframe: bool) -> Frame {
     let data = Bytes::from_static(if track == Track::Video { b"picture" } else { b"sound" });
-    Frame { track, pts: at, dts: at, keyframe, data }
+    Frame { track, pts: at, dts: at, keyframe, data, lower: Vec::new() }
 }
 
 #[derive(Default)]
