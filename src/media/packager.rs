@@ -3,7 +3,7 @@
 //! The program's clock never goes back: each join is placed where the last one ended. Every segment has a video track
 //! and an AAC track, silent if need be, because a browser's buffer refuses a change in the number of tracks.
 
-use super::codec::aac::{SAMPLES_PER_FRAME, SILENT_STEREO_FRAME};
+use super::codec::aac::SAMPLES_PER_FRAME;
 use super::codec::{AudioConfig, VideoConfig};
 use super::fmp4::{self, AUDIO_TRACK, Run, Sample, VIDEO_TRACK};
 use super::{Frame, Track};
@@ -38,6 +38,10 @@ const AUDIO_QUEUE_MAX: usize = 480;
 
 /// AAC frames follow each other without a gap, so only more than encoders' rounding and jitter moves their clock.
 const AUDIO_RESYNC_MS: i64 = 60;
+
+/// Sound may come this much after its pictures. After that there is silence in its place: players show no picture where they have no
+/// sound.
+const AUDIO_WAIT_TICKS: i64 = 90_000;
 
 /// Audio further ahead than this has another clock than the pictures, and would sound at the wrong time for ever.
 const AUDIO_AHEAD_TICKS_MAX: i64 = 450_000;
@@ -269,10 +273,13 @@ impl Packager {
     /// Takes the feed off, and closes what was begun.
     pub fn leave(&mut self, out: &mut Vec<Cut>) {
         let Some(mut run) = self.run.take() else { return };
-        // The last picture's length is not known: as long as the one before it.
+        // The last picture's length is not known: as long as the one before it, and until the last sound ends, so that not even a
+        // moment is left open before what joins.
         let length = run.open.part.samples.last().map_or(3_000, |sample| sample.duration.min(9_000));
         let end = run.held.dts + i64::from(length);
+        let end = end.max(run.end_of_sound(end));
         self.make_room(&mut run, end, out);
+        let length = u32::try_from(end - run.held.dts).unwrap_or(length);
         run.keep_held(length);
         for track in &mut run.lower {
             track.keep_held(length);
@@ -327,14 +334,14 @@ impl Packager {
         let samples = std::mem::take(&mut run.open.part.samples);
         let start = run.open.part.start;
         let video_at = run.open.next_video;
+        let (sound_at, sound) = run.take_sound(end);
+        let sound_end = sound_at + sound.iter().map(|sample| i64::from(sample.duration)).sum::<i64>();
         // What is decoded last need not be what is shown last.
         let (mut video_end, mut shown_end) = (video_at, video_at);
         for sample in &samples {
             video_end += i64::from(sample.duration);
             shown_end = shown_end.max(video_end + i64::from(sample.offset).max(0));
         }
-        let (sound_at, sound) = run.take_sound(end);
-        let sound_end = sound_at + sound.iter().map(|sample| i64::from(sample.duration)).sum::<i64>();
         self.end = self.end.max(shown_end).max(to_ticks(sound_end, &run.audio));
         if samples.is_empty() && sound.is_empty() {
             return false;
@@ -369,7 +376,8 @@ impl Packager {
     /// Ends the open part and segment.
     fn end(&mut self, run: &mut Joined, end: i64, out: &mut Vec<Cut>) {
         self.end_parts(run, end - (PART_TICKS_MAX - PART_TICKS), out);
-        self.end_part(run, end, out);
+        // A last sliver in which nothing begins is no part.
+        let end = if self.end_part(run, end, out) { end } else { run.open.part.start };
         if !run.open.told {
             return;
         }
@@ -415,18 +423,23 @@ impl Joined {
             return;
         }
         let samples = to_samples(at, &self.audio);
-        let slack = AUDIO_RESYNC_MS * i64::from(self.audio.sample_rate) / 1_000;
-        if !self.heard && samples < self.sound_next {
-            // It belongs to pictures before the join.
-            return;
-        }
-        if !self.heard || samples - self.sound_next > slack {
-            self.heard = true;
-            self.sound_next = samples;
-        } else if self.sound_next - samples > slack {
+        // Until something was heard, whichever frame begins nearest to the join is the first.
+        let slack = if self.heard {
+            AUDIO_RESYNC_MS * i64::from(self.audio.sample_rate) / 1_000
+        } else {
+            i64::from(SAMPLES_PER_FRAME) / 2
+        };
+        if self.sound_next - samples > slack {
             // It should have sounded already.
             return;
         }
+        if samples - self.sound_next > slack {
+            self.fill(samples);
+            if (samples - self.sound_next).abs() > slack {
+                self.sound_next = samples;
+            }
+        }
+        self.heard = true;
         if self.sound.len() >= AUDIO_QUEUE_MAX {
             self.sound.pop_front();
         }
@@ -434,13 +447,28 @@ impl Joined {
         self.sound_next += i64::from(SAMPLES_PER_FRAME);
     }
 
+    /// Silence up to about `until` samples: players stand still where a track has a hole.
+    fn fill(&mut self, until: i64) {
+        let Some(frame) = self.audio.silent_frame() else { return };
+        while until - self.sound_next > i64::from(SAMPLES_PER_FRAME) / 2 {
+            self.sound.push_back((self.sound_next, Bytes::from_static(frame)));
+            self.sound_next += i64::from(SAMPLES_PER_FRAME);
+        }
+    }
+
+    /// Where the last sound ends that begins before `end` ticks; there is silence where none has come.
+    fn end_of_sound(&mut self, end: i64) -> i64 {
+        let limit = to_samples(end, &self.audio);
+        self.fill(limit + i64::from(SAMPLES_PER_FRAME) / 2);
+        // The one after it begins where it ends.
+        let after = self.sound.iter().find(|(at, _)| *at >= limit);
+        to_ticks(after.map_or(self.sound_next, |(at, _)| *at), &self.audio)
+    }
+
     /// The sound that begins before `end` ticks, and where it begins.
     fn take_sound(&mut self, end: i64) -> (i64, Vec<Sample>) {
         let limit = to_samples(end, &self.audio);
-        while self.silent && self.sound_next < limit {
-            self.sound.push_back((self.sound_next, Bytes::from_static(SILENT_STEREO_FRAME)));
-            self.sound_next += i64::from(SAMPLES_PER_FRAME);
-        }
+        self.fill(if self.silent { limit } else { limit - to_samples(AUDIO_WAIT_TICKS, &self.audio) });
         let start = self.sound.front().map_or(self.sound_next, |(at, _)| *at);
         let mut samples = Vec::new();
         while self.sound.front().is_some_and(|(at, _)| *at < limit) {

@@ -285,6 +285,10 @@ pub fn source_detail(app: &App, world: &Projections, source: SourceId) -> String
     let Some(connection) = world.state.broadcast.connection(source) else { return String::new() };
     let mut detail = format!("{} · {} · {}", connection.protocol, connection.video, connection.audio);
     if let Some(health) = app.media().health(media::SourceId(source.0)) {
+        if !health.lower.is_empty() {
+            let sizes = health.lower.iter().map(|(width, height)| format!("{width}×{height}"));
+            detail.push_str(&format!(" · also {}", sizes.collect::<Vec<_>>().join(", ")));
+        }
         if let Some(tenths) = health.rate_tenths {
             detail.push_str(&format!(" · {}\u{a0}fps", tenths.saturating_add(5) / 10));
         }

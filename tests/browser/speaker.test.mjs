@@ -77,6 +77,11 @@ test("one button sends the picture to the studio, and the line is judged", async
   speaker.clean();
 });
 
+test("the half picture that the page sends besides is a quality of its own, which the player can choose", async () => {
+  await until("the studio has both", async () => /H\.264 1280x720[\s\S]*also 640×360/.test(await studio()), { within: 30_000 });
+  speaker.clean();
+});
+
 test("a cut lights the tally, and the audience has picture and sound", async () => {
   page = await viewer.open(made.href);
   await cut(host, made, 0);

@@ -60,6 +60,15 @@ impl AudioConfig {
         Self { asc: Bytes::from_static(&[0x11, 0x90]), sample_rate: 48_000, channels: 2, object_type: 2 }
     }
 
+    /// One frame of silence, if it is known for this configuration: it is for AAC-LC in one or two channels.
+    pub fn silent_frame(&self) -> Option<&'static [u8]> {
+        match (self.object_type, self.channels) {
+            (2 | 5, 1) => Some(SILENT_MONO_FRAME),
+            (2 | 5, 2) => Some(SILENT_STEREO_FRAME),
+            _ => None,
+        }
+    }
+
     /// As people say it, for example `AAC 48 kHz stereo`.
     pub fn describe(&self) -> String {
         let (whole, tenth) = (self.sample_rate / 1_000, self.sample_rate % 1_000 / 100);
@@ -72,6 +81,9 @@ impl AudioConfig {
         format!("AAC {rate} kHz {layout}")
     }
 }
+
+/// One AAC-LC frame of silence in one channel: an element without a band (ISO 14496-3, table 4.4), and the end.
+const SILENT_MONO_FRAME: &[u8] = &[0, 0, 0, 7];
 
 /// One AAC-LC frame of stereo silence, decodable on its own.
 pub const SILENT_STEREO_FRAME: &[u8] = &[0x21, 0x00, 0x49, 0x90, 0x02, 0x19, 0x00, 0x23, 0x80];

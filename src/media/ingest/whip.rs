@@ -361,6 +361,8 @@ impl Whip {
             (2, Extension::AbsoluteSendTime),
             (3, Extension::TransportSequenceNumber),
             (4, Extension::RtpMid),
+            (5, Extension::RtpStreamId),
+            (6, Extension::RepairedRtpStreamId),
         ] {
             extensions.set(id, extension);
         }

@@ -8,6 +8,9 @@ use super::super::{Frame, SourceId, Track};
 use super::Live;
 use std::sync::Arc;
 
+/// A sound that begins so little before a picture is still heard with it: one frame at 44.1 kHz.
+const SOUND_TICKS: i64 = 2_090;
+
 /// Where frames are packaged and kept.
 #[derive(Debug)]
 pub(super) struct Output {
@@ -45,7 +48,7 @@ impl Output {
             self.playing = Some(here);
             self.taps.join(video, audio.as_ref());
             self.taps.push(frame);
-            for sound in live.ring.iter().filter(|sound| sound.pts >= frame.pts) {
+            for sound in live.ring.iter().filter(|sound| sound.pts > frame.pts - SOUND_TICKS) {
                 self.taps.push(sound);
                 self.packager.push(sound, now_ms, &mut cuts);
             }

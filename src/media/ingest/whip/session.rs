@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use str0m::format::Codec;
-use str0m::media::{KeyframeRequestKind, MediaData, MediaKind, Mid};
+use str0m::media::{KeyframeRequestKind, MediaData, MediaKind, Mid, Rid};
 use str0m::net::{Protocol, Receive};
 use str0m::{Event, Input, Output, Rtc, RtcError};
 use tokio::net::UdpSocket;
@@ -35,6 +35,12 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// How often limits of time are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Qualities of one picture; browsers send three at most.
+const LAYERS_MAX: usize = 4;
+
+/// A quality of which nothing came for so long has stopped: no keyframe is asked of it.
+const LAYER_QUIET: Duration = Duration::from_secs(1);
 
 /// Last words are a few datagrams.
 const PARTING_OUTPUTS_MAX: usize = 32;
@@ -76,6 +82,16 @@ enum Ending {
     Shutdown,
 }
 
+/// One quality of the picture.
+struct Layer {
+    /// What the sender calls it; nothing where there is only one.
+    rid: Option<Rid>,
+    reader: annexb::Reader,
+    /// Pictures are not passed on: one before them is missing, and what is made of it would look broken.
+    awaits_keyframe: bool,
+    seen_at: Instant,
+}
+
 pub(super) struct Session {
     rtc: Rtc,
     feed: Feed,
@@ -88,11 +104,10 @@ pub(super) struct Session {
     connected_at: Option<Instant>,
     heard_at: Instant,
     picture_mid: Option<Mid>,
-    pictures: annexb::Reader,
+    /// In the order in which they first came.
+    layers: Vec<Layer>,
     clocks: Clocks,
     sound: Option<Transcoder>,
-    /// Pictures are not passed on: one before them is missing, and what is made of it would look broken.
-    awaits_keyframe: bool,
     keyframe_at: Option<Instant>,
     asked_at: Option<Instant>,
 }
@@ -117,10 +132,9 @@ impl Session {
             connected_at: None,
             heard_at: now,
             picture_mid: None,
-            pictures: annexb::Reader::default(),
+            layers: Vec::new(),
             clocks: Clocks::new(),
             sound: None,
-            awaits_keyframe: true,
             keyframe_at: None,
             asked_at: None,
         }
@@ -254,9 +268,10 @@ impl Session {
         if self.heard_at.elapsed() > IDLE_TIME_MAX {
             return Err(Ending::Idle);
         }
+        let waits = |layer: &Layer| layer.awaits_keyframe && layer.seen_at.elapsed() < LAYER_QUIET;
         match self.keyframe_at {
             None if connected_at.elapsed() > VIDEO_TIME_MAX => return Err(FeedError::NoVideo.into()),
-            Some(at) if at.elapsed() < KEYFRAME_EVERY && !self.awaits_keyframe => {}
+            Some(at) if at.elapsed() < KEYFRAME_EVERY && !self.layers.iter().any(waits) => {}
             Some(_) | None => self.ask_for_keyframe(false),
         }
         Ok(())
@@ -267,14 +282,18 @@ impl Session {
             return;
         }
         self.asked_at = Some(Instant::now());
-        if let Some(mut writer) = self.picture_mid.and_then(|mid| self.rtc.writer(mid)) {
-            // Refused only while no picture has arrived, and then one is on its way.
-            let _ = writer.request_keyframe(None, KeyframeRequestKind::Pli);
+        let Some(mid) = self.picture_mid else { return };
+        // Of all qualities at once: viewers change between them where all have one.
+        for layer in self.layers.iter().filter(|layer| layer.seen_at.elapsed() < LAYER_QUIET) {
+            if let Some(mut writer) = self.rtc.writer(mid) {
+                // Refused only where it is not sent, and then there is nothing to ask for.
+                let _ = writer.request_keyframe(layer.rid, KeyframeRequestKind::Pli);
+            }
         }
     }
 
     /// Where a datum belongs on the session's line, in microseconds.
-    fn place(&mut self, track: Track, data: &MediaData) -> i64 {
+    fn place(&mut self, track: (Track, usize), data: &MediaData) -> i64 {
         let short = |time: u64| u32::try_from(time & u64::from(u32::MAX)).unwrap_or(0);
         let arrived = data.network_time.saturating_duration_since(self.started);
         let arrived_us = i64::try_from(arrived.as_micros()).unwrap_or(i64::MAX).saturating_add(LINE_STARTS_AT_US);
@@ -285,35 +304,48 @@ impl Session {
         self.clocks.place(track, short(data.time.numer()), arrived_us, report)
     }
 
-    fn picture(&mut self, data: &MediaData) -> Result<(), Ending> {
-        let place_us = self.place(Track::Video, data);
-        let unit = self.pictures.read(&data.data);
-        if let Some(config) = self.pictures.take_config()? {
-            self.feed.set_video(config);
+    /// The quality that a picture is of, by its number; none if there are more than anybody sends.
+    fn layer(&mut self, rid: Option<Rid>) -> Option<usize> {
+        if let Some(at) = self.layers.iter().position(|layer| layer.rid == rid) {
+            return Some(at);
         }
-        if unit.keyframe {
-            self.awaits_keyframe = false;
+        if self.layers.len() >= LAYERS_MAX {
+            return None;
+        }
+        let (reader, seen_at) = (annexb::Reader::default(), Instant::now());
+        self.layers.push(Layer { rid, reader, awaits_keyframe: true, seen_at });
+        Some(self.layers.len() - 1)
+    }
+
+    fn picture(&mut self, data: &MediaData) -> Result<(), Ending> {
+        let Some(at) = self.layer(data.rid) else { return Ok(()) };
+        let place_us = self.place((Track::Video, at), data);
+        let tied = at == 0 || self.clocks.is_tied(at);
+        let (Some(layer), Ok(number)) = (self.layers.get_mut(at), u8::try_from(at)) else { return Ok(()) };
+        layer.seen_at = Instant::now();
+        let unit = layer.reader.read(&data.data);
+        if let Some(config) = layer.reader.take_config()? {
+            self.feed.set_layer(number, config);
+        }
+        if unit.keyframe && tied {
+            layer.awaits_keyframe = false;
             self.keyframe_at = Some(Instant::now());
         } else if !data.contiguous {
-            self.awaits_keyframe = true;
+            layer.awaits_keyframe = true;
+        }
+        if !layer.awaits_keyframe {
+            let pts = place_us.saturating_mul(Frame::TICKS_PER_MS) / 1_000;
+            let (keyframe, data) = (unit.keyframe, unit.data);
+            return self.push(number, Frame { track: Track::Video, pts, dts: pts, keyframe, data, lower: Vec::new() });
+        }
+        if !data.contiguous {
             self.ask_for_keyframe(false);
         }
-        if self.awaits_keyframe {
-            return Ok(());
-        }
-        let pts = place_us.saturating_mul(Frame::TICKS_PER_MS) / 1_000;
-        self.push(Frame {
-            track: Track::Video,
-            pts,
-            dts: pts,
-            keyframe: unit.keyframe,
-            data: unit.data,
-            lower: Vec::new(),
-        })
+        Ok(())
     }
 
     fn sound(&mut self, data: &MediaData) -> Result<(), Ending> {
-        let place_us = self.place(Track::Audio, data);
+        let place_us = self.place((Track::Audio, 0), data);
         if self.sound.is_none() {
             self.sound = Transcoder::new();
             self.feed.set_audio(Transcoder::config());
@@ -322,13 +354,13 @@ impl Session {
         let at = place_us.saturating_mul(SAMPLE_RATE) / 1_000_000;
         for Sound { at, data } in transcoder.push(&data.data, at) {
             let pts = at.saturating_mul(Frame::TIMESCALE.into()) / SAMPLE_RATE;
-            self.push(Frame { track: Track::Audio, pts, dts: pts, keyframe: true, data, lower: Vec::new() })?;
+            self.push(0, Frame { track: Track::Audio, pts, dts: pts, keyframe: true, data, lower: Vec::new() })?;
         }
         Ok(())
     }
 
-    fn push(&mut self, frame: Frame) -> Result<(), Ending> {
-        if let Some(described) = self.feed.push(frame)? {
+    fn push(&mut self, layer: u8, frame: Frame) -> Result<(), Ending> {
+        if let Some(described) = self.feed.push_layer(layer, frame)? {
             let source = self.feed.source();
             tracing::info!(%source, video = described.video, audio = described.audio, "a source is live");
             self.announced.store(true, Ordering::Relaxed);
