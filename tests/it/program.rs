@@ -86,8 +86,15 @@ impl House {
                 assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
                 String::from_utf8(output.stdout).unwrap()
             };
-            let mut times: Vec<f64> =
-                ask("packet=pts_time").lines().map(|line| line.trim_matches(',').parse().unwrap()).collect();
+            let read = |line: &str| {
+                let (shown, decoded) = line.trim_matches(',').split_once(',').unwrap();
+                (shown.parse::<f64>().unwrap(), decoded.parse::<f64>().unwrap())
+            };
+            let packets: Vec<(f64, f64)> = ask("packet=pts_time,dts_time").lines().map(read).collect();
+            // A feed's first picture is shown when it is decoded. In a file of fragments ffprobe shows every picture later than
+            // it is, by as much as any is decoded late.
+            let late = packets[0].0 - packets[0].1;
+            let mut times: Vec<f64> = packets.iter().map(|(shown, _)| shown - late).collect();
             times.sort_by(f64::total_cmp);
             let steps = times.windows(2).map(|pair| pair[1] - pair[0]);
             assert!(steps.clone().all(|step| step > 0.0 && step < 0.2), "{times:?}");

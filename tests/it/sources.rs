@@ -295,3 +295,65 @@ async fn hundreds_of_half_open_connections_and_garbage_leave_the_others_alone() 
     until("they are in", || async { stage.house.studio().await.contains("320x180") }).await;
     playing.abort();
 }
+
+/// A tag of a film as one of several tracks of Enhanced RTMP.
+fn as_track(track: u8, tag: &Tag) -> Tag {
+    let payload = match tag.payload.get(1) {
+        _ if tag.kind != 9 => tag.payload.clone(),
+        Some(0) => [&[0x96, 0x00][..], b"avc1", &[track], &tag.payload[5..]].concat().into(),
+        _ => [&[(tag.payload[0] & 0x70) | 0x86, 0x01][..], b"avc1", &[track], &tag.payload[2..]].concat().into(),
+    };
+    Tag { payload, ..tag.clone() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_qualities_of_one_source_become_renditions() {
+    let stage = Stage::open().await;
+    let speaker = stage.house.speaker("Qualities").await;
+    let (best, lower) = (film("1280x720", 10, &["-bf", "2"]), film("640x360", 10, &["-bf", "2"]));
+    let of = |film: &[Tag], track| film.iter().filter(|tag| tag.kind == 9).map(|tag| as_track(track, tag)).collect();
+    let (second, first): (Vec<Tag>, Vec<Tag>) = (of(&lower, 1), of(&best, 0));
+    let sound = best.iter().filter(|tag| tag.kind == 8).cloned();
+    let mut tags: Vec<Tag> = first.into_iter().chain(second).chain(sound).collect();
+    tags.sort_by_key(|tag| tag.timestamp_ms);
+    let (to, key) = (stage.house.server.rtmp, speaker.key.clone());
+    let playing = tokio::spawn(async move { Sender::publish(to, &key).await.play(tags, as_it_is).await });
+    until("both are seen", || async { stage.house.studio().await.contains("also 640×360") }).await;
+    stage.cut(&speaker).await;
+    let get = async |name: &str| {
+        let answer = stage.house.server.get_as(&stage.house.owner.cookie, &format!("/r/call/program/{name}")).await;
+        assert_eq!(answer.status, 200, "{name}");
+        answer.body
+    };
+    let text = async |name: &str| String::from_utf8(get(name).await).unwrap();
+    until("the second is listed", || async { text("index.m3u8").await.contains("RESOLUTION=640x360\nvideo-2.m3u8\n") })
+        .await;
+    until("some of it is whole", || async { text("video-2.m3u8").await.matches("\nv2s").count() > 2 }).await;
+    let (best, lower) = (text("video.m3u8").await, text("video-2.m3u8").await);
+    let msn = |text: &str| text.split("\nv2s").nth(1).or(text.split("\ns").last()).unwrap()[..9].to_owned();
+    let number = msn(&lower);
+    assert!(best.contains(&format!("\ns{number}.m4s")), "they count together: {number} in {best}");
+    let map = lower.split("URI=\"v2i").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    for (prefix, size) in [("", "1280,720"), ("v2", "640,360")] {
+        let file = [get(&format!("{prefix}i{map}")).await, get(&format!("{prefix}s{number}.m4s")).await].concat();
+        let path = folder.path().join("segment.mp4");
+        std::fs::write(&path, file).unwrap();
+        let mut probe = std::process::Command::new("ffprobe");
+        probe.args(["-v", "error", "-select_streams", "v", "-count_frames", "-show_entries"]);
+        let said = probe.args(["stream=width,height,nb_read_frames", "-of", "csv=p=0"]).arg(&path).output().unwrap();
+        assert!(said.stderr.is_empty(), "{}", String::from_utf8_lossy(&said.stderr));
+        let said = String::from_utf8(said.stdout).unwrap();
+        assert!(said.starts_with(size) && said.trim().ends_with(",50"), "{prefix}: {said}");
+    }
+    // The steady one sends one quality: it stands in both lists.
+    stage.cut(&stage.steady).await;
+    until("it stands in both", || async {
+        let (best, lower) = (text("video.m3u8").await, text("video-2.m3u8").await);
+        let last = |text: &str| text.lines().rfind(|line| line.ends_with(".m4s")).map(str::to_owned);
+        last(&best).is_some_and(|name| name.starts_with('s')) && last(&lower) == last(&best)
+    })
+    .await;
+    playing.abort();
+    stage.house.server.is_well().await;
+}

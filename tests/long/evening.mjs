@@ -153,7 +153,11 @@ function judge({ init, fragments, name }) {
   const sight = spawnSync("ffmpeg", ["-v", "error", "-copyts", "-i", file, "-map", "0:v", "-vf", "scale=32:18,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-", "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-"], { encoding: "utf8", maxBuffer: 1 << 28 });
   const sound = spawnSync("ffmpeg", ["-v", "error", "-copyts", "-i", file, "-map", "0:a", "-af", "asetnsamples=240,astats=metadata=1:reset=1,ametadata=print:key=lavfi.astats.Overall.RMS_level:file=-", "-f", "null", "-"], { encoding: "utf8", maxBuffer: 1 << 28 });
   for (const decoded of [sight, sound]) if (decoded.stderr) faults.push(`ffmpeg of ${name}: ${decoded.stderr.slice(0, 300)}`);
-  const flashes = onsets(sight.stdout, "YAVG", 180);
+  // A run's first picture is shown when it is decoded. In a file of fragments ffmpeg shows every picture later than it is, by as
+  // much as any is decoded late.
+  const first = spawnSync("ffprobe", ["-v", "error", "-select_streams", "v", "-read_intervals", "%+#1", "-show_entries", "packet=pts_time,dts_time", "-of", "csv=p=0", file], { encoding: "utf8" });
+  const [shown, decoded] = first.stdout.split("\n")[0].split(",").map(Number);
+  const flashes = onsets(sight.stdout, "YAVG", 180).map((at) => at - (shown - decoded));
   const beeps = onsets(sound.stdout, "RMS_level", -30);
   const apart = flashes.map((flash) => beeps.map((beep) => (beep - flash) * 1000).sort((a, b) => Math.abs(a) - Math.abs(b))[0]).filter((ms) => ms !== undefined && Math.abs(ms) < 400);
   return apart.length > 2 ? median(apart) : undefined;

@@ -53,11 +53,11 @@ impl Source {
     }
 
     fn pictures(&self) -> Vec<&Frame> {
-        let of = |out| match out {
-            &Out::Picture(ref frame) => Some(frame),
+        let pictures = self.out.iter().filter_map(|out| match out {
+            Out::Picture(frame) => Some(frame),
             Out::Set(_) => None,
-        };
-        self.out.iter().filter_map(of).collect()
+        });
+        pictures.collect()
     }
 }
 
