@@ -4,13 +4,16 @@
 //! for each. A crash leaves at most a torn end, which the next start cuts off. One thread writes; who sends never waits for
 //! the disk, and what the disk can't take in time is missing from the recording, never from the picture.
 
+mod chapters;
 mod index;
+mod lists;
+mod movie;
 mod shelf;
+mod writing;
 
 use super::{Init, ProgramId, SourceId};
 use bytes::Bytes;
 use index::Line;
-use shelf::Writing;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,8 +21,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use writing::Writing;
 
-pub use shelf::{Chapter, Movie, Shelf, Stretch};
+pub use chapters::{Chapter, Stretch};
+pub use movie::{Movie, Shape};
+pub use shelf::Shelf;
 
 /// Segments that wait for the disk: half a minute of several programs, at 5 Mbit/s some 80 MB.
 const WAITING_MAX: usize = 64;
@@ -166,7 +172,7 @@ impl Recordings {
         if !make && !dir.exists() {
             return Ok(None);
         }
-        let shelf = Arc::new(Shelf::open(&dir)?);
+        let shelf = Arc::new(Shelf::open(&dir, program)?);
         shelves.insert(program, shelf.clone());
         Ok(Some(shelf))
     }

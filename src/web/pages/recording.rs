@@ -9,9 +9,9 @@ use crate::domain::money::Money;
 use crate::domain::rally::{Command, Phase, Rally};
 use crate::media::ProgramId;
 use crate::media::captions::{Eyes, Language};
-use crate::media::recording::{Chapter, Stretch};
+use crate::media::recording::{Chapter, Shape, Stretch};
 use crate::web::form::Form;
-use crate::web::problem::Problem;
+use crate::web::problem::{self, Problem};
 use crate::web::session::{Staff, host_form};
 use crate::web::view::{Layout, StaffRoom};
 use crate::web::{App, fresh_key, notice, see_other};
@@ -46,12 +46,21 @@ struct Recording {
     deleted: bool,
     /// `1:12:08`; none where nothing was recorded.
     length: Option<String>,
-    /// Whether all of it can be one film.
-    whole: bool,
+    /// What the film of all of it is like; none where there is none.
+    whole: Option<Whole>,
     pieces: Vec<Piece>,
     /// What was said, a language each.
     transcripts: Vec<Transcript>,
     storage: Option<Storage>,
+}
+
+/// The film of everything.
+#[derive(Debug, Clone)]
+struct Whole {
+    /// `1:12:08`.
+    length: String,
+    /// What becomes of formats that differ.
+    formats: Vec<String>,
 }
 
 /// One time of one source on program.
@@ -118,6 +127,20 @@ fn storage(app: &App) -> Option<Storage> {
     Some(Storage { used: gib(storage.used), limit: gib(storage.limit), percent: percent.min(100), warning })
 }
 
+fn whole(shape: &Shape) -> Whole {
+    let mut formats = Vec::new();
+    if shape.sizes {
+        formats.push("The picture changes its size where the speakers’ differ.".to_owned());
+    }
+    if shape.sound {
+        formats.push("Sound of different formats is brought to one: AAC, 48 kHz, stereo.".to_owned());
+    }
+    for sound in &shape.silent {
+        formats.push(format!("Where it is {sound}, the one film is silent: that sound is in the speaker’s own MP4."));
+    }
+    Whole { length: clock(shape.length_ms), formats }
+}
+
 /// What a chapter is called.
 pub(super) fn name_of(rally: &Rally, chapter: &Chapter) -> Option<String> {
     let source = crate::domain::id::SourceId(chapter.source?.0);
@@ -135,7 +158,7 @@ async fn show(
     let details = &rally.details;
     let studio_href = format!("/host/r/{}", details.slug);
     let shelf = shelf(&app, ProgramId(id.0)).await?.filter(|_| !rally.recording_deleted);
-    let whole = shelf.as_ref().is_some_and(|shelf| shelf.movie(Stretch::ALL).is_some());
+    let whole = shelf.as_ref().and_then(|shelf| shelf.shape()).map(|shape| whole(&shape));
     let chapters = shelf.map_or_else(Vec::new, |shelf| shelf.chapters());
     let piece = |chapter: &Chapter| Piece {
         name: name_of(&rally, chapter).unwrap_or_else(|| "Between speakers".into()),
@@ -199,7 +222,9 @@ async fn download(
     };
     let stretch = Stretch { from_ms: instant("from", i64::MIN)?, until_ms: instant("until", i64::MAX)? };
     let shelf = shelf(&app, ProgramId(id.0)).await?.filter(|_| !rally.recording_deleted).ok_or(Problem::NotFound)?;
-    let movie = shelf.movie(stretch).ok_or(Problem::NotFound)?;
+    let movie = tokio::task::spawn_blocking(move || shelf.movie(stretch)).await;
+    let movie = movie.map_err(|error| problem::internal(&error))?.map_err(|error| problem::internal(&error))?;
+    let movie = movie.ok_or(Problem::NotFound)?;
     let (sender, receiver) = mpsc::channel(SEGMENTS_AHEAD);
     tokio::task::spawn_blocking(move || {
         for piece in movie {
