@@ -209,6 +209,21 @@ impl Recordings {
         }
     }
 
+    /// Whether anything of a program is kept.
+    pub fn has(&self, program: ProgramId) -> bool {
+        self.folder(program).exists()
+    }
+
+    /// How long the room lasts if these programs go on as they are, in s; none while none of them is recorded.
+    pub fn seconds_left(&self, programs: &[ProgramId]) -> Option<u64> {
+        let shelves = self.0.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        let rates =
+            programs.iter().filter_map(|program| shelves.get(program)).filter_map(|shelf| shelf.bytes_a_second());
+        let rate = rates.fold(0, u64::saturating_add);
+        let storage = self.storage();
+        storage.limit.saturating_sub(storage.used).checked_div(rate)
+    }
+
     /// Deletes a program's recording for good.
     ///
     /// # Errors

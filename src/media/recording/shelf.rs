@@ -2,8 +2,8 @@
 
 use super::index::{self, Init, Segment};
 use super::{Line, ProgramId};
-use crate::media::fmp4;
 use crate::media::vtt::Span;
+use crate::media::{Frame, fmp4};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -12,6 +12,9 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
+
+/// By these the present rate is told: a minute.
+const LATELY_SEGMENTS: usize = 30;
 
 /// The recording of one program.
 #[derive(Debug)]
@@ -75,6 +78,16 @@ impl Shelf {
     /// When each segment was shown, oldest first.
     pub fn spans(&self) -> Vec<Span> {
         self.state().segments.iter().map(Segment::span).collect()
+    }
+
+    /// What a second took lately; none before the first segment.
+    pub(super) fn bytes_a_second(&self) -> Option<u64> {
+        let state = self.state();
+        let lately = || state.segments.iter().rev().take(LATELY_SEGMENTS);
+        let bytes: u64 =
+            lately().map(|segment| u64::from(segment.length).saturating_add(u64::from(segment.sound))).sum();
+        let ticks: u64 = lately().map(|segment| segment.ticks).sum();
+        bytes.saturating_mul(u64::from(Frame::TIMESCALE)).checked_div(ticks)
     }
 
     /// Whether anything was recorded.

@@ -6,21 +6,26 @@ use askama::Template;
 use super::program::shelf;
 use crate::domain::id::RallyId;
 use crate::domain::money::Money;
-use crate::domain::rally::{Command, Phase, Rally};
+use crate::domain::rally::{Command, Keeping, Phase, Rally};
+use crate::engine::Failure;
 use crate::media::ProgramId;
 use crate::media::captions::{Eyes, Language};
 use crate::media::recording::{Chapter, Shape, Stretch};
+use crate::projections::totals::timezone;
 use crate::web::form::Form;
 use crate::web::problem::{self, Problem};
 use crate::web::session::{Staff, host_form};
-use crate::web::view::{Layout, StaffRoom};
-use crate::web::{App, fresh_key, notice, see_other};
+use crate::web::view::storage::Storage;
+use crate::web::view::{Choice, Layout, StaffRoom};
+use crate::web::{App, fresh_key, notice, present, see_other};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use chrono_tz::Tz;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -29,8 +34,8 @@ use tokio_stream::wrappers::ReceiverStream;
 const SEGMENTS_AHEAD: usize = 4;
 /// Points of the total as it rose: one each five seconds of three hours.
 const POINTS_MAX: usize = 2_000;
-/// Below this much room left, the page warns.
-const WARN_BELOW_PERCENT: u64 = 20;
+/// Days after a rally that are offered.
+const DAYS_OFFERED: [u16; 4] = [7, 30, 90, 365];
 
 /// What was recorded of a rally.
 #[derive(Debug, Clone, Template)]
@@ -51,7 +56,10 @@ struct Recording {
     pieces: Vec<Piece>,
     /// What was said, a language each.
     transcripts: Vec<Transcript>,
-    storage: Option<Storage>,
+    keep: Keep,
+    /// Whether anything is recorded here.
+    recorded_here: bool,
+    storage: Storage,
 }
 
 /// The film of everything.
@@ -81,13 +89,15 @@ struct Transcript {
     webvtt: String,
 }
 
-/// How much room there is.
+/// How long it is kept.
 #[derive(Debug, Clone)]
-struct Storage {
-    used: String,
-    limit: String,
-    percent: u64,
-    warning: Option<String>,
+struct Keep {
+    choices: Vec<Choice>,
+    yields: bool,
+    /// `Thursday, July 25`: when it will be deleted.
+    until: Option<String>,
+    /// What was wrong with the form.
+    error: Option<String>,
 }
 
 /// The routes of this page.
@@ -95,6 +105,7 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route("/host/r/{slug}/recording", get(show))
         .route("/host/r/{slug}/recording/delete", post(delete))
+        .route("/host/r/{slug}/recording/keep", post(keep))
         .route("/r/{slug}/replay.json", get(marks))
 }
 
@@ -107,24 +118,6 @@ pub(super) fn clock(ms: u64) -> String {
     let seconds = ms / 1_000;
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
-}
-
-fn gib(bytes: u64) -> String {
-    let tenths = bytes.saturating_mul(10) >> 30;
-    format!("{}.{} GiB", tenths / 10, tenths % 10)
-}
-
-fn storage(app: &App) -> Option<Storage> {
-    let storage = app.media().recordings()?.storage();
-    let percent = storage.used.saturating_mul(100) / storage.limit.max(1);
-    let warning = if storage.missed {
-        Some("The recording has a gap: the room for recordings is full, or the disk failed. The picture goes on. Delete older recordings.".into())
-    } else if percent.saturating_add(WARN_BELOW_PERCENT) >= 100 {
-        Some("The room for recordings is nearly full: delete older recordings, or raise recordings_gib_max. When it is full, recording stops and the picture goes on.".into())
-    } else {
-        None
-    };
-    Some(Storage { used: gib(storage.used), limit: gib(storage.limit), percent: percent.min(100), warning })
 }
 
 fn whole(shape: &Shape) -> Whole {
@@ -154,10 +147,15 @@ async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Html<String>, Problem> {
     let staff = staff.hosts()?;
-    let (id, rally) = app.rally(&slug)?;
+    let query = Form::parse(query.unwrap_or_default().as_bytes());
+    Ok(Html(page(&app, &staff, &slug, &query, None).await?))
+}
+
+async fn page(app: &App, staff: &Staff, slug: &str, query: &Form, error: Option<String>) -> Result<String, Problem> {
+    let (id, rally) = app.rally(slug)?;
     let details = &rally.details;
     let studio_href = format!("/host/r/{}", details.slug);
-    let shelf = shelf(&app, ProgramId(id.0)).await?.filter(|_| !rally.recording_deleted);
+    let shelf = shelf(app, ProgramId(id.0)).await?.filter(|_| !rally.recording_deleted);
     let whole = shelf.as_ref().and_then(|shelf| shelf.shape()).map(|shape| whole(&shape));
     let chapters = shelf.map_or_else(Vec::new, |shelf| shelf.chapters());
     let piece = |chapter: &Chapter| Piece {
@@ -176,8 +174,12 @@ async fn show(
         text: format!("/r/{}/transcript.txt?lang={language}", details.slug),
         webvtt: format!("/r/{}/transcript.vtt?lang={language}", details.slug),
     };
-    let mut layout = app.staff_layout(&format!("Recording: {}", details.title), &staff, StaffRoom::Host, Some(details));
-    layout.notice = notice(&Form::parse(query.unwrap_or_default().as_bytes()));
+    let mut layout = app.staff_layout(&format!("Recording: {}", details.title), staff, StaffRoom::Host, Some(details));
+    layout.notice = notice(query);
+    let (keep, storage) = {
+        let world = app.engine().world();
+        (keeping(&rally, timezone(&world.state, id), error), present::storage::storage(app, &world))
+    };
     let page = Recording {
         layout,
         href: format!("{studio_href}/recording"),
@@ -189,10 +191,52 @@ async fn show(
         whole,
         pieces: chapters.iter().map(piece).collect(),
         transcripts: languages.iter().map(transcript).collect(),
-        storage: storage(&app),
+        keep,
+        recorded_here: app.media().recordings().is_some(),
+        storage,
         studio_href,
     };
-    Ok(Html(page.render()?))
+    Ok(page.render()?)
+}
+
+fn keeping(rally: &Rally, zone: Tz, error: Option<String>) -> Keep {
+    let Keeping { days, yields } = rally.keeping;
+    let chosen = |offered: Option<u16>| Choice {
+        value: offered.map_or(String::new(), |days| days.to_string()),
+        label: offered.map_or("Until I delete it".into(), |days| format!("{days} days after the rally")),
+        selected: offered == days,
+    };
+    let own = days.filter(|days| !DAYS_OFFERED.contains(days));
+    let offered = DAYS_OFFERED.into_iter().chain(own).map(Some);
+    Keep {
+        choices: [None].into_iter().chain(offered).map(chosen).collect(),
+        yields,
+        until: rally.recording_until().map(|until| present::date(until, zone)),
+        error,
+    }
+}
+
+async fn keep(
+    State(app): State<App>,
+    staff: Staff,
+    Path(slug): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let (staff, form, rally) = host_form(&app, staff, &slug, &body)?;
+    let days = match form.get("days").as_str() {
+        "" => None,
+        days => Some(days.parse().map_err(|_| Problem::Malformed("days is a number".into()))?),
+    };
+    let keeping = Keeping { days, yields: form.get("yields") == "yes" };
+    let command = crate::domain::Command::Rally(Command::KeepRecording { rally, keeping });
+    match app.engine().execute(command, fresh_key("keep"), &staff.actor()).await {
+        Ok(_) => Ok(see_other(&format!("/host/r/{slug}/recording?done=kept"))),
+        Err(Failure::Refused(refusal)) => {
+            let html = page(&app, &staff, &slug, &Form::default(), Some(refusal.to_string())).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(html)).into_response())
+        }
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 async fn delete(
