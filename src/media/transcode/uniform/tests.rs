@@ -121,8 +121,6 @@ fn what_is_lost_is_silent_and_what_is_of_another_kind_is_not_taken() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
     #[test]
     fn any_bytes_are_answered(
         which in 0_usize..3,
