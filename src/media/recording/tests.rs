@@ -97,6 +97,20 @@ fn any_torn_end_costs_at_most_what_was_torn() {
 }
 
 #[test]
+fn how_long_the_room_lasts_is_told_by_what_is_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    // Two seconds each.
+    let size = u64::try_from(finished(11).bytes.len() + finished(11).sound.len()).unwrap();
+    let recordings = Recordings::open(dir.path(), 100 * size).unwrap();
+    assert_eq!(recordings.seconds_left(&[PROGRAM]), None);
+    (11..51).for_each(|msn| recordings.take(PROGRAM, finished(msn)));
+    recordings.close();
+    assert!(recordings.has(PROGRAM));
+    assert_eq!(recordings.seconds_left(&[PROGRAM]), Some(120));
+    assert_eq!(recordings.seconds_left(&[ProgramId(Uuid::from_u128(8))]), None);
+}
+
+#[test]
 fn the_limit_holds_and_is_told_and_deleting_makes_room() {
     let dir = tempfile::tempdir().unwrap();
     let size = u64::try_from(finished(11).bytes.len() + finished(11).sound.len()).unwrap();

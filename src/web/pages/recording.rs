@@ -94,7 +94,7 @@ struct Transcript {
 struct Keep {
     choices: Vec<Choice>,
     yields: bool,
-    /// `Thursday, July 25`: when it will be deleted.
+    /// `July 25, 2030`: when it will be deleted.
     until: Option<String>,
     /// What was wrong with the form.
     error: Option<String>,
@@ -211,7 +211,7 @@ fn keeping(rally: &Rally, zone: Tz, error: Option<String>) -> Keep {
     Keep {
         choices: [None].into_iter().chain(offered).map(chosen).collect(),
         yields,
-        until: rally.recording_until().map(|until| present::date(until, zone)),
+        until: rally.recording_until().map(|until| until.with_timezone(&zone).format("%B %-d, %Y").to_string()),
         error,
     }
 }

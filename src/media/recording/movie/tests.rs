@@ -208,8 +208,11 @@ fn what_can_not_be_decoded_is_left_out() {
 fn sound_that_can_not_be_made_into_the_films_is_silent_and_said() {
     let six = Feed { source: 3, channels: 6, ..PLAIN };
     let (_dir, shelf) = recorded(&[(&PLAIN, 1, 0), (&six, 2, 0), (&PLAIN, 1, 0)]);
-    let sounds = track(&film(&shelf, Stretch::ALL), AUDIO_TRACK);
-    assert!(sounds.len() * 1_024 >= 8 * 48_000 - 2_048);
+    let film = film(&shelf, Stretch::ALL);
+    assert!(track(&film, AUDIO_TRACK).len() * 1_024 >= 8 * 48_000 - 2_048);
+    // A player that finds no sound beside the pictures waits for it.
+    let sounds = |bytes: &Bytes| read::pieces(bytes).iter().any(|piece| piece.track == AUDIO_TRACK);
+    assert!(film.iter().skip(1).all(sounds));
     assert_eq!(shelf.shape().unwrap().silent, ["AAC 48 kHz 6 channels"]);
 }
 
