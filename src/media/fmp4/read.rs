@@ -1,12 +1,12 @@
 //! Fragments read back into samples: the form that [`super::fragment`] writes, and no other.
 
-use super::{FLAGS_SYNC, RUN_FLAGS, Sample, VIDEO_TRACK};
+use super::{FLAGS_SYNC, RUN_FLAGS, Sample};
 use bytes::Bytes;
 
 /// The samples of one track in one fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// [`VIDEO_TRACK`] or [`super::AUDIO_TRACK`].
+    /// [`super::VIDEO_TRACK`] or [`super::AUDIO_TRACK`].
     pub track: u32,
     /// Of the first sample, in the track's ticks.
     pub decode_time: u64,
@@ -25,14 +25,6 @@ pub fn pieces(fragments: &Bytes) -> Vec<Piece> {
         }
     }
     found
-}
-
-/// How long after its decoding the first picture is shown, in ticks of the video track; the samples' data may be missing.
-pub fn first_offset(fragments: &[u8]) -> Option<i32> {
-    let (.., moof) = boxes(fragments).find(|(_, name, _)| name == b"moof")?;
-    let mut parts = boxes(moof).filter(|(_, name, _)| name == b"traf").filter_map(|(.., traf)| parts(traf));
-    let (.., run) = parts.find(|(track, ..)| *track == VIDEO_TRACK)?;
-    Some(i32::from_be_bytes(*run.get(24..)?.first_chunk()?))
 }
 
 fn piece(traf: &[u8], from: &Bytes) -> Option<Piece> {
@@ -80,7 +72,7 @@ fn boxes(bytes: &[u8]) -> impl Iterator<Item = (usize, [u8; 4], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::fmp4::{self, AUDIO_TRACK, Run};
+    use crate::media::fmp4::{self, AUDIO_TRACK, Run, VIDEO_TRACK};
     use proptest::prelude::*;
 
     fn sample(text: &'static [u8], keyframe: bool) -> Sample {
@@ -104,7 +96,6 @@ mod tests {
         assert_eq!(told, [(VIDEO_TRACK, 1 << 40, 2), (AUDIO_TRACK, 48_000, 2), (VIDEO_TRACK, 1 << 40, 2)]);
         assert_eq!(read[0].samples, [sample(b"one", true), sample(b"two", false)]);
         assert_eq!(read[1].samples[1], sample(b"und", true));
-        assert_eq!(first_offset(&two()[..216]), Some(-7));
     }
 
     proptest! {
@@ -117,7 +108,6 @@ mod tests {
                 }
             }
             bytes.truncate(cut);
-            first_offset(&bytes);
             pieces(&bytes.into());
         }
     }

@@ -21,8 +21,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-/// Where a first fragment's head ends, at the latest: a third of a second has some eighty entries of 16 bytes.
-const FRAGMENT_HEAD_BYTES_MAX: u32 = 16 * 1024;
 /// A film begins with its first picture by no more than half a second late, however far a source shows pictures after their
 /// decoding.
 const DELAY_TICKS_MAX: i64 = 45_000;
@@ -137,14 +135,20 @@ impl Shelf {
         (if shown.is_empty() { all } else { shown }, configs)
     }
 
-    /// How much later than its decoding the first picture of a film is shown, in ticks: as late as any feed's first is.
+    /// How much later than its decoding the first picture of a film is shown, in ticks: so much that none of any feed is shown
+    /// before it is decoded. A feed's first segment tells.
     fn delay(&self, segments: &[Segment]) -> io::Result<i64> {
         let mut delay = 0_i64;
         let mut before: Option<&Segment> = None;
         for segment in segments {
             if before.is_none_or(|before| !goes_on(before, segment)) {
-                let head = self.body(segment, FRAGMENT_HEAD_BYTES_MAX)?;
-                delay = delay.max(read::first_offset(&head).map_or(0, i64::from));
+                let body = self.body(segment)?.into();
+                let pictures = read::pieces(&body).into_iter().filter(|piece| piece.track == VIDEO_TRACK);
+                let offsets: Vec<i64> =
+                    pictures.flat_map(|piece| piece.samples).map(|sample| i64::from(sample.offset)).collect();
+                if let (Some(first), Some(least)) = (offsets.first(), offsets.iter().min()) {
+                    delay = delay.max(first - least);
+                }
             }
             before = Some(segment);
         }
@@ -178,7 +182,7 @@ impl Iterator for Movie {
             let segment = self.segments.next()?;
             let next = self.segments.peek();
             let (last, ends) = (next.is_none(), next.is_none_or(|next| !goes_on(&segment, next)));
-            let body = match self.shelf.body(&segment, u32::MAX) {
+            let body = match self.shelf.body(&segment) {
                 Ok(body) => body.into(),
                 Err(error) => return Some(Err(error)),
             };

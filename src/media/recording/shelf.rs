@@ -113,12 +113,11 @@ impl Shelf {
             at.ok().and_then(|at| state.segments.get(at).copied())
         };
         let Some(segment) = found else { return Ok(None) };
-        Ok(Some((self.body(&segment, u32::MAX)?.into(), "video/iso.segment")))
+        Ok(Some((self.body(&segment)?.into(), "video/iso.segment")))
     }
 
-    /// As much of a segment's picture and sound as `bytes_max` allows.
-    pub(super) fn body(&self, segment: &Segment, bytes_max: u32) -> io::Result<Vec<u8>> {
-        let mut body = vec![0; usize::try_from(segment.length.min(bytes_max)).unwrap_or(0)];
+    pub(super) fn body(&self, segment: &Segment) -> io::Result<Vec<u8>> {
+        let mut body = vec![0; usize::try_from(segment.length).unwrap_or(0)];
         self.segments.read_exact_at(&mut body, segment.at)?;
         Ok(body)
     }
