@@ -172,7 +172,7 @@ impl Recordings {
         if !make && !dir.exists() {
             return Ok(None);
         }
-        let shelf = Arc::new(Shelf::open(&dir, program)?);
+        let shelf = Arc::new(Shelf::open(&dir)?);
         shelves.insert(program, shelf.clone());
         Ok(Some(shelf))
     }

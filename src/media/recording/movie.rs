@@ -2,8 +2,7 @@
 //!
 //! Pictures stay as they were sent. Where their configuration changes, each keyframe brings its parameter sets along and each
 //! fragment names its own in the head, for players look at one or the other. Sound is copied where one format is all there is;
-//! otherwise what is not AAC-LC at 48 kHz in stereo is made so. What was not recorded leaves no hole, and the slate is no part
-//! of a film of speakers.
+//! otherwise what is not AAC-LC at 48 kHz in stereo is made so. What was not recorded, as the slate, leaves no hole.
 
 mod pictures;
 mod sounds;
@@ -122,17 +121,13 @@ impl Shelf {
         Some(shape)
     }
 
-    /// The segments of a film of this stretch, and their configurations by number. The slate is left out but where it is all
-    /// there is.
+    /// The segments of a film of this stretch, and their configurations by number.
     fn reel(&self, stretch: Stretch) -> (Vec<Segment>, BTreeMap<u64, (VideoConfig, AudioConfig)>) {
         let state = self.state();
         let configs: BTreeMap<u64, _> =
             state.inits.iter().filter_map(|(number, init)| Some((*number, Init::configs(init)?))).collect();
         let known = |segment: &&Segment| stretch.holds(segment) && configs.contains_key(&segment.init);
-        let all: Vec<Segment> = state.segments.iter().filter(known).copied().collect();
-        let shown: Vec<Segment> =
-            all.iter().filter(|segment| segment.source != Some(self.program.0)).copied().collect();
-        (if shown.is_empty() { all } else { shown }, configs)
+        (state.segments.iter().filter(known).copied().collect(), configs)
     }
 
     /// How much later than its decoding the first picture of a film is shown, in ticks: so much that none of any feed is shown

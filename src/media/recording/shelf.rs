@@ -1,7 +1,7 @@
 //! One program's recording: its files, and what players and hosts fetch from them.
 
+use super::Line;
 use super::index::{self, Init, Segment};
-use super::{Line, ProgramId};
 use crate::media::vtt::Span;
 use crate::media::{Frame, fmp4};
 use bytes::Bytes;
@@ -19,7 +19,6 @@ const LATELY_SEGMENTS: usize = 30;
 /// The recording of one program.
 #[derive(Debug)]
 pub struct Shelf {
-    pub(super) program: ProgramId,
     pub(super) segments: File,
     pub(super) index: File,
     pub(super) state: RwLock<State>,
@@ -37,7 +36,7 @@ pub(super) struct State {
 
 impl Shelf {
     /// Opens a folder's recording, making it if need be, and cuts a torn end off.
-    pub(super) fn open(dir: &Path, program: ProgramId) -> io::Result<Self> {
+    pub(super) fn open(dir: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(dir)?;
         let open = |name| OpenOptions::new().read(true).write(true).create(true).truncate(false).open(dir.join(name));
         let (segments, mut index) = (open("segments")?, open("index")?);
@@ -53,7 +52,7 @@ impl Shelf {
         }
         index.set_len(state.index_bytes)?;
         segments.set_len(state.segments.last().map_or(0, Segment::end))?;
-        Ok(Self { program, segments, index, state: RwLock::new(state), deleted: AtomicBool::new(false) })
+        Ok(Self { segments, index, state: RwLock::new(state), deleted: AtomicBool::new(false) })
     }
 
     pub(super) fn mark_deleted(&self) {

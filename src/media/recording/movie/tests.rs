@@ -25,7 +25,6 @@ struct Feed {
 
 const PLAIN: Feed = Feed { source: 1, width: 1_280, hertz: 48_000, channels: 2, reordered: false, late: false };
 const SMALL: Feed = Feed { source: 2, width: 640, hertz: 44_100, channels: 1, reordered: true, late: false };
-const SLATE: Feed = Feed { source: 7, width: 960, hertz: 48_000, channels: 2, reordered: false, late: false };
 
 /// Lengths of two bytes, one SPS, one PPS; both name the width.
 fn avcc(width: u32) -> Bytes {
@@ -185,15 +184,6 @@ fn feeds_of_all_kinds_are_one_film_without_a_hole() {
     let length = sounds.len() * 1_024;
     assert!((12 * 48_000 - 2_048..=12 * 48_000 + 4_096).contains(&length), "{length} samples");
     assert_eq!(shelf.shape().unwrap(), Shape { sizes: true, sound: true, silent: vec![], length_ms: 12_000 });
-}
-
-#[test]
-fn the_slate_is_no_part_of_a_film_but_where_it_is_all_there_is() {
-    let (_dir, shelf) = recorded(&[(&SLATE, 2, 0), (&PLAIN, 1, 0), (&SLATE, 1, 0), (&PLAIN, 1, 0)]);
-    assert_eq!(track(&film(&shelf, Stretch::ALL), VIDEO_TRACK).len(), 100);
-    assert_eq!(shelf.shape().unwrap().length_ms, 4_000);
-    assert!(!shelf.shape().unwrap().sizes);
-    assert_eq!(track(&film_of(&shelf, 0, 14_000), VIDEO_TRACK).len(), 100);
 }
 
 #[test]
