@@ -21,11 +21,11 @@ pub fn storage(app: &App, world: &Projections) -> Storage {
         .map(|(id, _)| ProgramId(id.0))
         .collect();
     let mut yielding: Vec<_> = rallies()
-        .filter(|(id, _)| recordings.has(ProgramId(id.0)))
-        .filter_map(|(_, rally)| Some((rally.yields_since()?, rally.details.title.as_str())))
+        .filter_map(|(id, rally)| Some((rally.yields_since()?, rally.details.title.as_str(), ProgramId(id.0))))
+        .filter(|(.., program)| recordings.has(*program))
         .collect();
     yielding.sort_unstable();
-    let titles: Vec<&str> = yielding.into_iter().map(|(_, title)| title).collect();
+    let titles: Vec<&str> = yielding.into_iter().map(|(_, title, _)| title).collect();
     let left = recordings.seconds_left(&live).map(about);
     let full = full(&titles);
     let warning = if storage.missed {
