@@ -65,6 +65,7 @@ pub struct Config {
     #[serde(deserialize_with = "years")]
     pub retention_years: u16,
     /// Room for all recordings together, in GiB; 0 records nothing.
+    #[serde(deserialize_with = "gib")]
     pub recordings_gib_max: u32,
     /// Stripe's account, for `processor = "stripe"`.
     pub stripe: Stripe,
@@ -215,23 +216,30 @@ impl Config {
     }
 }
 
-/// A number of years, from the file as a number and from the environment as text.
-fn years<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+/// A number, from the file as one and from the environment as text.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Option<u32> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Years {
-        Number(u16),
+    enum Written {
+        Number(u32),
         Text(String),
     }
-    let years = match Years::deserialize(deserializer).map_err(|_| wrong_years())? {
-        Years::Number(years) => Some(years),
-        Years::Text(text) => text.trim().parse().ok(),
-    };
-    years.filter(|years| *years <= RETENTION_YEARS_MAX).ok_or_else(wrong_years)
+    match Written::deserialize(deserializer).ok()? {
+        Written::Number(number) => Some(number),
+        Written::Text(text) => text.trim().parse().ok(),
+    }
 }
 
-fn wrong_years<E: serde::de::Error>() -> E {
-    E::custom(format!("retention_years is a number of years from 0 to {RETENTION_YEARS_MAX}"))
+fn years<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let years = number(deserializer).and_then(|years| u16::try_from(years).ok());
+    years.filter(|years| *years <= RETENTION_YEARS_MAX).ok_or_else(|| {
+        serde::de::Error::custom(format!("retention_years is a number of years from 0 to {RETENTION_YEARS_MAX}"))
+    })
+}
+
+fn gib<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    number(deserializer)
+        .ok_or_else(|| serde::de::Error::custom("recordings_gib_max is a whole number of GiB; 0 records nothing"))
 }
 
 fn variable(key: &str) -> String {
@@ -300,6 +308,14 @@ mod tests {
             let error = read(wrong, &[]).unwrap_err().to_string();
             assert!(error.contains("retention_years is a number of years from 0 to 100"), "{error}");
         }
+    }
+
+    #[test]
+    fn room_for_recordings_is_a_number_in_the_file_and_a_text_in_the_environment() {
+        assert_eq!(read("recordings_gib_max = 7", &[]).unwrap().recordings_gib_max, 7);
+        assert_eq!(read("", &[("GROUNDSWELL_RECORDINGS_GIB_MAX", "0")]).unwrap().recordings_gib_max, 0);
+        let error = read("", &[("GROUNDSWELL_RECORDINGS_GIB_MAX", "much")]).unwrap_err().to_string();
+        assert!(error.contains("recordings_gib_max is a whole number of GiB"), "{error}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod gate;
 pub mod health;
 pub mod hls;
 pub mod ingest;
+pub mod keeping;
 mod meter;
 pub mod origin;
 pub mod packager;

@@ -96,6 +96,7 @@ fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
             rally::Event::SpeakerAdded(data) => data.rally,
             rally::Event::SpeakerRemoved(data) | rally::Event::StreamKeyReplaced(data) => data.rally,
             rally::Event::CaptionsAddressReplaced(data) => data.rally,
+            rally::Event::RecordingKept(data) => data.rally,
             rally::Event::DoorsOpened(data) | rally::Event::Ended(data) | rally::Event::RecordingDeleted(data) => {
                 data.rally
             }

@@ -437,6 +437,7 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "clip" => "The clip is here. Play it from this list or put it into the run of show.",
         "clip-removed" => "Clip removed.",
         "recording" => "The recording is deleted.",
+        "kept" => "Saved: the recording is kept as you said.",
         "restream" => "Added. It gets the program while the doors are open.",
         "restream-removed" => "Removed. Nothing is sent there any more.",
         "account" => "Your account is made. Welcome.",

@@ -10,7 +10,7 @@ use crate::log::archive::Archive;
 use crate::log::scrub::Scrub;
 use crate::media::clip::Shelf;
 use crate::media::ingest::whip::Whip;
-use crate::media::{self, Media, Recordings, clip, gate, restream};
+use crate::media::{self, Media, Recordings, clip, gate, keeping, restream};
 use crate::payments::Processor;
 use crate::payments::cashier::Cashier;
 use crate::payments::simulated::Simulated;
@@ -110,6 +110,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     tasks.spawn(async move { media::ingest::rtmp::run(rtmp, of_media, house, stop).await });
     let onward = restream::Settings::new().context("encryption of what is sent on")?;
     tasks.spawn(restream::follow(engine.clone(), media.clone(), onward, shutdown.clone()));
+    tasks.spawn(keeping::run(engine.clone(), media.clone(), shutdown.clone()));
     tasks.spawn(gate::follow(engine.clone(), media, shutdown.clone()));
     let stop = shutdown.clone();
     tasks.spawn(async move { cashier.run(stop).await });

@@ -117,6 +117,7 @@ kinds! {
     "rally.speaker_removed" 1 Rally SpeakerRemoved,
     "rally.stream_key_replaced" 1 Rally StreamKeyReplaced,
     "rally.doors_opened" 1 Rally DoorsOpened,
+    "rally.recording_kept" 1 Rally RecordingKept,
     "rally.recording_deleted" 1 Rally RecordingDeleted,
     "rally.captions_address_replaced" 1 Rally CaptionsAddressReplaced,
     "rally.ended" 1 Rally Ended,

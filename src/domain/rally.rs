@@ -1,5 +1,7 @@
 //! Rallies: what is announced, who speaks, and when doors open and close.
 
+mod keeping;
+
 use super::State;
 use super::clip::Clip;
 use super::hash::HashMap;
@@ -8,6 +10,8 @@ use super::money::Currency;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use keeping::{KEEP_DAYS_MAX, Keeping};
 
 /// Speakers of one rally: the longest calls of 2024 had about forty; the studio shows them all.
 pub const SPEAKERS_MAX: usize = 100;
@@ -100,6 +104,8 @@ pub struct Rally {
     pub has_donations: bool,
     /// Whether the host had the recording destroyed.
     pub recording_deleted: bool,
+    /// How long it is kept.
+    pub keeping: Keeping,
     /// Which address for captions is valid: replaced ones have lower numbers.
     pub captions_generation: u32,
 }
@@ -217,6 +223,12 @@ pub enum Command {
     End { rally: RallyId },
     /// Destroy what was recorded of the program.
     DeleteRecording { rally: RallyId },
+    /// Say how long what is recorded is kept.
+    KeepRecording { rally: RallyId, keeping: Keeping },
+    /// Destroy what was recorded, if its time is over by `now`.
+    ExpireRecording { rally: RallyId, now: DateTime<Utc> },
+    /// Destroy what was recorded to make room for another recording, if that was allowed.
+    YieldRecording { rally: RallyId },
     /// Make the captioner's address invalid and give another.
     ReplaceCaptionsAddress { rally: RallyId },
 }
@@ -232,6 +244,7 @@ pub enum Event {
     StreamKeyReplaced(SpeakerNamed),
     DoorsOpened(RallyNamed),
     Ended(RallyNamed),
+    RecordingKept(RecordingKept),
     RecordingDeleted(RallyNamed),
     CaptionsAddressReplaced(RallyNamed),
 }
@@ -266,6 +279,17 @@ pub struct SpeakerNamed {
     pub rally: RallyId,
     /// Their feed.
     pub source: SourceId,
+}
+
+/// How long the recording is kept was said anew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordingKept {
+    /// Which rally.
+    pub rally: RallyId,
+    /// So many days after its end; until somebody deletes it if none.
+    pub days: Option<u16>,
+    /// Whether it may make room for another.
+    pub yields: bool,
 }
 
 /// Something about one rally.
@@ -319,6 +343,10 @@ pub enum Refusal {
     Ended,
     #[error("the recording can be deleted once the rally has ended")]
     StillRecording,
+    #[error("the recording is deleted already")]
+    RecordingGone,
+    #[error("a recording is kept for 1 to {KEEP_DAYS_MAX} days after the rally, or until you delete it")]
+    KeepDays,
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
@@ -396,6 +424,28 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             }
             Event::RecordingDeleted(RallyNamed { rally })
         }
+        Command::KeepRecording { rally, keeping } => {
+            let current = known(rally)?;
+            if current.recording_deleted {
+                return Err(Refusal::RecordingGone);
+            }
+            if keeping.days.is_some_and(|days| !(1..=KEEP_DAYS_MAX).contains(&days)) {
+                return Err(Refusal::KeepDays);
+            }
+            if current.keeping == keeping {
+                return Ok(vec![]);
+            }
+            let Keeping { days, yields } = keeping;
+            Event::RecordingKept(RecordingKept { rally, days, yields })
+        }
+        Command::ExpireRecording { rally, now } => match known(rally)?.recording_until() {
+            Some(until) if until <= now => Event::RecordingDeleted(RallyNamed { rally }),
+            Some(_) | None => return Ok(vec![]),
+        },
+        Command::YieldRecording { rally } => match known(rally)?.yields_since() {
+            Some(_) => Event::RecordingDeleted(RallyNamed { rally }),
+            None => return Ok(vec![]),
+        },
         Command::ReplaceCaptionsAddress { rally } => match known(rally)?.phase {
             Phase::Before | Phase::Live { .. } => Event::CaptionsAddressReplaced(RallyNamed { rally }),
             Phase::Ended { .. } => return Err(Refusal::Ended),
@@ -466,6 +516,7 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
                 program: None,
                 has_donations: false,
                 recording_deleted: false,
+                keeping: Keeping::default(),
                 captions_generation: 0,
             };
             rallies.by_id.insert(*rally, created);
@@ -500,6 +551,11 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
                 current.phase = Phase::Live { since: at };
             }
             super::show::doors_opened(state, *rally);
+        }
+        Event::RecordingKept(RecordingKept { rally, days, yields }) => {
+            if let Some(current) = rallies.by_id.get_mut(rally) {
+                current.keeping = Keeping { days: *days, yields: *yields };
+            }
         }
         Event::RecordingDeleted(RallyNamed { rally }) => {
             if let Some(current) = rallies.by_id.get_mut(rally) {

@@ -3,6 +3,8 @@
 //! `default-base-is-moof`, 64-bit decode times and signed composition offsets throughout, so that B-frames and programs
 //! of any length need no second form.
 
+pub mod read;
+
 use super::Frame;
 use super::codec::{AudioConfig, VideoConfig};
 use bytes::Bytes;
@@ -16,6 +18,12 @@ pub const AUDIO_TRACK: u32 = 2;
 const FLAGS_SYNC: u32 = 0x0200_0000;
 /// sample_depends_on = 1 and sample_is_non_sync_sample.
 const FLAGS_NON_SYNC: u32 = 0x0101_0000;
+
+/// Flags of `tfhd`.
+const DEFAULT_BASE_IS_MOOF: u32 = 0x02_0000;
+const SAMPLE_DESCRIPTION: u32 = 0x02;
+/// Flags of `trun`: data offset, and of each sample duration, size, flags and composition offset.
+const RUN_FLAGS: u32 = 0xf01;
 
 /// One sample of a fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,71 +94,25 @@ fn matrix(out: &mut Vec<u8>) {
 
 /// Writes an init segment with one video and one audio track.
 pub fn init(video: &VideoConfig, audio: &AudioConfig) -> Bytes {
-    movie(Some(video), audio)
+    movie(std::slice::from_ref(video), audio, 0)
 }
 
-/// Where the first fragment's pictures are decoded, in ticks of [`Frame::TIMESCALE`].
-pub fn first_decode_time(fragments: &mut [u8]) -> Option<u64> {
-    let mut first = None;
-    each_time(fragments, |track, at| {
-        if track == VIDEO_TRACK && first.is_none() {
-            first = Some(at);
-        }
-        at
-    });
-    first
-}
-
-/// Moves fragments made by [`fragment`] to `origin` ticks of [`Frame::TIMESCALE`] earlier; their sound counts in `rate`.
-pub fn move_back(fragments: &mut [u8], origin: u64, rate: u32) {
-    let of_sound = origin.saturating_mul(u64::from(rate)) / u64::from(Frame::TIMESCALE);
-    each_time(fragments, |track, at| at.saturating_sub(if track == VIDEO_TRACK { origin } else { of_sound }));
-}
-
-/// Replaces each track fragment's decode time by what `act` makes of it and its track.
-fn each_time(fragments: &mut [u8], mut act: impl FnMut(u32, u64) -> u64) {
-    each_box(fragments, b"moof", |moof| {
-        each_box(moof.get_mut(8..).unwrap_or_default(), b"traf", |traf| {
-            let traf = traf.get_mut(8..).unwrap_or_default();
-            let mut track = 0;
-            each_box(traf, b"tfhd", |tfhd| {
-                track = tfhd.get(12..).and_then(|rest| rest.first_chunk()).map_or(0, |id| u32::from_be_bytes(*id));
-            });
-            each_box(traf, b"tfdt", |tfdt| {
-                if let Some(field) = tfdt.get_mut(12..).and_then(|rest| rest.first_chunk_mut::<8>()) {
-                    *field = act(track, u64::from_be_bytes(*field)).to_be_bytes();
-                }
-            });
-        });
-    });
-}
-
-/// Size and name of the box that begins here, if all of it is here.
-fn box_head(bytes: &[u8]) -> Option<(usize, [u8; 4])> {
-    let size = usize::try_from(u32::from_be_bytes(*bytes.first_chunk()?)).ok()?;
-    let name = *bytes.get(4..)?.first_chunk()?;
-    (8..=bytes.len()).contains(&size).then_some((size, name))
-}
-
-fn each_box(bytes: &mut [u8], name: &[u8; 4], mut act: impl FnMut(&mut [u8])) {
-    let mut rest = bytes;
-    while let Some((size, found)) = box_head(rest) {
-        let Some((this, after)) = rest.split_at_mut_checked(size) else { return };
-        if found == *name {
-            act(this);
-        }
-        rest = after;
-    }
+/// Writes the head of a film whose pictures change their configuration: [`described`] says which a fragment has. The film
+/// lasts `length_ms`.
+pub fn head(videos: &[VideoConfig], audio: &AudioConfig, length_ms: u64) -> Bytes {
+    movie(videos, audio, length_ms)
 }
 
 /// Writes an init segment with one audio track.
 pub fn init_sound(audio: &AudioConfig) -> Bytes {
-    movie(None, audio)
+    movie(&[], audio, 0)
 }
 
-/// A movie without samples; without a video track if there is no configuration for it.
-fn movie(video: Option<&VideoConfig>, audio: &AudioConfig) -> Bytes {
-    let mut out = Vec::with_capacity(1_200 + video.map_or(0, |video| video.avcc.len()));
+/// A movie without samples; without a video track if there is no configuration for it, and of a length that is not known if
+/// that is 0.
+fn movie(videos: &[VideoConfig], audio: &AudioConfig, length_ms: u64) -> Bytes {
+    let mut out = Vec::with_capacity(1_200 + videos.iter().map(|video| video.avcc.len() + 100).sum::<usize>());
+    let largest = videos.iter().map(|video| (video.width, video.height)).max_by_key(|(width, height)| width * height);
     boxed(&mut out, b"ftyp", |out| out.extend_from_slice(b"iso6\0\0\0\x01iso6cmfcmp41"));
     boxed(&mut out, b"moov", |out| {
         full(out, b"mvhd", 0, 0, |out| {
@@ -164,12 +126,17 @@ fn movie(video: Option<&VideoConfig>, audio: &AudioConfig) -> Bytes {
             zeros(out, 24);
             put(out, AUDIO_TRACK + 1);
         });
-        if let Some(video) = video {
-            track(out, VIDEO_TRACK, Frame::TIMESCALE, Some((video.width, video.height)), |out| avc1(out, video));
+        if largest.is_some() {
+            track(out, VIDEO_TRACK, Frame::TIMESCALE, largest, videos.len(), |out| {
+                videos.iter().for_each(|video| avc1(out, video));
+            });
         }
-        track(out, AUDIO_TRACK, audio.sample_rate, None, |out| mp4a(out, audio));
+        track(out, AUDIO_TRACK, audio.sample_rate, None, 1, |out| mp4a(out, audio));
         boxed(out, b"mvex", |out| {
-            for id in video.map(|_| VIDEO_TRACK).into_iter().chain([AUDIO_TRACK]) {
+            if length_ms > 0 {
+                full(out, b"mehd", 1, 0, |out| out.extend_from_slice(&length_ms.to_be_bytes()));
+            }
+            for id in largest.map(|_| VIDEO_TRACK).into_iter().chain([AUDIO_TRACK]) {
                 full(out, b"trex", 0, 0, |out| {
                     put(out, id);
                     put(out, 1);
@@ -181,7 +148,14 @@ fn movie(video: Option<&VideoConfig>, audio: &AudioConfig) -> Bytes {
     out.into()
 }
 
-fn track(out: &mut Vec<u8>, id: u32, timescale: u32, size: Option<(u32, u32)>, entry: impl FnOnce(&mut Vec<u8>)) {
+fn track(
+    out: &mut Vec<u8>,
+    id: u32,
+    timescale: u32,
+    size: Option<(u32, u32)>,
+    count: usize,
+    entries: impl FnOnce(&mut Vec<u8>),
+) {
     let (width, height) = size.unwrap_or((0, 0));
     boxed(out, b"trak", |out| {
         full(out, b"tkhd", 0, 7, |out| {
@@ -224,8 +198,8 @@ fn track(out: &mut Vec<u8>, id: u32, timescale: u32, size: Option<(u32, u32)>, e
                 });
                 boxed(out, b"stbl", |out| {
                     full(out, b"stsd", 0, 0, |out| {
-                        put(out, 1);
-                        entry(out);
+                        put(out, saturate(count));
+                        entries(out);
                     });
                     full(out, b"stts", 0, 0, |out| put(out, 0));
                     full(out, b"stsc", 0, 0, |out| put(out, 0));
@@ -284,6 +258,11 @@ const ASC_BYTES_MAX: u8 = 64;
 
 /// Writes one fragment.
 pub fn fragment(sequence: u32, runs: &[Run<'_>]) -> Bytes {
+    described(sequence, runs, 1)
+}
+
+/// Writes one fragment whose pictures have the configuration of this number, counted from 1, in [`head`].
+pub fn described(sequence: u32, runs: &[Run<'_>], description: u32) -> Bytes {
     let payload: usize = runs.iter().flat_map(|run| run.samples).map(|sample| sample.data.len()).sum();
     let count: usize = runs.iter().map(|run| run.samples.len()).sum();
     let mut out = Vec::with_capacity(payload + count * 16 + 256);
@@ -292,10 +271,16 @@ pub fn fragment(sequence: u32, runs: &[Run<'_>]) -> Bytes {
         full(out, b"mfhd", 0, 0, |out| put(out, sequence));
         for run in runs.iter().filter(|run| !run.samples.is_empty()) {
             boxed(out, b"traf", |out| {
-                full(out, b"tfhd", 0, 0x02_0000, |out| put(out, run.track));
+                let named = if run.track == VIDEO_TRACK && description > 1 { SAMPLE_DESCRIPTION } else { 0 };
+                full(out, b"tfhd", 0, DEFAULT_BASE_IS_MOOF | named, |out| {
+                    put(out, run.track);
+                    if named > 0 {
+                        put(out, description);
+                    }
+                });
                 full(out, b"tfdt", 1, 0, |out| out.extend_from_slice(&run.decode_time.to_be_bytes()));
-                // data offset, and of each sample: duration, size, flags, composition offset; version 1 signs the last.
-                full(out, b"trun", 1, 0xf01, |out| {
+                // Version 1 signs the composition offset.
+                full(out, b"trun", 1, RUN_FLAGS, |out| {
                     put(out, saturate(run.samples.len()));
                     offsets.push(out.len());
                     put(out, 0);
@@ -327,27 +312,6 @@ pub fn fragment(sequence: u32, runs: &[Run<'_>]) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fragments_are_moved_back_each_track_in_its_own_ticks() {
-        let sample = Sample { duration: 1_024, offset: 0, keyframe: true, data: Bytes::from_static(b"so") };
-        let sound = vec![sample; 3];
-        let run = |decode_time, track| Run { track, decode_time, samples: &sound };
-        let one = fragment(7, &[run(990_000, VIDEO_TRACK), run(485_100, AUDIO_TRACK)]);
-        let mut two = [one.to_vec(), fragment(8, &[run(488_172, AUDIO_TRACK)]).to_vec()].concat();
-        assert_eq!(first_decode_time(&mut two), Some(990_000));
-        move_back(&mut two, 900_000, 44_100);
-        let mut times = Vec::new();
-        each_time(&mut two, |track, at| {
-            times.push((track, at));
-            at
-        });
-        assert_eq!(times, [(VIDEO_TRACK, 90_000), (AUDIO_TRACK, 44_100), (AUDIO_TRACK, 47_172)]);
-        // Whatever bytes it is given, it comes back.
-        for cut in 0..two.len() {
-            move_back(&mut two.clone()[..cut], 1, 44_100);
-        }
-    }
 
     #[test]
     fn a_fragment_points_at_its_samples() {

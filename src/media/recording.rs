@@ -4,13 +4,16 @@
 //! for each. A crash leaves at most a torn end, which the next start cuts off. One thread writes; who sends never waits for
 //! the disk, and what the disk can't take in time is missing from the recording, never from the picture.
 
+mod chapters;
 mod index;
+mod lists;
+mod movie;
 mod shelf;
+mod writing;
 
 use super::{Init, ProgramId, SourceId};
 use bytes::Bytes;
 use index::Line;
-use shelf::Writing;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,8 +21,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use writing::Writing;
 
-pub use shelf::{Chapter, Movie, Shelf, Stretch};
+pub use chapters::{Chapter, Stretch};
+pub use movie::{Movie, Shape};
+pub use shelf::Shelf;
 
 /// Segments that wait for the disk: half a minute of several programs, at 5 Mbit/s some 80 MB.
 const WAITING_MAX: usize = 64;
@@ -201,6 +207,21 @@ impl Recordings {
             limit: self.0.limit,
             missed: self.0.missed.load(Ordering::Relaxed),
         }
+    }
+
+    /// Whether anything of a program is kept.
+    pub fn has(&self, program: ProgramId) -> bool {
+        self.folder(program).exists()
+    }
+
+    /// How long the room lasts if these programs go on as they are, in s; none while none of them is recorded.
+    pub fn seconds_left(&self, programs: &[ProgramId]) -> Option<u64> {
+        let shelves = self.0.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        let rates =
+            programs.iter().filter_map(|program| shelves.get(program)).filter_map(|shelf| shelf.bytes_a_second());
+        let rate = rates.fold(0, u64::saturating_add);
+        let storage = self.storage();
+        storage.limit.saturating_sub(storage.used).checked_div(rate)
     }
 
     /// Deletes a program's recording for good.

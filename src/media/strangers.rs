@@ -6,7 +6,7 @@ use super::codec::mp4::{self, Movie};
 use super::codec::silence::is_silent;
 use super::codec::{AudioConfig, VideoConfig};
 use super::ingest::{rtmp, whip};
-use super::transcode::Transcoder;
+use super::transcode::{Transcoder, Uniform};
 use bytes::Bytes;
 
 /// Frames of sound that one input may hold.
@@ -26,6 +26,7 @@ pub const DOORS: &[(&str, Door)] = &[
     ("annexb", annexb_stream),
     ("mp4", mp4_file),
     ("opus", opus),
+    ("aac", aac),
 ];
 
 /// A connection's bytes. The first says in how large pieces the others come.
@@ -92,6 +93,23 @@ pub fn opus(bytes: &[u8]) {
         let (packet, after) = after.split_at(usize::from(*length).min(after.len()));
         let at = i64::try_from(at).unwrap_or(0).saturating_mul(1_800);
         std::hint::black_box(transcoder.push(packet, at));
+        rest = after;
+    }
+}
+
+/// Frames of AAC that are made into another format, each behind its length in two bytes; the first byte says which it is.
+pub fn aac(bytes: &[u8]) {
+    const CONFIGS: [&[u8]; 4] = [&[0x12, 0x08], &[0x11, 0x90], &[0x14, 0x10], &[0x2b, 0x0a, 0x88, 0x00]];
+    let Some((which, mut rest)) = bytes.split_first() else { return };
+    let asc = CONFIGS.get(usize::from(*which) % CONFIGS.len()).copied().unwrap_or_default();
+    let Ok(config) = AudioConfig::parse(&Bytes::from_static(asc)) else { return };
+    let mut uniform = Uniform::default();
+    uniform.join(&config);
+    for at in 0..SOUNDS_MAX {
+        let Some((length, after)) = rest.split_first_chunk::<2>() else { return };
+        let (frame, after) = after.split_at(usize::from(u16::from_be_bytes(*length)).min(after.len()));
+        let at = i64::try_from(at).unwrap_or(0).saturating_mul(1_100);
+        std::hint::black_box(uniform.push(frame, at));
         rest = after;
     }
 }

@@ -1,15 +1,21 @@
 //! Opus in, AAC out: a program has one audio codec, since Apple's players are sure of AAC only.
 //!
 //! The sound is laid on one line of samples at 48 kHz. What is lost is concealed for a moment and then silent, what drifts
-//! is slipped by a sample now and then, so that a frame's time is always its place on the line.
+//! is slipped by a sample now and then, so that a frame's time is always its place on the line. AAC of other formats is
+//! brought to the same one where a recording is taken home as one film.
 
 mod aac;
+mod lc;
 mod opus;
+mod rate;
 mod spectrum;
 mod tables;
+mod uniform;
 
 use super::AudioConfig;
 use bytes::Bytes;
+
+pub use uniform::Uniform;
 
 /// Samples a second.
 pub const SAMPLE_RATE: i64 = 48_000;

@@ -3,6 +3,7 @@
 pub mod captions;
 pub mod restream;
 pub mod run;
+pub mod storage;
 
 use super::App;
 use super::view::{
@@ -408,6 +409,7 @@ pub fn frame(app: &App, id: RallyId, audience: Audience) -> Bytes {
             ("restreams", render(restream::restreams(app, &world, id, rally, now).render())),
             ("destinations", render(restream::destinations(app, &world, id, rally, now).render())),
             ("captions", render(captions::captions(app, &world, id).render())),
+            ("storage", render(storage::storage(app, &world).render())),
         ]),
     }
     let people = world.room.count(id);

@@ -6,6 +6,7 @@
 pub mod captions;
 pub mod restream;
 pub mod run;
+pub mod storage;
 
 use askama::Template;
 

@@ -20,6 +20,7 @@ mod crash;
 mod faults;
 mod folder;
 mod golden;
+mod keeping;
 mod live;
 #[path = "../support/localstripe.rs"]
 mod localstripe;

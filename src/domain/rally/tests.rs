@@ -213,3 +213,53 @@ fn a_ledger_holds_so_many_rallies() {
     });
     given(many).when(create(details())).refuses(Refusal::TooManyRallies);
 }
+
+fn keep(days: Option<u16>, yields: bool) -> Command {
+    Command::KeepRecording { rally: RALLY, keeping: Keeping { days, yields } }
+}
+
+fn kept(days: Option<u16>, yields: bool) -> Event {
+    Event::RecordingKept(RecordingKept { rally: RALLY, days, yields })
+}
+
+#[test]
+fn a_recording_is_kept_until_somebody_deletes_it_or_as_long_as_the_host_says() {
+    let day = |days: i64| at(days * 86_400 + 2);
+    let expire = |now| Command::ExpireRecording { rally: RALLY, now };
+    let over = given([created(), opened(), ended()]);
+    over.when(expire(day(100_000))).changes_nothing();
+    let week = over.when(keep(Some(7), false)).then([kept(Some(7), false)]);
+    week.when(keep(Some(7), false)).changes_nothing();
+    assert_eq!(week.state.rallies.get(RALLY).unwrap().recording_until(), Some(day(7)));
+    week.when(expire(day(7) - chrono::TimeDelta::seconds(1))).changes_nothing();
+    let gone = week.when(expire(day(7))).then([Event::RecordingDeleted(RallyNamed { rally: RALLY })]);
+    gone.when(expire(day(8))).changes_nothing();
+    gone.when(keep(None, false)).refuses(Refusal::RecordingGone);
+    let longer = week.when(keep(None, true)).then([kept(None, true)]);
+    longer.when(expire(day(100_000))).changes_nothing();
+    for days in [0, KEEP_DAYS_MAX + 1] {
+        over.when(keep(Some(days), false)).refuses(Refusal::KeepDays);
+    }
+    given_nothing().when(keep(None, false)).refuses(Refusal::Unknown);
+    given_nothing().when(expire(day(1))).refuses(Refusal::Unknown);
+}
+
+#[test]
+fn what_is_said_before_the_end_counts_from_the_end_and_what_goes_on_is_never_deleted() {
+    let live = given([created(), opened()]).done([keep(Some(1), true)]);
+    let expire = Command::ExpireRecording { rally: RALLY, now: at(1_000_000) };
+    live.when(expire.clone()).changes_nothing();
+    live.when(Command::YieldRecording { rally: RALLY }).changes_nothing();
+    live.and([ended()]).when(expire).then([Event::RecordingDeleted(RallyNamed { rally: RALLY })]);
+}
+
+#[test]
+fn a_recording_makes_room_only_where_its_host_allowed_it() {
+    let make_room = || Command::YieldRecording { rally: RALLY };
+    let over = given([created(), opened(), ended()]);
+    over.when(make_room()).changes_nothing();
+    let allowed = over.done([keep(None, true)]);
+    let gone = allowed.when(make_room()).then([Event::RecordingDeleted(RallyNamed { rally: RALLY })]);
+    gone.when(make_room()).changes_nothing();
+    given_nothing().when(make_room()).refuses(Refusal::Unknown);
+}

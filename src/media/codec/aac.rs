@@ -17,7 +17,7 @@ pub struct AudioConfig {
 }
 
 /// Sampling frequencies by index (ISO 14496-3, table 1.18).
-const SAMPLE_RATES: [u32; 13] =
+pub const SAMPLE_RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
 /// Samples in every AAC-LC frame.
@@ -60,13 +60,19 @@ impl AudioConfig {
         Self { asc: Bytes::from_static(&[0x11, 0x90]), sample_rate: 48_000, channels: 2, object_type: 2 }
     }
 
-    /// One frame of silence, if it is known for this configuration: it is for AAC-LC in one or two channels.
+    /// One frame of silence, if it is known for this configuration: it is for AAC in one or two channels.
     pub fn silent_frame(&self) -> Option<&'static [u8]> {
         match (self.object_type, self.channels) {
             (2 | 5, 1) => Some(SILENT_MONO_FRAME),
             (2 | 5, 2) => Some(SILENT_STEREO_FRAME),
             _ => None,
         }
+    }
+
+    /// Whether a frame of the one sounds the same in the other, however the two are written.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let what = |of: &Self| (of.sample_rate, of.channels, of.object_type);
+        what(self) == what(other)
     }
 
     /// As people say it, for example `AAC 48 kHz stereo`.
@@ -82,8 +88,8 @@ impl AudioConfig {
     }
 }
 
-/// One AAC-LC frame of silence in one channel: an element without a band (ISO 14496-3, table 4.4), and the end.
-const SILENT_MONO_FRAME: &[u8] = &[0, 0, 0, 7];
+/// One AAC-LC frame of silence in one channel, decodable on its own.
+const SILENT_MONO_FRAME: &[u8] = &[0x01, 0x18, 0x20, 0x07];
 
 /// One AAC-LC frame of stereo silence, decodable on its own.
 pub const SILENT_STEREO_FRAME: &[u8] = &[0x21, 0x00, 0x49, 0x90, 0x02, 0x19, 0x00, 0x23, 0x80];

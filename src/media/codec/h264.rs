@@ -1,5 +1,6 @@
 //! AVCDecoderConfigurationRecord (ISO 14496-15, 5.3.3.1) and the head of a sequence parameter set (H.264, 7.3.2.1.1).
 
+pub mod sets;
 pub mod still;
 
 use super::CodecError;

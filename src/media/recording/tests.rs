@@ -60,26 +60,10 @@ fn what_was_sent_is_read_back_after_a_restart() {
 }
 
 #[test]
-fn a_movie_is_of_one_stretch_in_one_format() {
+fn chapters_end_where_the_next_begins() {
     let dir = tempfile::tempdir().unwrap();
-    record(dir.path(), 11..15);
+    record(dir.path(), (11..15).chain([20]));
     let shelf = shelf(dir.path());
-    let bodies = |from_ms, until_ms| -> Vec<Bytes> {
-        shelf.movie(Stretch { from_ms, until_ms }).into_iter().flatten().skip(1).map(Result::unwrap).collect()
-    };
-    assert_eq!(bodies(i64::MIN, i64::MAX).len(), 4);
-    let two: Vec<_> = [12, 13].map(|msn| Bytes::from(format!("picture and sound of {msn}"))).into();
-    assert_eq!(bodies(24_000, 28_000), two);
-    assert!(shelf.movie(Stretch { from_ms: 0, until_ms: 1 }).is_none());
-    let recordings = Recordings::open(dir.path(), 1 << 20).unwrap();
-    let mut other = finished(20);
-    other.config.audio.sample_rate = 44_100;
-    other.config.audio.asc = Bytes::from_static(&[0x12, 0x10]);
-    recordings.take(PROGRAM, other);
-    recordings.close();
-    let shelf = recordings.shelf(PROGRAM).unwrap().unwrap();
-    assert!(shelf.movie(ALWAYS).is_none(), "two formats in one film");
-    assert_eq!(shelf.playlist(ALWAYS, true).unwrap().matches("#EXTINF").count(), 5);
     let chapters: Vec<i64> = shelf.chapters().iter().map(|chapter| chapter.last_ms).collect();
     assert_eq!(chapters, [22_000, 24_000, 26_000, 28_000 + 12_000]);
 }
@@ -110,6 +94,20 @@ fn any_torn_end_costs_at_most_what_was_torn() {
             assert_eq!(shelf.object("s90.m4s").unwrap().unwrap().0, "picture and sound of 90");
         }
     }
+}
+
+#[test]
+fn how_long_the_room_lasts_is_told_by_what_is_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    // Two seconds each.
+    let size = u64::try_from(finished(11).bytes.len() + finished(11).sound.len()).unwrap();
+    let recordings = Recordings::open(dir.path(), 100 * size).unwrap();
+    assert_eq!(recordings.seconds_left(&[PROGRAM]), None);
+    (11..51).for_each(|msn| recordings.take(PROGRAM, finished(msn)));
+    recordings.close();
+    assert!(recordings.has(PROGRAM));
+    assert_eq!(recordings.seconds_left(&[PROGRAM]), Some(120));
+    assert_eq!(recordings.seconds_left(&[ProgramId(Uuid::from_u128(8))]), None);
 }
 
 #[test]

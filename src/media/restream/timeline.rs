@@ -3,17 +3,12 @@
 //! Each join is placed at the time that has really passed, and never before what came already. Where a feed has no sound, or
 //! its sound stays out, a silent frame of the current configuration is repeated.
 
-mod sets;
-
-use crate::media::codec::aac::{SAMPLES_PER_FRAME, SILENT_STEREO_FRAME};
+use crate::media::codec::aac::SAMPLES_PER_FRAME;
+use crate::media::codec::h264::sets::Sets;
 use crate::media::ingest::rtmp::amf::{self, Value};
 use crate::media::ingest::rtmp::chunk;
 use crate::media::{AudioConfig, Frame, Track, VideoConfig};
 use bytes::Bytes;
-use sets::Sets;
-
-/// One AAC-LC frame of silence in one channel, decodable on its own.
-const SILENT_MONO_FRAME: &[u8] = &[0x01, 0x18, 0x20, 0x07];
 
 /// Sound may come so much later than the pictures it belongs to; then it is taken for gone.
 const SOUND_LATE_TICKS_MAX: i64 = 180_000;
@@ -71,15 +66,6 @@ struct Joining {
     at: i64,
 }
 
-/// The frame that sounds like nothing in this configuration, where there is one.
-fn silence(audio: &AudioConfig) -> Option<Bytes> {
-    match (audio.object_type, audio.channels) {
-        (2, 1) => Some(Bytes::from_static(SILENT_MONO_FRAME)),
-        (2, 2) => Some(Bytes::from_static(SILENT_STEREO_FRAME)),
-        _ => None,
-    }
-}
-
 impl Timeline {
     /// Takes another feed from its next picture on, which is `at` ticks after the stream began.
     pub(super) fn join(&mut self, video: VideoConfig, audio: Option<AudioConfig>, at: i64) {
@@ -110,7 +96,7 @@ impl Timeline {
         if self.audio.is_some() {
             self.fill(at, out);
         }
-        let spoken = || self.audio.clone().filter(|audio| silence(audio).is_some());
+        let spoken = || self.audio.clone().filter(|audio| audio.silent_frame().is_some());
         let audio = audio.or_else(spoken).unwrap_or_else(AudioConfig::silent);
         let new_sound = self.audio.as_ref() != Some(&audio);
         if new_sound {
@@ -176,7 +162,8 @@ impl Timeline {
         let Some(audio) = self.audio.clone() else { return };
         let end = to_samples(until, &audio);
         let longest = to_samples(SILENCE_TICKS_MAX, &audio);
-        let silent = silence(&audio).filter(|_| end.saturating_sub(self.sound_next) < longest);
+        let silent =
+            audio.silent_frame().map(Bytes::from_static).filter(|_| end.saturating_sub(self.sound_next) < longest);
         let Some(silent) = silent else {
             self.sound_next = self.sound_next.max(end);
             return;

@@ -216,12 +216,18 @@ impl Layers {
             let mut opens = false;
             while layer.waiting.front().is_some_and(|lower| lower.dts <= frame.dts + SAME_TICKS_MAX) {
                 let Some(mut lower) = layer.waiting.pop_front() else { break };
-                if (lower.dts - frame.dts).abs() <= SAME_TICKS_MAX {
+                let off = (lower.dts - frame.dts).abs();
+                let nearer = layer.waiting.front().is_some_and(|next| (next.dts - frame.dts).abs() < off);
+                let same = off <= SAME_TICKS_MAX && !nearer;
+                if same {
                     opens = lower.keyframe;
                     lower.pts += frame.dts - lower.dts;
                     lower.dts = frame.dts;
                 }
                 pictures.push((layer.number, lower));
+                if same {
+                    break;
+                }
             }
             if frame.keyframe {
                 match (opens, layer.probation) {

@@ -44,7 +44,7 @@ fn opus_packets(sound: fn(usize) -> f64, packets: usize) -> Vec<Vec<u8>> {
 }
 
 /// What ffmpeg hears on the left, from the place of the first frame on.
-fn heard(sounds: &[Sound]) -> Vec<f64> {
+pub(super) fn heard(sounds: &[Sound]) -> Vec<f64> {
     let mut ffmpeg = Command::new("ffmpeg")
         .args(["-v", "error", "-f", "aac", "-i", "pipe:0", "-f", "s16le", "-ac", "2", "-ar", "48000", "pipe:1"])
         .stdin(Stdio::piped())

@@ -237,6 +237,8 @@ fn field_of(refusal: &Refusal) -> &'static str {
         | Refusal::AlreadyOpen
         | Refusal::NotOpen
         | Refusal::StillRecording
+        | Refusal::RecordingGone
+        | Refusal::KeepDays
         | Refusal::Ended => "title",
     }
 }

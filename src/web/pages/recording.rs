@@ -6,21 +6,26 @@ use askama::Template;
 use super::program::shelf;
 use crate::domain::id::RallyId;
 use crate::domain::money::Money;
-use crate::domain::rally::{Command, Phase, Rally};
+use crate::domain::rally::{Command, Keeping, Phase, Rally};
+use crate::engine::Failure;
 use crate::media::ProgramId;
 use crate::media::captions::{Eyes, Language};
-use crate::media::recording::{Chapter, Stretch};
+use crate::media::recording::{Chapter, Shape, Stretch};
+use crate::projections::totals::timezone;
 use crate::web::form::Form;
-use crate::web::problem::Problem;
+use crate::web::problem::{self, Problem};
 use crate::web::session::{Staff, host_form};
-use crate::web::view::{Layout, StaffRoom};
-use crate::web::{App, fresh_key, notice, see_other};
+use crate::web::view::storage::Storage;
+use crate::web::view::{Choice, Layout, StaffRoom};
+use crate::web::{App, fresh_key, notice, present, see_other};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use chrono_tz::Tz;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -29,8 +34,8 @@ use tokio_stream::wrappers::ReceiverStream;
 const SEGMENTS_AHEAD: usize = 4;
 /// Points of the total as it rose: one each five seconds of three hours.
 const POINTS_MAX: usize = 2_000;
-/// Below this much room left, the page warns.
-const WARN_BELOW_PERCENT: u64 = 20;
+/// Days after a rally that are offered.
+const DAYS_OFFERED: [u16; 4] = [7, 30, 90, 365];
 
 /// What was recorded of a rally.
 #[derive(Debug, Clone, Template)]
@@ -46,12 +51,24 @@ struct Recording {
     deleted: bool,
     /// `1:12:08`; none where nothing was recorded.
     length: Option<String>,
-    /// Whether all of it can be one film.
-    whole: bool,
+    /// What the film of all of it is like; none where there is none.
+    whole: Option<Whole>,
     pieces: Vec<Piece>,
     /// What was said, a language each.
     transcripts: Vec<Transcript>,
-    storage: Option<Storage>,
+    keep: Keep,
+    /// Whether anything is recorded here.
+    recorded_here: bool,
+    storage: Storage,
+}
+
+/// The film of everything.
+#[derive(Debug, Clone)]
+struct Whole {
+    /// `1:12:08`.
+    length: String,
+    /// What becomes of formats that differ.
+    formats: Vec<String>,
 }
 
 /// One time of one source on program.
@@ -72,13 +89,15 @@ struct Transcript {
     webvtt: String,
 }
 
-/// How much room there is.
+/// How long it is kept.
 #[derive(Debug, Clone)]
-struct Storage {
-    used: String,
-    limit: String,
-    percent: u64,
-    warning: Option<String>,
+struct Keep {
+    choices: Vec<Choice>,
+    yields: bool,
+    /// `July 25, 2030`: when it will be deleted.
+    until: Option<String>,
+    /// What was wrong with the form.
+    error: Option<String>,
 }
 
 /// The routes of this page.
@@ -86,6 +105,7 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route("/host/r/{slug}/recording", get(show))
         .route("/host/r/{slug}/recording/delete", post(delete))
+        .route("/host/r/{slug}/recording/keep", post(keep))
         .route("/r/{slug}/replay.json", get(marks))
 }
 
@@ -100,22 +120,18 @@ pub(super) fn clock(ms: u64) -> String {
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
-fn gib(bytes: u64) -> String {
-    let tenths = bytes.saturating_mul(10) >> 30;
-    format!("{}.{} GiB", tenths / 10, tenths % 10)
-}
-
-fn storage(app: &App) -> Option<Storage> {
-    let storage = app.media().recordings()?.storage();
-    let percent = storage.used.saturating_mul(100) / storage.limit.max(1);
-    let warning = if storage.missed {
-        Some("The recording has a gap: the room for recordings is full, or the disk failed. The picture goes on. Delete older recordings.".into())
-    } else if percent.saturating_add(WARN_BELOW_PERCENT) >= 100 {
-        Some("The room for recordings is nearly full: delete older recordings, or raise recordings_gib_max. When it is full, recording stops and the picture goes on.".into())
-    } else {
-        None
-    };
-    Some(Storage { used: gib(storage.used), limit: gib(storage.limit), percent: percent.min(100), warning })
+fn whole(shape: &Shape) -> Whole {
+    let mut formats = Vec::new();
+    if shape.sizes {
+        formats.push("The picture changes its size where the speakers’ differ.".to_owned());
+    }
+    if shape.sound {
+        formats.push("Sound of different formats is brought to one: AAC, 48 kHz, stereo.".to_owned());
+    }
+    for sound in &shape.silent {
+        formats.push(format!("Where it is {sound}, the one film is silent: that sound is in the speaker’s own MP4."));
+    }
+    Whole { length: clock(shape.length_ms), formats }
 }
 
 /// What a chapter is called.
@@ -131,11 +147,16 @@ async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Html<String>, Problem> {
     let staff = staff.hosts()?;
-    let (id, rally) = app.rally(&slug)?;
+    let query = Form::parse(query.unwrap_or_default().as_bytes());
+    Ok(Html(page(&app, &staff, &slug, &query, None).await?))
+}
+
+async fn page(app: &App, staff: &Staff, slug: &str, query: &Form, error: Option<String>) -> Result<String, Problem> {
+    let (id, rally) = app.rally(slug)?;
     let details = &rally.details;
     let studio_href = format!("/host/r/{}", details.slug);
-    let shelf = shelf(&app, ProgramId(id.0)).await?.filter(|_| !rally.recording_deleted);
-    let whole = shelf.as_ref().is_some_and(|shelf| shelf.movie(Stretch::ALL).is_some());
+    let shelf = shelf(app, ProgramId(id.0)).await?.filter(|_| !rally.recording_deleted);
+    let whole = shelf.as_ref().and_then(|shelf| shelf.shape()).map(|shape| whole(&shape));
     let chapters = shelf.map_or_else(Vec::new, |shelf| shelf.chapters());
     let piece = |chapter: &Chapter| Piece {
         name: name_of(&rally, chapter).unwrap_or_else(|| "Between speakers".into()),
@@ -153,8 +174,12 @@ async fn show(
         text: format!("/r/{}/transcript.txt?lang={language}", details.slug),
         webvtt: format!("/r/{}/transcript.vtt?lang={language}", details.slug),
     };
-    let mut layout = app.staff_layout(&format!("Recording: {}", details.title), &staff, StaffRoom::Host, Some(details));
-    layout.notice = notice(&Form::parse(query.unwrap_or_default().as_bytes()));
+    let mut layout = app.staff_layout(&format!("Recording: {}", details.title), staff, StaffRoom::Host, Some(details));
+    layout.notice = notice(query);
+    let (keep, storage) = {
+        let world = app.engine().world();
+        (keeping(&rally, timezone(&world.state, id), error), present::storage::storage(app, &world))
+    };
     let page = Recording {
         layout,
         href: format!("{studio_href}/recording"),
@@ -166,10 +191,52 @@ async fn show(
         whole,
         pieces: chapters.iter().map(piece).collect(),
         transcripts: languages.iter().map(transcript).collect(),
-        storage: storage(&app),
+        keep,
+        recorded_here: app.media().recordings().is_some(),
+        storage,
         studio_href,
     };
-    Ok(Html(page.render()?))
+    Ok(page.render()?)
+}
+
+fn keeping(rally: &Rally, zone: Tz, error: Option<String>) -> Keep {
+    let Keeping { days, yields } = rally.keeping;
+    let chosen = |offered: Option<u16>| Choice {
+        value: offered.map_or(String::new(), |days| days.to_string()),
+        label: offered.map_or("Until I delete it".into(), |days| format!("{days} days after the rally")),
+        selected: offered == days,
+    };
+    let own = days.filter(|days| !DAYS_OFFERED.contains(days));
+    let offered = DAYS_OFFERED.into_iter().chain(own).map(Some);
+    Keep {
+        choices: [None].into_iter().chain(offered).map(chosen).collect(),
+        yields,
+        until: rally.recording_until().map(|until| until.with_timezone(&zone).format("%B %-d, %Y").to_string()),
+        error,
+    }
+}
+
+async fn keep(
+    State(app): State<App>,
+    staff: Staff,
+    Path(slug): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let (staff, form, rally) = host_form(&app, staff, &slug, &body)?;
+    let days = match form.get("days").as_str() {
+        "" => None,
+        days => Some(days.parse().map_err(|_| Problem::Malformed("days is a number".into()))?),
+    };
+    let keeping = Keeping { days, yields: form.get("yields") == "yes" };
+    let command = crate::domain::Command::Rally(Command::KeepRecording { rally, keeping });
+    match app.engine().execute(command, fresh_key("keep"), &staff.actor()).await {
+        Ok(_) => Ok(see_other(&format!("/host/r/{slug}/recording?done=kept"))),
+        Err(Failure::Refused(refusal)) => {
+            let html = page(&app, &staff, &slug, &Form::default(), Some(refusal.to_string())).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(html)).into_response())
+        }
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 async fn delete(
@@ -199,7 +266,9 @@ async fn download(
     };
     let stretch = Stretch { from_ms: instant("from", i64::MIN)?, until_ms: instant("until", i64::MAX)? };
     let shelf = shelf(&app, ProgramId(id.0)).await?.filter(|_| !rally.recording_deleted).ok_or(Problem::NotFound)?;
-    let movie = shelf.movie(stretch).ok_or(Problem::NotFound)?;
+    let movie = tokio::task::spawn_blocking(move || shelf.movie(stretch)).await;
+    let movie = movie.map_err(|error| problem::internal(&error))?.map_err(|error| problem::internal(&error))?;
+    let movie = movie.ok_or(Problem::NotFound)?;
     let (sender, receiver) = mpsc::channel(SEGMENTS_AHEAD);
     tokio::task::spawn_blocking(move || {
         for piece in movie {

@@ -16,6 +16,7 @@ use crate::web::view::StaffRoom;
 use crate::web::view::captions::Captions;
 use crate::web::view::restream::Restreams;
 use crate::web::view::run::Run;
+use crate::web::view::storage::Storage;
 use crate::web::view::{Air, Feed, Field, Kpis, Layout, Phase, Refusals, Sources, Stage};
 use crate::web::{App, fresh_key, notice, present, see_other};
 use axum::Router;
@@ -64,6 +65,8 @@ pub struct Studio {
     pub rtmp_url: String,
     /// Live part: what the captioner sent last.
     pub captions: Captions,
+    /// Live part: the room for recordings, where it is scarce.
+    pub storage: Storage,
     /// The address for captioners; whoever has it writes on the picture. None once the rally has ended.
     pub captions_url: Option<String>,
     /// The whole address of the rally's page.
@@ -143,6 +146,7 @@ fn page(
             refusals: present::refusals(&world, id, &rally, now),
             restreams: present::restream::restreams(app, &world, id, &rally, now),
             captions: present::captions::captions(app, &world, id),
+            storage: present::storage::storage(app, &world),
             captions_url: (!matches!(rally.phase, rally::Phase::Ended { .. }))
                 .then(|| super::captions::address(app, id, &rally)),
             rtmp_url: app.rtmp_url().into(),

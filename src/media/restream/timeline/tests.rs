@@ -1,4 +1,5 @@
 use super::*;
+use crate::media::codec::aac::SILENT_STEREO_FRAME;
 use proptest::prelude::*;
 
 const SECOND: i64 = 90_000;
