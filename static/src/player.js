@@ -2,6 +2,9 @@
 // weak network the viewer can have the sound alone, and whoever came late can go back to the start.
 import Hls from "hls.js";
 import { cueHandler, tracks } from "./_captions.js";
+import { keepNear } from "./_latency.js";
+import { lookForLower } from "./_qualities.js";
+import { trim } from "./_trim.js";
 
 // While nothing comes from the speaker a playlist that was asked for ahead is answered "not yet": asked again, and soon.
 const RETRY = { maxNumRetry: 8, retryDelayMs: 500, maxRetryDelayMs: 2000 };
@@ -88,8 +91,9 @@ function play() {
       hls = new Hls({
         enableWorker: false,
         lowLatencyMode: live(),
-        backBufferLength: 30,
+        backBufferLength: live() ? Infinity : 30,
         maxLiveSyncPlaybackRate: live() ? 1.15 : 1,
+        liveSyncOnStallIncrease: 0,
         startPosition: live() ? -1 : 0,
         playlistLoadPolicy: { default: PATIENCE },
         cueHandler: cueHandler(Hls.DefaultConfig.cueHandler, video),
@@ -109,6 +113,11 @@ function play() {
       };
       shown = () => hls.playingDate?.getTime() ?? null;
       letGo = tracks(video, hls, live);
+      if (live()) {
+        trim(video, hls);
+        keepNear(hls);
+        lookForLower(hls, url(), open);
+      }
       hls.attachMedia(video);
       hls.loadSource(url());
     };
