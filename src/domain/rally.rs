@@ -1,62 +1,28 @@
 //! Rallies: what is announced, who speaks, and when doors open and close.
 
+mod details;
 mod keeping;
 
 use super::State;
 use super::clip::Clip;
 use super::hash::HashMap;
 use super::id::{RallyId, SourceId};
-use super::money::Currency;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use details::{
+    AMOUNT_MAJOR_MAX, DESCRIPTION_CHARS_MAX, Details, PAID_FOR_BY_CHARS_MAX, SLUG_CHARS_MAX, SUGGESTED_MAX,
+    TITLE_CHARS_MAX,
+};
 pub use keeping::{KEEP_DAYS_MAX, Keeping};
 
 /// Speakers of one rally: the longest calls of 2024 had about forty; the studio shows them all.
 pub const SPEAKERS_MAX: usize = 100;
 /// Rallies in one ledger: a decade of one every day; bounds memory.
 pub const RALLIES_MAX: usize = 4_000;
-/// Characters of a title: it is set in the largest type and in mail subjects.
-pub const TITLE_CHARS_MAX: usize = 120;
-/// Characters of a description: a page of text.
-pub const DESCRIPTION_CHARS_MAX: usize = 5_000;
-/// Characters of the "paid for by" line.
-pub const PAID_FOR_BY_CHARS_MAX: usize = 300;
 /// Characters of a speaker's name or role: the lower third has one line for each.
 pub const SPEAKER_CHARS_MAX: usize = 80;
-/// Characters of a slug: it is read out and typed.
-pub const SLUG_CHARS_MAX: usize = 60;
-/// Suggested amounts: seven and "other" fill two rows on a phone.
-pub const SUGGESTED_MAX: usize = 7;
-/// The largest goal or suggested amount, in major units: far above any rally, far below overflow.
-pub const AMOUNT_MAJOR_MAX: i64 = 1_000_000_000;
-
-/// What a host announces.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Details {
-    /// The address: lower-case letters, digits and hyphens.
-    pub slug: String,
-    /// The headline.
-    pub title: String,
-    /// When it begins.
-    pub starts_at: DateTime<Utc>,
-    /// The campaign's time zone (IANA name): days and times are shown and totalled in it.
-    pub timezone: String,
-    /// Plain text, blank lines between paragraphs.
-    pub description: String,
-    /// What is hoped for, in minor units.
-    pub goal_minor: Option<i64>,
-    /// The only currency donations are taken in.
-    pub currency: Currency,
-    /// Amounts offered, in minor units, smallest first.
-    pub suggested_minor: Vec<i64>,
-    /// The legal line.
-    pub paid_for_by: String,
-    /// The campaign's colour, `#rrggbb`.
-    pub accent: String,
-}
-
 /// A speaker as announced.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Speaker {
@@ -352,6 +318,7 @@ pub enum Refusal {
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
     let rallies = &state.rallies;
     let known = |rally: RallyId| rallies.get(rally).ok_or(Refusal::Unknown);
+    let deleted = |rally: RallyId| Event::RecordingDeleted(RallyNamed { rally });
     let speaker = |source: SourceId| rallies.of_source(source).ok_or(Refusal::UnknownSpeaker);
     let event = match command {
         Command::Create { rally, details } => {
@@ -361,13 +328,13 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             if rallies.by_id.len() >= RALLIES_MAX {
                 return Err(Refusal::TooManyRallies);
             }
-            check(&details)?;
+            details.check()?;
             slug_free(rallies, &details.slug, rally)?;
             Event::Created(Announced { rally, details })
         }
         Command::Revise { rally, details } => {
             let current = known(rally)?;
-            check(&details)?;
+            details.check()?;
             slug_free(rallies, &details.slug, rally)?;
             if current.has_donations && current.details.currency != details.currency {
                 return Err(Refusal::CurrencyFixed);
@@ -414,38 +381,23 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             Phase::Live { .. } => Event::Ended(RallyNamed { rally }),
             Phase::Ended { .. } => return Err(Refusal::Ended),
         },
-        Command::DeleteRecording { rally } => {
-            let current = known(rally)?;
-            if !matches!(current.phase, Phase::Ended { .. }) {
-                return Err(Refusal::StillRecording);
-            }
-            if current.recording_deleted {
-                return Ok(vec![]);
-            }
-            Event::RecordingDeleted(RallyNamed { rally })
-        }
         Command::KeepRecording { rally, keeping } => {
-            let current = known(rally)?;
-            if current.recording_deleted {
-                return Err(Refusal::RecordingGone);
-            }
-            if keeping.days.is_some_and(|days| !(1..=KEEP_DAYS_MAX).contains(&days)) {
-                return Err(Refusal::KeepDays);
-            }
-            if current.keeping == keeping {
+            if !known(rally)?.keeps_anew(keeping)? {
                 return Ok(vec![]);
             }
             let Keeping { days, yields } = keeping;
             Event::RecordingKept(RecordingKept { rally, days, yields })
         }
-        Command::ExpireRecording { rally, now } => match known(rally)?.recording_until() {
-            Some(until) if until <= now => Event::RecordingDeleted(RallyNamed { rally }),
-            Some(_) | None => return Ok(vec![]),
-        },
-        Command::YieldRecording { rally } => match known(rally)?.yields_since() {
-            Some(_) => Event::RecordingDeleted(RallyNamed { rally }),
-            None => return Ok(vec![]),
-        },
+        Command::DeleteRecording { rally } if known(rally)?.may_delete()? => deleted(rally),
+        Command::ExpireRecording { rally, now }
+            if known(rally)?.recording_until().is_some_and(|until| until <= now) =>
+        {
+            deleted(rally)
+        }
+        Command::YieldRecording { rally } if known(rally)?.yields_since().is_some() => deleted(rally),
+        Command::DeleteRecording { .. } | Command::ExpireRecording { .. } | Command::YieldRecording { .. } => {
+            return Ok(vec![]);
+        }
         Command::ReplaceCaptionsAddress { rally } => match known(rally)?.phase {
             Phase::Before | Phase::Live { .. } => Event::CaptionsAddressReplaced(RallyNamed { rally }),
             Phase::Ended { .. } => return Err(Refusal::Ended),
@@ -463,44 +415,6 @@ fn slug_free(rallies: &Rallies, slug: &str, rally: RallyId) -> Result<(), Refusa
         Some(holder) if *holder != rally => Err(Refusal::SlugTaken(slug.into())),
         Some(_) | None => Ok(()),
     }
-}
-
-fn check(details: &Details) -> Result<(), Refusal> {
-    let slug = details.slug.as_bytes();
-    let slug_fine = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
-    if slug.is_empty() || slug.len() > SLUG_CHARS_MAX || !slug.iter().all(slug_fine) {
-        return Err(Refusal::SlugMalformed);
-    }
-    if details.title.trim().is_empty() || too_long(&details.title, TITLE_CHARS_MAX) {
-        return Err(Refusal::TitleLength);
-    }
-    if too_long(&details.description, DESCRIPTION_CHARS_MAX) {
-        return Err(Refusal::DescriptionLength);
-    }
-    if details.paid_for_by.trim().is_empty() || too_long(&details.paid_for_by, PAID_FOR_BY_CHARS_MAX) {
-        return Err(Refusal::PaidForByLength);
-    }
-    if details.timezone.parse::<chrono_tz::Tz>().is_err() {
-        return Err(Refusal::TimezoneUnknown);
-    }
-    let accent = details.accent.strip_prefix('#').unwrap_or_default();
-    if accent.len() != 6 || !accent.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Refusal::AccentMalformed);
-    }
-    let in_range = |minor: i64| {
-        let major = details.currency.minor_per_major();
-        (major..=AMOUNT_MAJOR_MAX.saturating_mul(major)).contains(&minor)
-    };
-    if details.goal_minor.is_some_and(|goal| !in_range(goal)) {
-        return Err(Refusal::GoalOutOfRange);
-    }
-    let suggested = &details.suggested_minor;
-    let ascending = suggested.is_sorted_by(|before, after| before < after);
-    if suggested.is_empty() || suggested.len() > SUGGESTED_MAX || !ascending || !suggested.iter().copied().all(in_range)
-    {
-        return Err(Refusal::SuggestedOutOfRange);
-    }
-    Ok(())
 }
 
 pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {

@@ -1,6 +1,6 @@
 //! How long a rally's recording is kept, which its host says.
 
-use super::{Phase, Rally};
+use super::{Phase, Rally, Refusal};
 use chrono::{DateTime, Days, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -31,5 +31,24 @@ impl Rally {
             Phase::Ended { at } if self.keeping.yields && !self.recording_deleted => Some(at),
             Phase::Before | Phase::Live { .. } | Phase::Ended { .. } => None,
         }
+    }
+
+    /// Whether its host may delete it and has not yet.
+    pub(super) fn may_delete(&self) -> Result<bool, Refusal> {
+        match self.phase {
+            Phase::Ended { .. } => Ok(!self.recording_deleted),
+            Phase::Before | Phase::Live { .. } => Err(Refusal::StillRecording),
+        }
+    }
+
+    /// Whether this is another choice than before, and one that can be made.
+    pub(super) fn keeps_anew(&self, keeping: Keeping) -> Result<bool, Refusal> {
+        if self.recording_deleted {
+            return Err(Refusal::RecordingGone);
+        }
+        if keeping.days.is_some_and(|days| !(1..=KEEP_DAYS_MAX).contains(&days)) {
+            return Err(Refusal::KeepDays);
+        }
+        Ok(self.keeping != keeping)
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::broadcast;
 use crate::domain::donation;
+use crate::domain::money::Currency;
 use crate::domain::test_kit::*;
 
 fn create(details: Details) -> Command {
