@@ -2,7 +2,8 @@
 //!
 //! `ingest` turns a protocol into frames; `switcher` decides whose frames a program takes; `packager` cuts them into
 //! segments; `origin` keeps the last ones and the playlist. `codec`, `fmp4` and `hls` are pure byte code: no I/O, no
-//! clock. Nothing here decodes video, and nothing here knows about rallies, staff or money: ids come in as opaque numbers.
+//! clock. Nothing here decodes video, and ids come in as opaque numbers: only where the log meets the pictures (`gate`, `keeping`, `clip`
+//! and the destinations of `restream`) does anything know about rallies, and nothing does about staff or money.
 
 pub mod captions;
 pub mod clip;

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use tokio::sync::{Notify, watch};
 
 pub use feed::{Described, Feed, FeedError};
+pub(super) use layers::LAYERS_MAX;
 pub(super) use program::Standby;
 
 /// Sound that came before the keyframe which it belongs to: 200 frames are four seconds.

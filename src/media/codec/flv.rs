@@ -40,7 +40,8 @@ pub fn video(payload: &Bytes) -> Result<Body, CodecError> {
     Ok(first.map_or(Body::Nothing, |(_, body)| body))
 }
 
-/// Reads a video message's payload: what it holds of each track, by number.
+/// Reads a video message's payload: what it holds of each track, by number. Of the tracks beside the first one that can't be read
+/// is left out: it costs the source that quality alone.
 ///
 /// # Errors
 /// [`CodecError`] if it is cut off.
@@ -83,8 +84,9 @@ fn enhanced_video(payload: &Bytes, head: u8) -> Result<Vec<(u8, Body)>, CodecErr
         return Ok(Vec::new());
     }
     let keyframe = (head >> 4) & 7 == 1;
-    let tracks = enhanced(payload, VIDEO_MULTITRACK, SHORT_VIDEO)?;
-    tracks.into_iter().map(|enhanced| Ok((enhanced.track, enhanced_picture(enhanced, keyframe)?))).collect()
+    let tracks = enhanced(payload, VIDEO_MULTITRACK, SHORT_VIDEO)?.into_iter();
+    let bodies = tracks.map(|enhanced| (enhanced.track, enhanced_picture(enhanced, keyframe)));
+    bodies.filter(|(track, body)| *track == 0 || body.is_ok()).map(|(track, body)| Ok((track, body?))).collect()
 }
 
 fn enhanced_picture(Enhanced { packet, codec, body, .. }: Enhanced, keyframe: bool) -> Result<Body, CodecError> {
@@ -303,7 +305,16 @@ mod tests {
         let sound = |bytes: &'static [u8]| audio(&Bytes::from_static(bytes)).unwrap();
         assert_eq!(sound(b"\x95\x01mp4a\x00aac"), Body::Sound(Bytes::from_static(b"aac")));
         assert_eq!(sound(b"\x95\x01Opus\x01opus"), Body::Nothing);
-        for cut in [&b"\x96"[..], b"\x96\x13avc1\x00\x00\x00\x09nal", b"\x97\xff\xff", b"\x96\x01avc"] {
+        // What is cut off in another track is left out.
+        check(b"\xa6\x11avc1\x00\x00\x00\x06\x00\x00\x00nal\x01\x00\x00\x02\x00\x00", nal(false, 0));
+        check(b"\x96\x01avc1\x01\x00\x00", Body::Nothing);
+        for cut in [
+            &b"\x96"[..],
+            b"\x96\x01avc1\x00\x00\x00",
+            b"\x96\x13avc1\x00\x00\x00\x09nal",
+            b"\x97\xff\xff",
+            b"\x96\x01avc",
+        ] {
             assert!(video(&Bytes::from_static(cut)).is_err(), "{cut:?}");
         }
     }

@@ -1,22 +1,20 @@
 //! The window itself: segments, parts and rendered playlists, without any waiting.
 
-use super::Rendition;
-use crate::media::VideoConfig;
-use crate::media::hls::{self, Entry, Playlist, Report, Variant};
-use crate::media::packager::{Cut, End, Init, PART_TICKS_MAX, Part, Start, TARGET_DURATION_S};
+mod edge;
+mod lists;
+mod names;
+
+use crate::media::packager::{Cut, End, Init, PART_TICKS_MAX, Part, Start};
 use crate::media::recording::Finished;
 use crate::media::vtt::Span;
 use bytes::Bytes;
+use lists::Rendered;
+use names::{between, quality};
 use std::collections::VecDeque;
 
-/// The playlist of picture and sound.
-pub(super) const VIDEO: &str = "video.m3u8";
-/// The playlists of lower qualities are named like it, with a number from 2 on.
-const LOWER: (&str, &str) = ("video-", ".m3u8");
-/// The playlist of the sound alone.
-pub(super) const SOUND: &str = "sound.m3u8";
-/// The playlist of picture and sound, from where a language's captions are.
-const FROM_CAPTIONS: &str = "../../";
+pub use edge::Edge;
+pub(super) use edge::Stands;
+pub(super) use names::{SOUND, VIDEO, lower_playlist, part_number};
 
 const TICKS: u64 = 90_000;
 
@@ -26,10 +24,6 @@ const LISTED_TICKS: u64 = 30 * TICKS;
 /// Segments stay this long, counted with the listed ones: a viewer may ask for what an older playlist named
 /// (RFC 8216, 6.2.2: its length and the playlist's more).
 const KEPT_TICKS: u64 = 66 * TICKS;
-
-/// Parts are listed for the newest whole segments and the one that grows: three target durations, beyond which nobody joins
-/// (RFC 8216bis, 4.4.4.9).
-const WHOLE_IN_PARTS: usize = 2;
 
 /// Whatever the bitrate: 66 s at 20 Mbit/s are 165 MB.
 const KEPT_BYTES_MAX: usize = 168 << 20;
@@ -51,64 +45,6 @@ const SEQUENCE_STEP_MS: i64 = 500;
 const DISCONTINUITY_STEP_MS: i64 = 2_000;
 const DISCONTINUITY_STARTS: u64 = 16_384;
 
-/// H.264 High at level 4.0 is what a variant names at least: every player takes it, and a speaker who comes later may send it.
-const LEVEL_MIN: u8 = 40;
-/// A variant's bandwidth before anything was measured.
-const BANDWIDTH_MIN_BPS: u64 = 128_000;
-
-/// How far a program has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Edge {
-    /// Number of the segment that grows, or comes next.
-    pub next: u64,
-    /// Its parts so far.
-    pub parts: u64,
-    /// Parts of the segment before.
-    before: u64,
-    begun: bool,
-    ended: bool,
-}
-
-/// Where something that was asked for stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stands {
-    /// It is there, or will never be.
-    Decided,
-    /// It comes.
-    Comes,
-    /// Nobody who has read a playlist asks for it.
-    TooFarAhead,
-}
-
-impl Edge {
-    /// Where the playlist stands that lists a part of a segment; `u64::MAX` means all of the segment.
-    pub(super) fn listed(&self, msn: u64, part: u64) -> Stands {
-        let newest = if self.parts > 0 { self.next } else { self.next.saturating_sub(1) };
-        // A part past a segment's last is the next segment's first.
-        let (msn, part) = if part != u64::MAX && msn.saturating_add(1) == self.next && part >= self.before {
-            (self.next, 0)
-        } else {
-            (msn, part)
-        };
-        if self.ended || !self.begun || msn < self.next || (msn == self.next && part < self.parts) {
-            Stands::Decided
-        } else if msn > newest.saturating_add(2) {
-            Stands::TooFarAhead
-        } else {
-            Stands::Comes
-        }
-    }
-
-    /// Where a part stands itself: only the one that the playlist hints at is waited for.
-    pub(super) fn part(&self, msn: u64, part: u64) -> Stands {
-        if !self.ended && self.begun && (msn, part) == (self.next, self.parts) {
-            Stands::Comes
-        } else {
-            Stands::Decided
-        }
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Window {
     next: u64,
@@ -124,21 +60,6 @@ pub(super) struct Window {
     lower: usize,
     ended: bool,
     rendered: Rendered,
-}
-
-/// The texts as they stand; empty before there is anything to list.
-#[derive(Debug, Default)]
-struct Rendered {
-    video: Texts,
-    lower: Vec<Texts>,
-    sound: Texts,
-    captions: Texts,
-}
-
-#[derive(Debug, Default)]
-struct Texts {
-    whole: Bytes,
-    delta: Bytes,
 }
 
 #[derive(Debug)]
@@ -166,45 +87,6 @@ struct Piece {
     lower: Vec<Bytes>,
     ticks: u64,
     independent: bool,
-}
-
-/// The number in a name, if it is written the one way that we write it.
-fn number(digits: &str) -> Option<u64> {
-    let number: u64 = digits.parse().ok()?;
-    (number.to_string() == digits).then_some(number)
-}
-
-fn between(name: &str, before: &str, after: &str) -> Option<u64> {
-    number(name.strip_prefix(before)?.strip_suffix(after)?)
-}
-
-/// The lower quality that a playlist's name means.
-pub(super) fn lower_playlist(name: &str) -> Option<usize> {
-    usize::try_from(between(name, LOWER.0, LOWER.1)?).ok()?.checked_sub(2)
-}
-
-fn lower_name(layer: usize) -> String {
-    format!("{}{}{}", LOWER.0, layer.saturating_add(2), LOWER.1)
-}
-
-/// What the names of a quality's files begin with; nothing for the best.
-fn prefix(layer: Option<usize>) -> String {
-    layer.map_or_else(String::new, |layer| format!("v{}", layer.saturating_add(2)))
-}
-
-/// The lower quality that a file's name begins with, and the rest of it.
-fn quality(name: &str) -> Option<(Option<usize>, &str)> {
-    let Some(rest) = name.strip_prefix('v') else { return Some((None, name)) };
-    let (digits, _) = rest.split_at_checked(rest.find(|at: char| !at.is_ascii_digit())?)?;
-    let layer = usize::try_from(number(digits)?).ok()?.checked_sub(2)?;
-    Some((Some(layer), rest.strip_prefix(digits)?))
-}
-
-/// The segment and part that a part's address names.
-pub(super) fn part_number(name: &str) -> Option<(u64, u64)> {
-    let (_, name) = quality(name)?;
-    let (segment, part) = name.strip_prefix('p')?.strip_suffix(".m4s")?.split_once('.')?;
-    Some((number(segment)?, number(part)?))
 }
 
 fn ticks(ticks: i64) -> u64 {
@@ -344,129 +226,11 @@ impl Window {
         self.render();
     }
 
-    /// Writes the playlists as they now stand.
-    pub(super) fn render(&mut self) {
-        let render = |rendition| {
-            let entries = self.entries(rendition);
-            if entries.is_empty() {
-                return Texts::default();
-            }
-            let playlist = self.playlist_of(rendition, &entries);
-            Texts { whole: playlist.render().into(), delta: playlist.render_delta().into() }
-        };
-        self.rendered = Rendered {
-            video: render(Rendition::Video),
-            lower: (0..self.lower).map(|layer| render(Rendition::Lower(layer))).collect(),
-            sound: render(Rendition::Sound),
-            captions: render(Rendition::Captions),
-        };
-    }
-
-    fn playlist_of<'a>(&self, rendition: Rendition, entries: &'a [Entry]) -> Playlist<'a> {
-        let listed = count(self.segments.len() - self.unlisted);
-        let parts = self.edge().parts;
-        let last = self.next.saturating_sub(1);
-        let in_parts = rendition.is_in_parts();
-        let own = rendition.layer();
-        // What is in parts stands at its newest part, what is not at the newest whole segment.
-        let (newest, part) = match parts.checked_sub(1) {
-            Some(part) => (self.next, Some(part)),
-            None => (last, self.edge().before.checked_sub(1)),
-        };
-        let from = if rendition == Rendition::Captions { FROM_CAPTIONS } else { "" };
-        let pictures = std::iter::once((Rendition::Video, VIDEO.to_owned()))
-            .chain((0..self.lower).map(|layer| (Rendition::Lower(layer), lower_name(layer))))
-            .filter(|(other, _)| *other != rendition)
-            .map(|(_, uri)| Report { uri: format!("{from}{uri}"), msn: newest, part });
-        let sound = Report { uri: format!("{from}{SOUND}"), msn: last, part: None };
-        let sound = Some(sound).filter(|_| rendition != Rendition::Sound);
-        Playlist {
-            target_duration_s: TARGET_DURATION_S,
-            part_ticks_max: in_parts.then(|| ticks(PART_TICKS_MAX)),
-            media_sequence: self.next.saturating_sub(listed),
-            discontinuity_sequence: self.discontinuity_sequence,
-            entries,
-            hint: in_parts
-                .then(|| format!("{}p{}.{parts}.m4s", prefix(own.filter(|layer| *layer < self.layers())), self.next)),
-            // There is nothing to report of a playlist without a segment.
-            reports: if listed > 0 { pictures.chain(sound).collect() } else { Vec::new() },
-            recording: false,
-            ended: self.ended,
-        }
-    }
-
-    fn entries(&self, rendition: Rendition) -> Vec<Entry> {
-        let listed = || self.segments.iter().skip(self.unlisted);
-        let first = self.next.saturating_sub(count(self.segments.len() - self.unlisted));
-        let near_from = self.next.saturating_sub(count(WHOLE_IN_PARTS));
-        let entry = |(number, segment): (u64, &Segment)| {
-            let near = rendition.is_in_parts() && segment.even && number >= near_from;
-            let layer = segment.has(rendition.layer());
-            Entry {
-                name: Some(match rendition {
-                    Rendition::Video | Rendition::Lower(_) => format!("{}s{number}.m4s", prefix(layer)),
-                    Rendition::Sound => format!("a{number}.m4s"),
-                    Rendition::Captions => format!("{number}.vtt"),
-                }),
-                gap: rendition == Rendition::Sound && segment.sound.is_empty(),
-                parts: if near { segment.list_parts(number, layer) } else { Vec::new() },
-                ..segment.entry(rendition)
-            }
-        };
-        let mut entries: Vec<Entry> = (first..).zip(listed()).map(entry).collect();
-        let grows = self.grows.as_ref().filter(|grows| grows.even && !grows.parts.is_empty());
-        if let Some(grows) = grows.filter(|_| rendition.is_in_parts()) {
-            let layer = grows.has(rendition.layer());
-            entries.push(Entry { parts: grows.list_parts(self.next, layer), ..grows.entry(rendition) });
-        }
-        entries
-    }
-
-    pub(super) fn playlist(&self, rendition: Rendition, delta: bool) -> Option<Bytes> {
-        let texts = match rendition {
-            Rendition::Video => &self.rendered.video,
-            Rendition::Lower(layer) => self.rendered.lower.get(layer)?,
-            Rendition::Sound => &self.rendered.sound,
-            Rendition::Captions => &self.rendered.captions,
-        };
-        let text = if delta { &texts.delta } else { &texts.whole };
-        (!text.is_empty()).then(|| text.clone())
-    }
-
     /// When a whole segment is shown.
     pub(super) fn span(&self, number: u64) -> Option<Span> {
         let first = self.next.checked_sub(count(self.segments.len()))?;
         let segment = self.segments.get(usize::try_from(number.checked_sub(first)?).ok()?)?;
         Some(Span { date_ms: segment.date_ms, at: segment.at, ticks: segment.ticks })
-    }
-
-    /// The playlist of playlists, for a player that comes now.
-    pub(super) fn multivariant(&self, captions: &hls::Captions) -> Option<Bytes> {
-        let (_, Init { video, lower, .. }) = self.inits.back()?;
-        self.playlist(Rendition::Video, false)?;
-        let listed = || self.segments.iter().skip(self.unlisted);
-        let peak = |bytes: &dyn Fn(&Segment) -> usize| {
-            let rate = |segment: &Segment| count(bytes(segment)).saturating_mul(8 * TICKS) / segment.ticks.max(1);
-            listed().filter(|segment| segment.ticks >= TICKS / 2).map(rate).max().unwrap_or(0).max(BANDWIDTH_MIN_BPS)
-        };
-        let picture = |uri: String, video: &VideoConfig, layer: Option<usize>| Variant {
-            uri,
-            bandwidth_bps: peak(&|segment| segment.body(segment.has(layer)).len()),
-            codecs: format!("avc1.6400{:02x},mp4a.40.2", level(video).max(LEVEL_MIN)),
-            size: Some((video.width, video.height)),
-        };
-        let mut variants = vec![picture(VIDEO.to_owned(), video, None)];
-        for layer in 0..self.lower {
-            let config = lower.get(layer).map_or(video, |(_, config)| config);
-            variants.push(picture(lower_name(layer), config, Some(layer)));
-        }
-        variants.push(Variant {
-            uri: SOUND.to_owned(),
-            bandwidth_bps: peak(&|segment| segment.sound.len()),
-            codecs: "mp4a.40.2".to_owned(),
-            size: None,
-        });
-        Some(hls::multivariant(&variants, captions).into())
     }
 
     /// A body and its media type by the name that a playlist gave it.
@@ -500,10 +264,6 @@ impl Window {
     }
 }
 
-fn level(video: &VideoConfig) -> u8 {
-    video.avcc.get(3).copied().unwrap_or(LEVEL_MIN)
-}
-
 /// Makes one body of pieces that then are slices of it.
 fn whole<'a>(pieces: impl Iterator<Item = &'a mut Bytes>) -> Bytes {
     let mut pieces: Vec<&mut Bytes> = pieces.collect();
@@ -519,25 +279,6 @@ fn whole<'a>(pieces: impl Iterator<Item = &'a mut Bytes>) -> Bytes {
 }
 
 impl Segment {
-    fn entry(&self, rendition: Rendition) -> Entry {
-        Entry {
-            name: None,
-            map: match rendition {
-                Rendition::Video | Rendition::Lower(_) => {
-                    format!("{}i{}.mp4", prefix(self.has(rendition.layer())), self.init)
-                }
-                Rendition::Sound => format!("ai{}.mp4", self.init),
-                Rendition::Captions => String::new(),
-            },
-            ticks: self.ticks,
-            date_ms: self.date_ms,
-            discontinuity: self.discontinuity,
-            independent: self.independent || !rendition.is_in_parts(),
-            gap: false,
-            parts: Vec::new(),
-        }
-    }
-
     /// The quality that is meant, if this segment has it: otherwise the best stands in its place.
     fn has(&self, layer: Option<usize>) -> Option<usize> {
         layer.filter(|layer| *layer < self.layers)
@@ -550,15 +291,6 @@ impl Segment {
     /// Bytes of all that is kept of it.
     fn weight(&self) -> usize {
         self.bytes.len() + self.sound.len() + self.lower.iter().map(Bytes::len).sum::<usize>()
-    }
-
-    fn list_parts(&self, number: u64, layer: Option<usize>) -> Vec<hls::Part> {
-        let part = |(index, piece): (usize, &Piece)| hls::Part {
-            name: format!("{}p{number}.{index}.m4s", prefix(layer)),
-            ticks: piece.ticks,
-            independent: piece.independent,
-        };
-        self.parts.iter().enumerate().map(part).collect()
     }
 }
 

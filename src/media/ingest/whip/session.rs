@@ -1,6 +1,7 @@
 //! One speaker's WebRTC session: str0m's bytes in and out, a clock, and its pictures and sound into the feed.
 
 use super::super::super::codec::{CodecError, annexb};
+use super::super::super::switcher::LAYERS_MAX;
 use super::super::super::transcode::{SAMPLE_RATE, Sound, Transcoder};
 use super::super::super::{Feed, FeedError, Frame, Gate, Notice, Track};
 use super::clock::{Clocks, Report};
@@ -35,9 +36,6 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// How often limits of time are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-
-/// Qualities of one picture; browsers send three at most.
-const LAYERS_MAX: usize = 4;
 
 /// A quality of which nothing came for so long has stopped: no keyframe is asked of it.
 const LAYER_QUIET: Duration = Duration::from_secs(1);
@@ -324,8 +322,12 @@ impl Session {
         let (Some(layer), Ok(number)) = (self.layers.get_mut(at), u8::try_from(at)) else { return Ok(()) };
         layer.seen_at = Instant::now();
         let unit = layer.reader.read(&data.data);
-        if let Some(config) = layer.reader.take_config()? {
-            self.feed.set_layer(number, config);
+        match layer.reader.take_config() {
+            Ok(Some(config)) => self.feed.set_layer(number, config),
+            Ok(None) => {}
+            Err(error) if at == 0 => return Err(error.into()),
+            // Of several qualities one that can't be shown is left out.
+            Err(_) => return Ok(()),
         }
         if unit.keyframe && tied {
             layer.awaits_keyframe = false;

@@ -1,6 +1,8 @@
 use super::*;
-use crate::media::AudioConfig;
+use crate::media::hls;
+use crate::media::origin::Rendition;
 use crate::media::origin::{Directives, Missing, Origin};
+use crate::media::{AudioConfig, VideoConfig};
 use std::sync::Arc;
 use std::time::Duration;
 
