@@ -4,7 +4,7 @@
 // watch it all: the rally page's own, and Chromium's native one. A flash and a beep in each encoder's picture show how far apart
 // picture and sound are. Ends with a record, and with status 1 where a promise was not kept.
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -92,6 +92,8 @@ const watch = (page) => page.evaluate(() => {
 });
 
 await cut(sources[0]);
+// Chromium's own player gives up on a playlist that has less than it wants to begin with.
+await until("the program has some segments", async () => (await (await fetch(`${base}/video.m3u8`)).text()).split("#EXTINF").length > 4, { within: 60_000 });
 const viewers = [];
 for (const native of [false, true]) {
   const person = await Person.come(server);
@@ -100,9 +102,11 @@ for (const native of [false, true]) {
     // The same page's address and policy, with nothing but the browser's own player in it.
     await page.route("**/native", (route) => route.fulfill({ contentType: "text/html", body: `<video muted autoplay playsinline src="${made.href}/program/index.m3u8"></video>` }));
     await page.goto(`${server.url}/native`);
+    // From here on nothing stands between the player and the server.
+    await page.unroute("**/native");
     if (!await page.evaluate(() => document.createElement("video").canPlayType("application/vnd.apple.mpegurl"))) { say("this browser has no native player"); await page.close(); continue; }
   }
-  await until("the picture moves", () => page.evaluate(() => document.querySelector("video").currentTime > 1), { within: 60_000 });
+  await until(`${native ? "the native player's" : "hls.js's"} picture moves`, () => page.evaluate(() => document.querySelector("video").currentTime > 1), { within: 60_000 });
   await watch(page);
   viewers.push({ name: native ? "native" : "hls.js", page });
 }
@@ -131,7 +135,12 @@ function onsets(text, key, high) {
   return found;
 }
 
-function judge({ init, fragments, name }) {
+/** Runs a program and waits for its end, while everything else goes on: the players' pages are served by this process too. */
+const output = (program, args) => new Promise((resolve) => {
+  execFile(program, args, { encoding: "utf8", maxBuffer: 1 << 28 }, (error, stdout, stderr) => resolve({ status: error ? 1 : 0, stdout, stderr }));
+});
+
+async function judge({ init, fragments, name }) {
   counts.runs += 1;
   const box = createFile();
   let info;
@@ -148,14 +157,14 @@ function judge({ init, fragments, name }) {
   if (!info || info.tracks.length !== 2) faults.push(`mp4box reads ${info?.tracks.length} tracks in ${name}`);
   const file = path.join(folder, "run.mp4");
   writeFileSync(file, Buffer.concat([init, ...fragments]));
-  const probe = spawnSync("ffprobe", ["-v", "error", "-count_packets", "-show_entries", "stream=codec_name,nb_read_packets", "-of", "csv=p=0", file], { encoding: "utf8" });
+  const probe = await output("ffprobe", ["-v", "error", "-count_packets", "-show_entries", "stream=codec_name,nb_read_packets", "-of", "csv=p=0", file]);
   if (probe.status !== 0 || probe.stderr || !/h264[\s\S]*aac/.test(probe.stdout)) faults.push(`ffprobe of ${name}: ${probe.stderr || probe.stdout}`);
-  const sight = spawnSync("ffmpeg", ["-v", "error", "-copyts", "-i", file, "-map", "0:v", "-vf", "scale=32:18,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-", "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-"], { encoding: "utf8", maxBuffer: 1 << 28 });
-  const sound = spawnSync("ffmpeg", ["-v", "error", "-copyts", "-i", file, "-map", "0:a", "-af", "asetnsamples=240,astats=metadata=1:reset=1,ametadata=print:key=lavfi.astats.Overall.RMS_level:file=-", "-f", "null", "-"], { encoding: "utf8", maxBuffer: 1 << 28 });
+  const sight = await output("ffmpeg", ["-v", "error", "-copyts", "-i", file, "-map", "0:v", "-vf", "scale=32:18,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-", "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-"]);
+  const sound = await output("ffmpeg", ["-v", "error", "-copyts", "-i", file, "-map", "0:a", "-af", "asetnsamples=240,astats=metadata=1:reset=1,ametadata=print:key=lavfi.astats.Overall.RMS_level:file=-", "-f", "null", "-"]);
   for (const decoded of [sight, sound]) if (decoded.stderr) faults.push(`ffmpeg of ${name}: ${decoded.stderr.slice(0, 300)}`);
   // A run's first picture is shown when it is decoded. In a file of fragments ffmpeg shows every picture later than it is, by as
   // much as any is decoded late.
-  const first = spawnSync("ffprobe", ["-v", "error", "-select_streams", "v", "-read_intervals", "%+#1", "-show_entries", "packet=pts_time,dts_time", "-of", "csv=p=0", file], { encoding: "utf8" });
+  const first = await output("ffprobe", ["-v", "error", "-select_streams", "v", "-read_intervals", "%+#1", "-show_entries", "packet=pts_time,dts_time", "-of", "csv=p=0", file]);
   const [shown, decoded] = first.stdout.split("\n")[0].split(",").map(Number);
   const flashes = onsets(sight.stdout, "YAVG", 180).map((at) => at - (shown - decoded));
   const beeps = onsets(sound.stdout, "RMS_level", -30);
@@ -227,7 +236,7 @@ while (Date.now() - begun < END_MS && faults.length < 20) {
   memories.push(memory());
   if (runs.length) {
     const done = runs.shift();
-    const apart = judge(done);
+    const apart = await judge(done);
     if (apart !== undefined) offsets.push({ minute: (done.at - begun) / 60_000, apart });
     if (counts.runs % 10 === 1) say(`${counts.runs} runs, ${counts.segments} segments, ${Math.round(memories.at(-1) / 1024)} MiB, picture and sound ${apart?.toFixed(1)} ms apart`);
   }
@@ -235,7 +244,7 @@ while (Date.now() - begun < END_MS && faults.length < 20) {
 }
 over = true;
 await following.catch(() => {});
-for (const left of [...runs, run].filter(Boolean)) judge(left);
+for (const left of [...runs, run].filter(Boolean)) await judge(left);
 
 const record = { minutes: Number(given.minutes), sources: SOURCES, cuts, ...counts };
 const quarter = Math.max(1, Math.floor(memories.length / 4));
