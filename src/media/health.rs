@@ -69,6 +69,11 @@ pub struct Warning {
 }
 
 impl Health {
+    /// The best picture that comes now, as people say it, for example `H.264 1280x720`.
+    pub fn describe_video(&self) -> String {
+        format!("H.264 {}x{}", self.width, self.height)
+    }
+
     /// What is wrong, the worst first.
     pub fn warnings(&self) -> Vec<Warning> {
         let mut found = Vec::new();

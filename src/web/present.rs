@@ -18,7 +18,7 @@ use crate::domain::rally::{self, Details, Rally};
 use crate::domain::seals::SHOWN;
 use crate::live::Audience;
 use crate::media;
-use crate::media::health::Sound;
+use crate::media::health::{Health, Sound};
 use crate::projections::Projections;
 use crate::projections::feed::Latest;
 use crate::projections::totals::timezone;
@@ -284,8 +284,11 @@ pub fn source_warnings(app: &App, source: SourceId) -> Vec<String> {
 /// What is known of one feed.
 pub fn source_detail(app: &App, world: &Projections, source: SourceId) -> String {
     let Some(connection) = world.state.broadcast.connection(source) else { return String::new() };
-    let mut detail = format!("{} · {} · {}", connection.protocol, connection.video, connection.audio);
-    if let Some(health) = app.media().health(media::SourceId(source.0)) {
+    let health = app.media().health(media::SourceId(source.0));
+    // The log has the picture as it was when the source came; a lower quality may have come first.
+    let video = health.as_ref().map_or_else(|| connection.video.clone(), Health::describe_video);
+    let mut detail = format!("{} · {} · {}", connection.protocol, video, connection.audio);
+    if let Some(health) = health {
         if !health.lower.is_empty() {
             let sizes = health.lower.iter().map(|(width, height)| format!("{width}×{height}"));
             detail.push_str(&format!(" · also {}", sizes.collect::<Vec<_>>().join(", ")));

@@ -78,7 +78,11 @@ test("one button sends the picture to the studio, and the line is judged", async
 });
 
 test("the half picture that the page sends besides is a quality of its own, which the player can choose", async () => {
-  await until("the studio has both", async () => /H\.264 1280x720[\s\S]*also 640×360/.test(await studio()), { within: 30_000 });
+  let said;
+  await until("the studio has both", async () => {
+    said = await studio();
+    return /H\.264 1280x720[\s\S]*also 640×360/.test(said);
+  }, { within: 30_000 }).catch((error) => assert.fail(`${error.message}: ${said.match(/WHIP · [^<]*(?:<[^>]*>[^<]*){0,12}/)}`));
   speaker.clean();
 });
 
@@ -111,6 +115,22 @@ test("a cut lights the tally, and the audience has picture and sound", async () 
   await room.setViewportSize({ width: 390, height: 844 });
   await room.screenshot({ path: path.join(PICTURES, "speak-on-air-390.png") });
   speaker.clean();
+  viewer.clean();
+});
+
+test("a viewer whose network is weak gets the half picture, and the whole one when it is strong again", async () => {
+  // The page was opened before anybody sent two qualities: it learns of them when it stands still.
+  const line = await viewer.context.newCDPSession(page);
+  await line.send("Network.enable");
+  const throttle = (downloadThroughput) => line.send("Network.emulateNetworkConditions", { offline: false, latency: 20, downloadThroughput, uploadThroughput: -1 });
+  assert.equal((await playing()).height, 720);
+  await throttle(48_000);
+  await until("the half picture plays", async () => (await playing()).height === 360, { within: 60_000 });
+  await moves("the half picture goes on");
+  await throttle(-1);
+  await until("the whole picture plays again", async () => (await playing()).height === 720, { within: 60_000 });
+  await moves("the whole picture goes on");
+  await line.detach();
   viewer.clean();
 });
 

@@ -183,6 +183,8 @@ async fn a_picture_that_changes_its_size_is_played_on() {
             stage.house.feeds().await.last().is_some_and(|(picture, length)| picture == size && *length > 1.5)
         })
         .await;
+        let said = format!("RTMP · H.264 {}", size.replace(',', "x"));
+        until(&said, || async { stage.house.studio().await.contains(&said) }).await;
     }
     playing.abort();
 }
