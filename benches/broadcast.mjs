@@ -30,7 +30,7 @@ const family = (pid) => [pid, ...readdirSync("/proc").filter((name) => /^\d+$/.t
 
 const film = path.join(folder, "film.flv");
 execFileSync("ffmpeg", ["-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30,noise=alls=12:allf=t", "-f", "lavfi", "-i", "sine=r=48000", "-t", "20",
-  "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "60", "-b:v", "2500k", "-maxrate", "2500k", "-bufsize", "2500k", "-c:a", "aac", "-b:a", "128k", film]);
+  "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "60", "-force_key_frames", "expr:gte(t,n_forced*2)", "-sc_threshold", "0", "-b:v", "2500k", "-maxrate", "2500k", "-bufsize", "2500k", "-c:a", "aac", "-b:a", "128k", film]);
 
 const server = await Server.start();
 const host = await owner(server);

@@ -6,14 +6,15 @@
 pub(in crate::media) mod amf;
 pub(in crate::media) mod chunk;
 mod session;
+mod socket;
 
 use super::super::codec::flv::{self, Body};
 use super::super::codec::{AudioConfig, CodecError, VideoConfig};
 use super::super::{Feed, FeedError, Frame, Gate, Media, Notice, SourceId, Track};
 use session::{Event, Session};
+use socket::Socket;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
@@ -44,8 +45,8 @@ const VIDEO_TIME_MAX: Duration = Duration::from_secs(10);
 /// When accepting fails (no file descriptors), waiting beats spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// One read; a few chunks of the usual 4 KiB.
-const READ_BYTES: usize = 16 << 10;
+/// One read: what 10 Mbit/s send between two looks.
+const READ_BYTES: usize = 64 << 10;
 
 /// Bytes that are not RTMP as it is taken here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -120,7 +121,7 @@ pub async fn run(listener: TcpListener, media: Media, gate: Arc<dyn Gate>, shutd
 }
 
 struct Connection {
-    socket: TcpStream,
+    socket: Socket,
     session: Session,
     media: Media,
     gate: Arc<dyn Gate>,
@@ -156,7 +157,7 @@ impl Clock {
 impl Connection {
     fn new(socket: TcpStream, media: Media, gate: Arc<dyn Gate>) -> Self {
         Self {
-            socket,
+            socket: Socket::Waited(socket),
             session: Session::new(),
             media,
             gate,
@@ -205,7 +206,7 @@ impl Connection {
         let said = async {
             self.socket.write_all(&words).await?;
             self.socket.shutdown().await?;
-            let mut ignored = [0; READ_BYTES];
+            let mut ignored = vec![0; READ_BYTES];
             while self.socket.read(&mut ignored).await? > 0 {}
             std::io::Result::Ok(())
         };
@@ -238,6 +239,9 @@ impl Connection {
             self.session.feed(buffer.get(..count).unwrap_or_default())?;
             while let Some(event) = self.session.next_event() {
                 self.take(event)?;
+            }
+            if self.feed.is_some() {
+                self.socket.watch()?;
             }
             if !self.seen_video && self.publishing_since.is_some_and(|since| since.elapsed() > VIDEO_TIME_MAX) {
                 return Err(FeedError::NoVideo.into());

@@ -267,7 +267,8 @@ impl Window {
 /// Makes one body of pieces that then are slices of it.
 fn whole<'a>(pieces: impl Iterator<Item = &'a mut Bytes>) -> Bytes {
     let mut pieces: Vec<&mut Bytes> = pieces.collect();
-    let body: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).collect();
+    let mut body = Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
+    pieces.iter().for_each(|piece| body.extend_from_slice(piece));
     let body = Bytes::from(body);
     let mut at = 0;
     for piece in &mut pieces {

@@ -5,13 +5,16 @@
 
 use super::WireError;
 use bytes::{Buf, Bytes, BytesMut};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// A keyframe at 20 Mbit/s is under 2 MB; no more than this is held for one message.
 const MESSAGE_BYTES_MAX: usize = 6 << 20;
 
 /// All unfinished messages of one connection together.
 const UNFINISHED_BYTES_MAX: usize = 8 << 20;
+
+/// Room that is made for a message when its length is told: most pictures are shorter, and a stranger may tell anything.
+const RESERVED_BYTES_MAX: usize = 64 << 10;
 
 /// Encoders use four or five chunk streams.
 const STREAMS_MAX: usize = 16;
@@ -60,13 +63,14 @@ struct Stream {
 pub(in crate::media) struct Reader {
     input: BytesMut,
     chunk_size: usize,
-    streams: HashMap<u32, Stream>,
+    /// Sixteen at most: looking through them is quicker than hashing, and each chunk is looked up.
+    streams: BTreeMap<u32, Stream>,
     unfinished: usize,
 }
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { input: BytesMut::new(), chunk_size: CHUNK_BYTES_DEFAULT, streams: HashMap::new(), unfinished: 0 }
+        Self { input: BytesMut::new(), chunk_size: CHUNK_BYTES_DEFAULT, streams: BTreeMap::new(), unfinished: 0 }
     }
 }
 
@@ -95,8 +99,8 @@ impl Reader {
             let (chunk_size, have) = (self.chunk_size, self.input.len());
             let known = self.streams.len();
             let stream = match self.streams.entry(header.id) {
-                std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::hash_map::Entry::Vacant(entry) => {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => {
                     if header.format != 0 {
                         return Err(WireError::Chunk { what: "a chunk stream that begins in its middle" });
                     }
@@ -122,7 +126,8 @@ impl Reader {
                 stream.begin(&header, length);
             }
             self.input.advance(header.bytes);
-            stream.payload.extend_from_slice(&self.input.split_to(part));
+            stream.payload.extend_from_slice(self.input.get(..part).unwrap_or_default());
+            self.input.advance(part);
             self.unfinished += part;
             if self.unfinished > UNFINISHED_BYTES_MAX {
                 return Err(WireError::TooMuch { what: "unfinished messages" });
@@ -232,6 +237,7 @@ impl Stream {
             self.kind = header.kind;
         }
         self.length = length;
+        self.payload.reserve(length.min(RESERVED_BYTES_MAX));
     }
 }
 
