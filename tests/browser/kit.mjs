@@ -52,6 +52,13 @@ function need(file, how) {
   if (!existsSync(file)) throw new Error(`${file} is missing: ${how}`);
 }
 
+/** A program of the tests' Python environment. */
+export function installed(name) {
+  const file = path.join(root, ".venv/bin", name);
+  need(file, "run the tests with `make test`, which installs it");
+  return file;
+}
+
 // ---- processes: each is ended by its own id, and none outlives the tests.
 
 const running = new Set();
@@ -182,8 +189,7 @@ export class Encoder {
 
 export class LocalStripe {
   static async start() {
-    const program = path.join(root, ".venv/bin/localstripe");
-    need(program, "run the tests with `make test`, which installs it");
+    const program = installed("localstripe");
     const stripe = new LocalStripe();
     const port = await freePort();
     stripe.base = `http://127.0.0.1:${port}`;
