@@ -7,7 +7,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, before } from "node:test";
 import HLS from "hls-parser";
-import { Encoder, Person, Server, closeBrowser, cut, owner, picture, rally, story, until } from "./kit.mjs";
+import { Encoder, Person, Server, closeBrowser, cut, owner, picture, rally, send, story, until } from "./kit.mjs";
 
 HLS.setOptions({ strictMode: true });
 
@@ -114,7 +114,8 @@ test("a source without them announces none, one with them does", async () => {
   assert.deepEqual(variants[0].closedCaptions.map(({ instreamId, groupId }) => [instreamId, groupId]), [["CC1", "inside"]]);
 });
 
-test("what viewers fetch still holds them", async () => {
+/** What viewers fetch of the newest feed, when there is enough of it, holds the words. */
+async function holds() {
   const list = await until("there is enough of it", async () => {
     const read_ = HLS.parse(await (await get("video.m3u8")).text());
     const from = read_.segments.findLastIndex(({ discontinuity }) => discontinuity);
@@ -126,7 +127,9 @@ test("what viewers fetch still holds them", async () => {
   const file = path.join(folder, "fetched.mp4");
   writeFileSync(file, Buffer.concat(bodies));
   assert.match(read(file), /HELLO OHIO/);
-});
+}
+
+test("what viewers fetch still holds them", holds);
 
 test("the browser shows them as text, once the viewer asks", async () => {
   const viewer = await Person.come(server);
@@ -143,4 +146,21 @@ test("the browser shows them as text, once the viewer asks", async () => {
   await page.waitForTimeout(2500);
   await picture(page, "captions-inside-1440");
   await viewer.leave();
+});
+
+test("those of a clip go on too", async () => {
+  await cut(host, made, 1);
+  const clip = path.join(folder, "clip.mp4");
+  run("ffmpeg", ["-v", "error", "-t", "20", "-i", path.join(folder, "with608.mp4"), "-f", "lavfi", "-t", "20", "-i", "sine=frequency=330:sample_rate=44100", "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "aac", "-movflags", "+faststart", clip]);
+  const clips = `${made.studio}/clips`;
+  const staff = await host.open(clips);
+  await staff.fill("#clip-title", "With captions");
+  await staff.setInputFiles("#clip-file", clip);
+  await staff.click("text=Upload");
+  const source = await until("it is listed", async () => /name="source" value="([0-9a-f-]{36})"/.exec(await (await host.context.request.get(server.url + clips)).text())?.[1]);
+  const joins = async () => (await (await get("video.m3u8")).text()).split("#EXT-X-DISCONTINUITY\n").length;
+  const already = await joins();
+  await send(host, made.studio, `${made.studio}/program`, { source });
+  await until("it is on", async () => (await joins()) > already);
+  await holds();
 });

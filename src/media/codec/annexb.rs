@@ -163,6 +163,14 @@ mod tests {
     }
 
     #[test]
+    fn captions_before_a_picture_stay_there() {
+        // Supplemental information, as ATSC A/53 begins it.
+        let caption = [0x06, 0x04, 0x03, 0xb5, 0x00, 0x31, 0x80];
+        let unit = Reader::default().read(&stream(&[&caption, &[0x41, 0x9a]]));
+        assert_eq!(unit.data.as_ref(), [&[0, 0, 0, 7][..], &caption, &[0, 0, 0, 2], &[0x41, 0x9a]].concat());
+    }
+
+    #[test]
     fn another_size_is_another_configuration() {
         let mut reader = Reader::default();
         reader.read(&stream(&[SPS_UNIT, PPS_UNIT]));
