@@ -62,6 +62,12 @@ function beeps(file) {
   return found;
 }
 
+/** Where the host takes home the film, and each speaker's. */
+async function links() {
+  const html = await (await host.context.request.get(new URL(`${made.studio}/recording`, server.url).href)).text();
+  return [...html.matchAll(/href="([^"]*recording\.mp4[^"]*)"/g)].map((found) => found[1].replaceAll("&amp;", "&").replaceAll("&#38;", "&"));
+}
+
 /** How long pictures are shown, in seconds. */
 function lengthOf(file) {
   const told = run("ffprobe", ["-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time,duration_time", "-of", "csv=p=0", file]).stdout;
@@ -84,7 +90,13 @@ before(async () => {
   }
   await send(host, made.studio, `${made.studio}/end`, {});
   for (const encoder of encoders) await encoder.kill();
-  await sleep(1500);
+  // A slow disk takes its time with the last segment.
+  let bytes = 0;
+  await until("all of it is on the disk", async () => {
+    const last = bytes;
+    bytes = (await (await host.context.request.get(new URL((await links())[0], server.url).href)).body()).length;
+    return bytes > 0 && bytes === last;
+  }, { every: 1500 });
 });
 after(async () => {
   for (const encoder of encoders) await encoder.kill();
@@ -96,10 +108,8 @@ after(async () => {
 });
 
 test("all of it is one film that decodes without a word", async () => {
-  const html = await (await host.context.request.get(new URL(`${made.studio}/recording`, server.url).href)).text();
-  const links = [...html.matchAll(/href="([^"]*recording\.mp4[^"]*)"/g)].map((found) => found[1].replaceAll("&amp;", "&").replaceAll("&#38;", "&"));
   films = [];
-  for (const [n, link] of links.entries()) {
+  for (const [n, link] of (await links()).entries()) {
     const answer = await host.context.request.get(new URL(link, server.url).href);
     assert.equal(answer.status(), 200);
     const file = n === 0 ? whole : path.join(folder, `${n}.mp4`);
