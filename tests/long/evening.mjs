@@ -80,7 +80,11 @@ const watch = (page) => page.evaluate(() => {
     const now = performance.now();
     const { seen } = window;
     if (video.currentTime !== seen.at) {
-      if (seen.begun && now - seen.since > 500) seen.stalls.push({ ms: Math.round(now - seen.since), at: Date.now() });
+      if (seen.begun) {
+        // Who looks may have been held up too.
+        seen.longest = Math.max(seen.longest, now - seen.since);
+        if (now - seen.since > 500) seen.stalls.push({ ms: Math.round(now - seen.since), at: Date.now() });
+      }
       seen.begun ||= seen.at > 0;
       Object.assign(seen, { at: video.currentTime, since: now });
     } else if (seen.begun) seen.longest = Math.max(seen.longest, now - seen.since);
