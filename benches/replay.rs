@@ -139,6 +139,10 @@ impl Evening {
             shown: self.draw.sealed(SHOWN_BYTES),
             attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
             refcode: (self.draw.below(3) == 0).then(|| "text-tuesday".into()),
+            likeness: None,
+            covers_fee: None,
+            came: None,
+            on_program: None,
         };
         self.put(format!("pledge:{donation}"), by(), Event::Donation(Donation::Pledged(pledged)));
         let mut attempt = 1;

@@ -55,6 +55,8 @@ pub struct Config {
     pub webrtc_public_ip: Option<IpAddr>,
     /// The address people see, for links; `http://LISTEN` if none.
     pub public_url: Option<String>,
+    /// Proxies on other machines than this: their `X-Forwarded-For` says who sends. One on this machine is believed anyway.
+    pub proxies: Vec<IpAddr>,
     /// The address encoders send to, such as `rtmp://rally.example:1935/live`; made from `public_url` and `rtmp` if none.
     pub rtmp_url: Option<String>,
     /// The campaign's name, on the mark of every page.
@@ -80,6 +82,7 @@ impl Default for Config {
             webrtc: SocketAddr::from(([0, 0, 0, 0], 8189)),
             webrtc_public_ip: None,
             public_url: None,
+            proxies: vec![],
             rtmp_url: None,
             site_name: "Groundswell".into(),
             processor: ProcessorKind::Simulated,

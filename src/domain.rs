@@ -7,11 +7,13 @@ pub mod attendance;
 pub mod broadcast;
 pub mod clip;
 pub mod codec;
+pub mod committee;
 pub mod donation;
 pub mod hash;
 pub mod id;
 pub mod inbox;
 pub mod ledger;
+pub mod likeness;
 pub mod money;
 pub mod privacy;
 pub mod profile;
@@ -44,6 +46,7 @@ pub enum Command {
     Donation(donation::Command),
     Inbox(inbox::Command),
     Privacy(privacy::Command),
+    Committee(committee::Command),
 }
 
 /// What happened.
@@ -61,6 +64,7 @@ pub enum Event {
     Donation(donation::Event),
     Inbox(inbox::Event),
     Privacy(privacy::Event),
+    Committee(committee::Event),
 }
 
 /// The rules said no; the message says what to do instead and is fit for the person who asked.
@@ -89,6 +93,8 @@ pub enum Refusal {
     Inbox(#[from] inbox::Refusal),
     #[error(transparent)]
     Privacy(#[from] privacy::Refusal),
+    #[error(transparent)]
+    Committee(#[from] committee::Refusal),
 }
 
 /// An event at its place in the log.
@@ -123,6 +129,8 @@ pub struct State {
     pub donations: donation::Donations,
     /// The processor's notices.
     pub inbox: inbox::Inbox,
+    /// The committee's rules for gifts.
+    pub rules: committee::Rules,
     /// Who was erased, and whose data the law keeps.
     pub privacy: privacy::Privacy,
 }
@@ -144,6 +152,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Donation(command) => donation::decide(state, command)?,
         Command::Inbox(command) => inbox::decide(state, command)?,
         Command::Privacy(command) => privacy::decide(state, command)?,
+        Command::Committee(command) => committee::decide(state, command)?,
     })
 }
 
@@ -159,9 +168,10 @@ impl State {
             Event::Clip(event) => clip::evolve(self, event),
             Event::Restream(event) => restream::evolve(self, event),
             Event::Attendance(event) => attendance::evolve(self, event),
-            Event::Donation(event) => donation::evolve(self, event),
+            Event::Donation(event) => donation::evolve(self, event, at),
             Event::Inbox(event) => inbox::evolve(self, event),
             Event::Privacy(event) => privacy::evolve(self, event, at),
+            Event::Committee(event) => committee::evolve(self, event),
         }
         privacy::follow(self, event, at);
     }

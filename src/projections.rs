@@ -90,7 +90,7 @@ impl Projections {
 fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
     let of_donation = |id| state.donations.get(id).map(|donation| donation.rally);
     match event {
-        Event::Ledger(_) | Event::Staff(_) | Event::Inbox(_) | Event::Privacy(_) => None,
+        Event::Ledger(_) | Event::Staff(_) | Event::Inbox(_) | Event::Privacy(_) | Event::Committee(_) => None,
         Event::Rally(event) => Some(match event {
             rally::Event::Created(data) | rally::Event::Revised(data) => data.rally,
             rally::Event::SpeakerAdded(data) => data.rally,

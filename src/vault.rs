@@ -161,7 +161,16 @@ impl Vault {
     /// The person behind an e-mail address: the same however it is spelt, and not to be guessed without the master secret.
     pub fn person_id(&self, email: &str) -> PersonId {
         let normal: String = email.trim().nfc().flat_map(char::to_lowercase).nfc().collect();
-        let hash = self.derive("person id", normal.as_bytes());
+        self.pseudonym("person id", &normal)
+    }
+
+    /// The person behind a name and an address, written one way (`domain/likeness.rs`); not to be guessed either.
+    pub fn likeness_id(&self, likeness: &str) -> PersonId {
+        self.pseudonym("likeness", likeness)
+    }
+
+    fn pseudonym(&self, context: &str, text: &str) -> PersonId {
+        let hash = self.derive(context, text.as_bytes());
         PersonId(hash.first_chunk().map_or(Uuid::nil(), |bytes| uuid::Builder::from_custom_bytes(*bytes).into_uuid()))
     }
 

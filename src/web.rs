@@ -4,13 +4,17 @@
 pub mod accent;
 pub mod as_of;
 pub mod assets;
+pub mod came;
 pub mod contacts;
 pub mod form;
+pub mod gift;
+pub mod known;
 pub mod ledger_file;
 pub mod pages;
 pub mod present;
 pub mod problem;
 pub mod prompt;
+pub mod screen;
 pub mod selection;
 pub mod serve;
 pub mod session;
@@ -31,8 +35,9 @@ use crate::payments::Mode;
 use crate::payments::cashier::Cashier;
 use accent::Accent;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
 use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -40,10 +45,14 @@ use axum::routing::get;
 use contacts::Contacts;
 use parking_lot::Mutex;
 use problem::Problem;
+use screen::{Screen, Sender};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serve::Peer;
 use session::Staff;
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -73,6 +82,8 @@ pub struct Settings {
     pub site_name: String,
     /// Where clips are.
     pub shelf: Shelf,
+    /// Proxies on other machines, whose word on the sender's address is believed.
+    pub proxies: Vec<IpAddr>,
 }
 
 /// Everything a handler needs. Cheap to clone.
@@ -92,6 +103,7 @@ struct Inner {
     first_token: Mutex<Option<String>>,
     sign_in_failures: Mutex<HashMap<PersonId, pages::sign_in::Failures>>,
     hashing: Semaphore,
+    screen: Screen,
     live_connections: Arc<Semaphore>,
 }
 
@@ -119,6 +131,7 @@ impl App {
             first_token: Mutex::new(first_token),
             sign_in_failures: Mutex::default(),
             hashing: Semaphore::new(HASHES_MAX),
+            screen: Screen::default(),
         }));
         // The hub renders through the app, and the app shows the hub: a weak reference keeps the two from each other's life.
         let weak = Arc::downgrade(&app.0);
@@ -189,6 +202,11 @@ impl App {
 
     fn sign_in_failures(&self) -> parking_lot::MutexGuard<'_, HashMap<PersonId, pages::sign_in::Failures>> {
         self.0.sign_in_failures.lock()
+    }
+
+    /// What is known of who sends gifts.
+    pub fn screen(&self) -> &Screen {
+        &self.0.screen
     }
 
     /// Cancelled when the server stops.
@@ -292,6 +310,21 @@ impl App {
     }
 }
 
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct SentFrom(pub Sender);
+
+impl FromRequestParts<App> for SentFrom {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<Peer>().and_then(|peer| peer.0);
+        let forwarded = parts.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
+        let proxies = &app.0.settings.proxies;
+        Ok(Self(Sender::new(peer, forwarded, |address| proxies.contains(&address))))
+    }
+}
+
 /// Every address, with what stands around all of them.
 pub fn router(app: App) -> Router {
     // A stream must not be held back to be compressed, and pictures are compressed already.
@@ -321,6 +354,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::clips::routes())
         .merge(pages::restream::routes())
         .merge(pages::finance::routes())
+        .merge(pages::rules::routes())
         .merge(pages::webhook::routes())
         .merge(pages::whip::routes())
         .merge(pages::speak::routes())
@@ -433,6 +467,7 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "key" => "The old key no longer works. Send the new one.",
         "captions" => "The old address for captions no longer works. Send the captioner the new one.",
         "note" => "Your note is on the speaker’s page.",
+        "rules" => "Saved: the rules hold for every gift from now on.",
         "refunded" => "The refund is under way.",
         "clip" => "The clip is here. Play it from this list or put it into the run of show.",
         "clip-removed" => "Clip removed.",

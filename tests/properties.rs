@@ -77,6 +77,10 @@ fn standing(attempts: usize) -> (State, Vec<Recorded>) {
         shown: Sealed::new(&[2; 40]),
         attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).into()).collect(),
         refcode: None,
+        likeness: None,
+        covers_fee: None,
+        came: None,
+        on_program: None,
     };
     let request = || Command::Donation(Notice::RequestPayment { donation: DONATION, method: "tok".into() });
     let mut commands = vec![
@@ -308,6 +312,10 @@ fn any_event() -> impl Strategy<Value = Event> {
                     shown: sealed,
                     attestations: vec![text.clone()],
                     refcode: maybe.map(|_| text),
+                    likeness: None,
+                    covers_fee: None,
+                    came: None,
+                    on_program: None,
                 })),
                 19 => Event::Donation(donation::Event::PaymentRequested(donation::PaymentRequested {
                     donation,

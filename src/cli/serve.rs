@@ -95,6 +95,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         rtmp_url: config.rtmp_url(),
         site_name: config.site_name.clone(),
         shelf: shelf.clone(),
+        proxies: config.proxies.clone(),
     };
     let app = App::new(engine.clone(), cashier.clone(), media.clone(), settings, shutdown.clone());
 

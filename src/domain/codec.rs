@@ -9,6 +9,7 @@ mod instant;
 use super::attendance::Event as Attendance;
 use super::broadcast::Event as Broadcast;
 use super::clip::Event as Clip;
+use super::committee::Event as Committee;
 use super::donation::Event as Donation;
 use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
@@ -158,6 +159,7 @@ kinds! {
     "inbox.interpreted" 1 Inbox Interpreted,
     "privacy.erased" 1 Privacy Erased,
     "privacy.disclosed" 1 Privacy Disclosed,
+    "committee.rules_set" 1 Committee RulesSet,
 }
 
 /// How to read an event's data.

@@ -2,17 +2,22 @@
 //! often and in whatever order a processor reports it.
 
 mod event;
+mod kin;
 
 pub use event::{
-    Card, Declined, Event, FeeRecorded, PaymentNamed, PaymentRequested, Pledged, RefundFailed, RefundRequested,
-    RefundUnmatched, Refunded, Settled,
+    Came, Card, Declined, Event, FeeRecorded, PaymentNamed, PaymentRequested, Pledged, RefundFailed, RefundRequested,
+    RefundUnmatched, Refunded, Settled, Way,
 };
 
+pub use kin::{Giver, KIN_MAX, room};
+
 use super::State;
+use super::committee::Room;
 use super::hash::HashMap;
 use super::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, Short};
 use super::money::Money;
 use super::shared::Shared;
+use chrono::{DateTime, NaiveDate, Utc};
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,6 +50,10 @@ pub struct Donation {
     pub rally: RallyId,
     /// Who gives.
     pub donor: PersonId,
+    /// The same by name and postal address.
+    pub likeness: Option<PersonId>,
+    /// The day of the pledge, where the rally is: the one that counts for limits.
+    pub day: NaiveDate,
     /// What was pledged.
     pub amount: Money,
     /// Attempts begun so far.
@@ -117,6 +126,23 @@ impl Donation {
         self.settled().map(|(_, _, refunded)| refunded).fold(0, i64::saturating_add)
     }
 
+    /// Who gives, by all they can be known by.
+    pub fn giver(&self) -> Giver {
+        Giver { donor: self.donor, likeness: self.likeness }
+    }
+
+    /// What counts for a limit, in minor units: what was received and not given back, or what may yet be received of it.
+    pub fn counted_minor(&self) -> i64 {
+        let received = self.settled_minor();
+        if received > 0 {
+            received.saturating_sub(self.refunded_minor()).max(0)
+        } else if self.is_under_way() {
+            self.amount.minor
+        } else {
+            0
+        }
+    }
+
     /// Refunds asked for whose outcome is not known.
     pub fn waiting_refunds(&self) -> impl Iterator<Item = (RefundId, &RefundRequest)> {
         self.refund_requests.iter().map(|(id, request)| (*id, request))
@@ -154,6 +180,7 @@ impl Donation {
 pub struct Donations {
     by_id: HashMap<DonationId, Shared<Donation>>,
     by_payment: HashMap<Short, DonationId>,
+    kin: kin::Kin,
     #[serde(with = "super::as_json")]
     early_refunds: HashMap<PaymentId, BTreeMap<ProcessorRefundId, RefundUnmatched>>,
 }
@@ -217,6 +244,10 @@ pub enum Refusal {
     AttestationsMissing,
     #[error("that link's reference code is too long")]
     RefcodeLength,
+    #[error("{}", over_limit(.0))]
+    OverLimit(Room),
+    #[error("one person may give at most {} for the {}", .0.most.to_short(), .0.limit)]
+    AloneOverLimit(Room),
     #[error("this donation was pledged already")]
     AlreadyPledged,
     #[error("this donation is paid already")]
@@ -239,13 +270,26 @@ pub enum Refusal {
     AmountOutOfRange,
 }
 
+/// Why a gift is over a limit, and what can be given instead.
+fn over_limit(room: &Room) -> String {
+    let Room { limit, most, left } = room;
+    let all = most.to_short();
+    if left.minor > 0 {
+        format!("one person may give {all} for the {limit}: you can still give {}", left.to_short())
+    } else {
+        format!("one person may give {all} for the {limit}, and that was given: thank you")
+    }
+}
+
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
     let known = |id: DonationId| state.donations.get(id).ok_or(Refusal::Unknown);
     let events = match command {
         Command::Pledge(pledge) => vec![decide_pledge(state, pledge)?],
         // The law wants a donor's name with their money: a pledge whose name is gone is not paid any more.
         Command::RequestPayment { donation, .. } if state.privacy.is_closed(donation) => return Err(Refusal::Erased),
-        Command::RequestPayment { donation, method } => vec![request_payment(known(donation)?, donation, method)?],
+        Command::RequestPayment { donation, method } => {
+            vec![request_payment(state, known(donation)?, donation, method)?]
+        }
         Command::RecordAction { donation, payment } => match known(donation)?.payments.get(&payment) {
             Some(_) => vec![],
             None => vec![Event::ActionRequired(PaymentNamed { donation, payment })],
@@ -315,10 +359,11 @@ fn decide_pledge(state: &State, pledge: Pledged) -> Result<Event, Refusal> {
     if state.donations.get(pledge.donation).is_some() {
         return Err(Refusal::AlreadyPledged);
     }
-    Ok(Event::Pledged(pledge))
+    let on_program = state.broadcast.on_program(pledge.rally);
+    Ok(Event::Pledged(Pledged { on_program, ..pledge }))
 }
 
-fn request_payment(current: &Donation, donation: DonationId, method: String) -> Result<Event, Refusal> {
+fn request_payment(state: &State, current: &Donation, donation: DonationId, method: String) -> Result<Event, Refusal> {
     if current.settled().next().is_some() {
         return Err(Refusal::AlreadySettled);
     }
@@ -331,6 +376,12 @@ fn request_payment(current: &Donation, donation: DonationId, method: String) -> 
     }
     if method.is_empty() {
         return Err(Refusal::MethodMissing);
+    }
+    // Here and not in pledging: pledges reserve nothing, and attempts come one after another, so that a hundred at once stay
+    // below the limit together.
+    let room = kin::room(state, current.giver(), current.day, current.amount.currency, Some(donation));
+    if let Some(room) = room.filter(|room| room.left.minor < current.amount.minor) {
+        return Err(Refusal::OverLimit(room));
     }
     let attempt = current.attempts.saturating_add(1);
     Ok(Event::PaymentRequested(PaymentRequested { donation, attempt, method }))
@@ -427,13 +478,16 @@ fn refunded(state: &State, reported: RefundUnmatched) -> Result<Option<Event>, R
     Ok(Some(Event::RefundUnmatched(reported)))
 }
 
-pub(super) fn evolve(state: &mut State, event: &Event) {
+pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
     let donations = &mut state.donations;
     match event {
         Event::Pledged(pledged) => {
+            let rally = state.rallies.get_mut(pledged.rally);
             let donation = Donation {
                 rally: pledged.rally,
                 donor: pledged.donor,
+                likeness: pledged.likeness,
+                day: rally.as_ref().map_or(at.date_naive(), |rally| rally.details.day_of(at)),
                 amount: pledged.amount,
                 attempts: 0,
                 in_flight: None,
@@ -443,7 +497,7 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
                 refund_requests: LiteMap::new(),
             };
             donations.by_id.insert(pledged.donation, Shared::new(donation));
-            if let Some(rally) = state.rallies.get_mut(pledged.rally) {
+            if let Some(rally) = rally {
                 rally.has_donations = true;
             }
         }
@@ -457,6 +511,8 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
                 payment: None,
                 waits_for_donor: false,
             }));
+            let giver = donation.giver();
+            donations.kin.add(giver, requested.donation);
         }
         Event::ActionRequired(named) => donations.evolve_under_way(named, true),
         Event::Processing(named) => donations.evolve_under_way(named, false),

@@ -288,7 +288,8 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Clip(_)
         | super::Event::Restream(_)
         | super::Event::Inbox(_)
-        | super::Event::Privacy(_) => {}
+        | super::Event::Privacy(_)
+        | super::Event::Committee(_) => {}
     }
 }
 

@@ -37,6 +37,29 @@ pub struct Contact {
     pub employer: String,
     /// Occupation; "Not employed" where so.
     pub occupation: String,
+    /// Number of a passport of the United States, from donors abroad.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passport: Option<String>,
+}
+
+#[cfg(test)]
+impl Contact {
+    /// Somebody, for tests.
+    pub fn example() -> Self {
+        Self {
+            first_name: "Joan".into(),
+            last_name: "Petrie".into(),
+            email: "joan@example.org".into(),
+            line: "12 Maple Street".into(),
+            city: "New York".into(),
+            region: "NY".into(),
+            postal: "10027".into(),
+            country: "US".into(),
+            employer: "Riverside Clinic".into(),
+            occupation: "Nurse".into(),
+            passport: None,
+        }
+    }
 }
 
 /// What the donor lets the room see.

@@ -63,6 +63,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Show(_)
         | Event::Clip(_)
         | Event::Restream(restream::Event::Removed(_) | restream::Event::Switched(_))
-        | Event::Privacy(_) => vec![],
+        | Event::Privacy(_)
+        | Event::Committee(_) => vec![],
     }
 }

@@ -103,6 +103,10 @@ pub fn pledge() -> Pledged {
         shown: sealed(2),
         attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).into()).collect(),
         refcode: Some("mail-0923".into()),
+        likeness: None,
+        covers_fee: None,
+        came: None,
+        on_program: None,
     }
 }
 
@@ -211,5 +215,5 @@ macro_rules! wrap {
 
 wrap!(
     Ledger ledger, Staff staff, Rally rally, Broadcast broadcast, Show show, Attendance attendance, Donation donation, Inbox inbox,
-    Privacy privacy, Clip clip, Restream restream
+    Privacy privacy, Clip clip, Restream restream, Committee committee
 );

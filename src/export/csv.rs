@@ -199,6 +199,7 @@ mod tests {
             country: "US".into(),
             employer: "+Plus Co".into(),
             occupation: "👩‍🏫 Teacher".into(),
+            passport: None,
         };
         let mut out = vec![];
         header(&mut out).unwrap();

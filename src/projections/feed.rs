@@ -67,7 +67,8 @@ impl Feed {
             | Event::Restream(_)
             | Event::Attendance(_)
             | Event::Inbox(_)
-            | Event::Privacy(_) => {}
+            | Event::Privacy(_)
+            | Event::Committee(_) => {}
         }
     }
 }

@@ -75,6 +75,8 @@ pub struct Pledge {
     pub at: DateTime<Utc>,
     /// From the link that led here.
     pub refcode: Option<Box<str>>,
+    /// How much of it is there to cover the fee.
+    pub covers_fee: Option<Money>,
     /// Places of its payments among the rows.
     payments: Vec<usize>,
 }
@@ -167,7 +169,8 @@ impl Ledger {
         match event {
             donation::Event::Pledged(pledged) => {
                 let refcode = pledged.refcode.as_deref().map(Into::into);
-                self.pledges.insert(pledged.donation, Pledge { seq, at, refcode, payments: vec![] });
+                let covers_fee = pledged.covers_fee;
+                self.pledges.insert(pledged.donation, Pledge { seq, at, refcode, covers_fee, payments: vec![] });
             }
             donation::Event::Settled(settled) => {
                 if let Some(pledge) = self.pledges.get_mut(&settled.donation) {

@@ -54,7 +54,8 @@ impl Room {
             | Event::Restream(_)
             | Event::Donation(_)
             | Event::Inbox(_)
-            | Event::Privacy(_) => {}
+            | Event::Privacy(_)
+            | Event::Committee(_) => {}
         }
     }
 }

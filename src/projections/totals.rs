@@ -137,10 +137,9 @@ impl Totals {
     }
 }
 
-/// The rally's time zone; UTC where it can't be read.
+/// The rally's time zone; UTC where there is no such rally.
 pub fn timezone(state: &State, rally: RallyId) -> Tz {
-    let name = state.rallies.get(rally).map(|rally| rally.details.timezone.as_str());
-    name.and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
+    state.rallies.get(rally).map_or(Tz::UTC, |rally| rally.details.zone())
 }
 
 /// The day of an instant where the rally is.

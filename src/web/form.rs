@@ -2,6 +2,7 @@
 
 use super::view::{Field, FormError};
 use std::collections::BTreeMap;
+use unicode_normalization::UnicodeNormalization;
 
 /// Fields of one form; the longest has about thirty.
 const FIELDS_MAX: usize = 100;
@@ -50,6 +51,33 @@ impl Form {
         self.values.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The form without what holds a card's number, and the fields out of `fields` that held one. Such a number belongs into
+    /// the card step alone: it is neither kept nor shown again.
+    pub fn without_card_numbers(mut self, fields: &[&'static str]) -> (Self, Vec<&'static str>) {
+        let mut held = vec![];
+        for (name, values) in &mut self.values {
+            if values.iter().any(|value| holds_card_number(value)) {
+                values.clear();
+                held.extend(fields.iter().copied().filter(|field| field == name));
+            }
+        }
+        (self, held)
+    }
+
+    /// These fields, and where one was not sent, that of `below`.
+    pub fn over(mut self, below: Self) -> Self {
+        for (name, values) in below.values {
+            self.values.entry(name).or_insert(values);
+        }
+        self
+    }
+
+    /// The form without this field.
+    pub fn without(mut self, name: &str) -> Self {
+        self.values.remove(name);
+        self
+    }
+
     /// Whether the field was sent at all: a ticked box.
     pub fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)
@@ -59,6 +87,45 @@ impl Form {
 /// Control and direction-override characters: they could disguise what a person reads in a list or a file.
 fn is_unwanted(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Digits of a card's number (ISO/IEC 7812-1).
+const CARD_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
+
+/// Whether a card's number stands in the text: so many digits in a row, single signs between them, the first one a network's,
+/// the last one the check digit (ISO/IEC 7812-1, annex B).
+fn holds_card_number(text: &str) -> bool {
+    let mut digits: Vec<u32> = vec![];
+    let mut between = 0_usize;
+    for c in text.nfkc().chain(std::iter::once('\n')) {
+        if let Some(digit) = c.to_digit(10) {
+            digits.push(digit);
+            between = 0;
+        } else if !digits.is_empty() && between == 0 && matches!(c, ' ' | '-' | '.' | '_' | '/') {
+            between = 1;
+        } else {
+            if is_card_number_among(&digits) {
+                return true;
+            }
+            digits.clear();
+            between = 0;
+        }
+    }
+    false
+}
+
+fn is_card_number_among(digits: &[u32]) -> bool {
+    // In a longer row any stretch may be it; a row that is just as long is looked at as a whole.
+    if CARD_DIGITS.contains(&digits.len()) {
+        return is_card_number(digits);
+    }
+    CARD_DIGITS.into_iter().any(|length| digits.windows(length).any(is_card_number))
+}
+
+fn is_card_number(digits: &[u32]) -> bool {
+    let doubled = |(at, digit): (usize, &u32)| if at % 2 == 0 { *digit } else { (digit * 2) / 10 + (digit * 2) % 10 };
+    let sum: u32 = digits.iter().rev().enumerate().map(doubled).sum();
+    matches!(digits.first(), Some(2..=6)) && sum.is_multiple_of(10)
 }
 
 fn clean(value: &str) -> String {
@@ -149,6 +216,29 @@ mod tests {
         assert_eq!(form.get("none"), "");
         assert!(!form.has("none"));
         assert_eq!(Form::parse("d=a%0D%0Ab".as_bytes()).text("d"), "a\nb");
+    }
+
+    #[test]
+    fn card_numbers_are_thrown_away() {
+        for held in [
+            "4242424242424242",
+            "my card is 4242 4242-4242 4242, thanks",
+            "3782.822463.10005",
+            "４２４２４２４２４２４２４２４２",
+            "5555555555554444 12/30 123",
+            "12345 4242424242424242 99",
+            "6011000990139424",
+        ] {
+            let body = form_urlencoded::Serializer::new(String::new())
+                .append_pair("city", held)
+                .append_pair("x", "y")
+                .finish();
+            let (form, fields) = Form::parse(body.as_bytes()).without_card_numbers(&["city", "x"]);
+            assert_eq!((fields, form.get("city").as_str(), form.get("x").as_str()), (vec!["city"], "", "y"), "{held}");
+        }
+        for plain in ["4242424242424241", "1234567890123", "+1 (212) 555-0199 ext. 42", "10027-1234", "42 42 42", ""] {
+            assert!(!holds_card_number(plain), "{plain}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod rally;
 pub mod rally_form;
 pub mod recording;
 pub mod restream;
+pub mod rules;
 pub mod show;
 pub mod sign_in;
 pub mod speak;

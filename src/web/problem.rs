@@ -43,6 +43,11 @@ pub enum Problem {
         /// When to try again, in seconds.
         seconds: u32,
     },
+    /// More from one sender than a person sends.
+    TooFast {
+        /// When to try again, in seconds.
+        seconds: u32,
+    },
     /// The world failed; the log has the details.
     Internal,
     /// The processor failed.
@@ -60,6 +65,7 @@ impl Problem {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Processor => StatusCode::BAD_GATEWAY,
         }
@@ -78,6 +84,7 @@ impl Problem {
             Self::Malformed(_) => "malformed",
             Self::TooLarge => "too-large",
             Self::Busy { .. } => "busy",
+            Self::TooFast { .. } => "too-fast",
             Self::Internal => "internal",
             Self::Processor => "processor",
         }
@@ -94,6 +101,7 @@ impl Problem {
             Self::Malformed(_) => "That could not be read",
             Self::TooLarge => "That is too large",
             Self::Busy { .. } => "Very many people are here",
+            Self::TooFast { .. } => "Too many gifts from one place",
             Self::Internal => "Something broke on our side",
             Self::Processor => "The payment company did not answer",
         }
@@ -111,6 +119,10 @@ impl Problem {
             }
             Self::Refused(why) | Self::Malformed(why) => sentence(why),
             Self::TooLarge => "It holds more than this page takes. Shorten it and send it again.".into(),
+            Self::TooFast { seconds } => format!(
+                "Very many cards were tried from your network. Nothing was charged. Try again in {} minutes, or from another network.",
+                seconds.div_ceil(60)
+            ),
             Self::Busy { .. } => "Nothing was lost. Wait a moment and try again.".into(),
             Self::Internal => "Nothing that was confirmed is lost. Try again; if it stays, tell the campaign.".into(),
             Self::Processor => "Nothing is charged twice. Wait a moment and look again.".into(),
@@ -134,7 +146,7 @@ impl IntoResponse for Problem {
         {
             response.headers_mut().insert(LOCATION, location);
         }
-        if let Self::Busy { seconds } = &self {
+        if let Self::Busy { seconds } | Self::TooFast { seconds } = &self {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
         }
         response.extensions_mut().insert(self);

@@ -3,11 +3,15 @@
 
 use super::prompt::Prompt;
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,31 +36,35 @@ const FINISH_MAX: Duration = Duration::from_secs(10);
 /// After a failed accept (out of file descriptors) the listener waits this long instead of spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Where a request's connection comes from: in its extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub Option<IpAddr>);
+
 /// Something that hands out connections.
 pub trait Listener: Send + 'static {
     /// A connection.
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next connection.
-    fn accept(&mut self) -> impl Future<Output = io::Result<Self::Io>> + Send;
+    /// The next connection, and the address it comes from.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Option<IpAddr>)>> + Send;
 }
 
 impl Listener for TcpListener {
     type Io = tokio::net::TcpStream;
 
-    async fn accept(&mut self) -> io::Result<Self::Io> {
-        let (stream, _) = TcpListener::accept(self).await?;
+    async fn accept(&mut self) -> io::Result<(Self::Io, Option<IpAddr>)> {
+        let (stream, peer) = TcpListener::accept(self).await?;
         // A frame is one small write: it must not wait for the answer to the one before.
         stream.set_nodelay(true)?;
-        Ok(stream)
+        Ok((stream, Some(peer.ip())))
     }
 }
 
 impl Listener for UnixListener {
     type Io = tokio::net::UnixStream;
 
-    async fn accept(&mut self) -> io::Result<Self::Io> {
-        UnixListener::accept(self).await.map(|(stream, _)| stream)
+    async fn accept(&mut self) -> io::Result<(Self::Io, Option<IpAddr>)> {
+        UnixListener::accept(self).await.map(|(stream, _)| (stream, None))
     }
 }
 
@@ -79,15 +87,19 @@ pub async fn run(mut listener: impl Listener, router: Router, shutdown: Cancella
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok(stream) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let service = TowerToHyperService::new(router.clone());
+        let pages = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            pages.call(request)
+        });
         let connection =
             builder.serve_connection_with_upgrades(TokioIo::new(Prompt::new(stream, HEAD_MAX)), service).into_owned();
         let connection = graceful.watch(connection);

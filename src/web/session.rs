@@ -176,12 +176,14 @@ fn set_cookie(app: &App, name: &str, value: &str, seconds: i64) -> String {
     format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
 }
 
-fn sign(vault: &Vault, purpose: &str, payload: &str) -> String {
+/// A text that only this server can have written for this purpose.
+pub fn sign(vault: &Vault, purpose: &str, payload: &str) -> String {
     let mac = vault.derive(purpose, payload.as_bytes());
     format!("{}.{}", URL_SAFE_NO_PAD.encode(payload), URL_SAFE_NO_PAD.encode(mac))
 }
 
-fn open(vault: &Vault, purpose: &str, token: &str) -> Option<String> {
+/// What [`sign`] was given, if this server signed it for this purpose.
+pub fn open(vault: &Vault, purpose: &str, token: &str) -> Option<String> {
     let (payload, mac) = token.split_once('.')?;
     let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
     let mac = URL_SAFE_NO_PAD.decode(mac).ok()?;

@@ -1,4 +1,9 @@
-// The donate forms: the amount on the button, the field for another amount, no second send.
+// The donate forms: the amount on the button, the fields that only some need, the fee's exact sum, no second send.
+import { coverOf, minorOf, written } from "./_cover.js";
+import { solve } from "./_effort.js";
+
+const shows = (box, shown) => box && box.classList.toggle("open", shown);
+
 for (const form of document.querySelectorAll("form[data-donate]")) {
   form.classList.add("js");
   const button = form.querySelector("[data-donate-button]");
@@ -6,12 +11,30 @@ for (const form of document.querySelectorAll("form[data-donate]")) {
   const plain = button && button.textContent;
   const box = form.querySelector("[data-other]");
   const other = box && box.querySelector("input");
+  const cover = form.querySelector("[data-cover]");
+  const value = (name) => form.querySelector(`[name=${name}]:checked`)?.value;
+
+  // The sum for the fee beside its box, and the label of the amount with it.
+  const withCover = (typed, label) => {
+    if (!cover) return label;
+    const { basisPoints, fixed, exponent, symbol } = cover.dataset;
+    const digits = Number(exponent);
+    const amount = minorOf(typed, digits);
+    const sum = amount && coverOf(amount, { basisPoints: Number(basisPoints), fixed: Number(fixed) });
+    form.querySelector("[data-cover-sum]").textContent = sum === null || !amount ? "the fee" : written(sum, digits, symbol);
+    return cover.checked && amount && sum !== null ? written(amount + sum, digits, symbol) : label;
+  };
   const draw = () => {
     const chosen = form.querySelector("input[name=amount]:checked");
     const isOther = Boolean(chosen) && chosen.value === "other";
-    if (box) box.classList.toggle("open", isOther);
-    const typed = isOther && other && other.value.trim() ? `${other.dataset.symbol}${other.value.trim()}` : "";
-    const label = chosen && !isOther ? chosen.dataset.label : typed;
+    shows(box, isOther);
+    shows(form.querySelector("[data-alias]"), value("show_as") === "alias");
+    const country = form.querySelector("[data-country]");
+    shows(form.querySelector("[data-passport]"), Boolean(country) && country.value !== "US");
+    const typed = other ? other.value.trim() : "";
+    const amount = isOther || !chosen ? typed : chosen.value;
+    const bare = chosen && !isOther ? chosen.dataset.label : typed && `${other.dataset.symbol}${typed}`;
+    const label = withCover(amount, bare);
     if (button) button.textContent = label && label.length < 16 ? `${verb} ${label}` : plain;
   };
   form.addEventListener("change", (event) => {
@@ -29,6 +52,17 @@ for (const form of document.querySelectorAll("form[data-donate]")) {
   });
   addEventListener("pageshow", () => { delete form.dataset.sent; draw(); });
   draw();
+
+  const effort = form.querySelector("[data-effort]");
+  // Browsers hash on secure pages only; elsewhere the wait stands as it is written.
+  if (effort && globalThis.crypto?.subtle) {
+    const text = effort.querySelector("[data-effort-text]");
+    text.textContent = "Very many gifts come in from where you are, so your device proves that it is not a machine that sends thousands. It takes a few seconds and goes on by itself.";
+    void solve(effort.dataset.effort, Number(effort.dataset.bits)).then((solution) => {
+      form.querySelector("[name=solution]").value = solution;
+      form.requestSubmit();
+    });
+  }
 }
 // A payment that waits for the bank: the page asks again, a little less often each time.
 const wait = document.querySelector("[data-reload]");

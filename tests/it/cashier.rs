@@ -46,6 +46,10 @@ fn pledged(donation: DonationId, minor: i64) -> Command {
         shown: Sealed::new(&[1]),
         attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
         refcode: None,
+        likeness: None,
+        covers_fee: None,
+        came: None,
+        on_program: None,
     }))
 }
 

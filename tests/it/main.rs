@@ -32,6 +32,7 @@ mod program;
 mod proof;
 mod receipts;
 mod restream;
+mod rules;
 #[path = "../support/sample.rs"]
 mod sample;
 #[path = "../support/server.rs"]

@@ -372,6 +372,10 @@ async fn what_was_sealed_before_an_erasure_is_not_recorded_after_it() {
         shown: sealed(SHOWN),
         attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
         refcode: None,
+        likeness: None,
+        covers_fee: None,
+        came: None,
+        on_program: None,
     };
     let submit = |number, form: Pledged| {
         let command = Command::Donation(donation::Command::Pledge(form));
@@ -419,6 +423,10 @@ fn live_ledger(data: &Path, at: &str) {
         shown,
         attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
         refcode: None,
+        likeness: None,
+        covers_fee: None,
+        came: None,
+        on_program: None,
     };
     let payment = PaymentId("pi_1".into());
     let settled = Settled { donation: gift, rally, donor: joan, payment, amount, fee: None, card: None };

@@ -92,6 +92,10 @@ impl Town {
             shown: Sealed::new(&[2; 40]),
             attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
             refcode: None,
+            likeness: None,
+            covers_fee: None,
+            came: None,
+            on_program: None,
         };
         self.auditor.form_sent(donation, rally);
         let by = format!("donor:{donation}");

@@ -1,8 +1,9 @@
 //! What happens to donations. Each event is written to the log as it stands here, for ever.
 
-use crate::domain::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId};
+use crate::domain::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId};
 use crate::domain::money::Money;
 use crate::domain::sealed::Sealed;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// What happened.
@@ -60,6 +61,49 @@ pub struct Pledged {
     /// From the link that led here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refcode: Option<String>,
+    /// Who gives, by name and postal address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likeness: Option<PersonId>,
+    /// How much of the amount is there to cover the processor's fee.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covers_fee: Option<Money>,
+    /// How they came, and when they opened the form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came: Option<Came>,
+    /// Who was on program when the form was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_program: Option<SourceId>,
+}
+
+/// How a donor came to the form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Came {
+    /// From where.
+    pub by: Way,
+    /// When the form was opened, as this server saw it.
+    pub opened_at: DateTime<Utc>,
+    /// Who was on program then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_program: Option<SourceId>,
+}
+
+/// From where a donor came to the form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// By the form's own address, from anywhere.
+    #[default]
+    Page,
+    /// From the rally's page, beside the picture.
+    Rally,
+    /// In a frame on another site.
+    Embed,
+    /// By the square code on the picture.
+    Qr,
+    /// By what another donor passed on.
+    Shared,
+    /// By a link of their own, in a mail.
+    Mail,
 }
 
 /// A call to the processor is about to be made, with the key `{donation}:{attempt}`.

@@ -2,7 +2,8 @@
 
 use super::{Refusal, too_long};
 use crate::domain::money::Currency;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 /// Characters of a title: it is set in the largest type and in mail subjects.
@@ -44,6 +45,16 @@ pub struct Details {
 }
 
 impl Details {
+    /// The campaign's time zone; UTC where it can't be read.
+    pub fn zone(&self) -> Tz {
+        self.timezone.parse().unwrap_or(Tz::UTC)
+    }
+
+    /// The day of an instant where the rally is.
+    pub fn day_of(&self, at: DateTime<Utc>) -> NaiveDate {
+        at.with_timezone(&self.zone()).date_naive()
+    }
+
     /// Refuses what can't be announced.
     pub(super) fn check(&self) -> Result<(), Refusal> {
         let slug = self.slug.as_bytes();

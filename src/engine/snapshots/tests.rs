@@ -38,6 +38,10 @@ fn write(data: &Path, from: u128, gifts: u128) {
                 shown: sealed(3),
                 attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
                 refcode: Some("text-tuesday".into()),
+                likeness: None,
+                covers_fee: None,
+                came: None,
+                on_program: None,
             };
             take(format!("pledge:{n}"), Command::Donation(Donation::Pledge(pledged))).await;
             let method = "card".into();

@@ -1,16 +1,20 @@
 //! `/r/{slug}/donate/{id}`: the card, the bank's question, the wait, and the thanks once the money is there.
 
 use super::thanks;
-use crate::domain::donation;
+use crate::clock;
 use crate::domain::id::{DonationId, RallyId};
+use crate::domain::money::Money;
 use crate::domain::profile::Contact;
 use crate::domain::rally::Rally;
+use crate::domain::{Refusal, donation};
+use crate::engine::Failure;
 use crate::payments::card_form::{CardForm, CardFormView, Sources};
 use crate::payments::cashier::{Cashier, Standing, Trouble};
 use crate::web::form::Form;
-use crate::web::problem::Problem;
+use crate::web::problem::{Problem, sentence};
+use crate::web::screen::{Sign, Verdict};
 use crate::web::view::Layout;
-use crate::web::{App, see_other};
+use crate::web::{App, SentFrom, see_other};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -38,6 +42,8 @@ pub struct Card {
     pub edit_href: String,
     /// The amount with its currency: `$50`.
     pub amount: String,
+    /// What of it covers the fee: `$1.80`; empty where nothing does.
+    pub covers_fee: String,
     /// The donor's name.
     pub name: String,
     /// The donor's e-mail address.
@@ -115,6 +121,7 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
         return Err(Problem::Refused(donation::Refusal::Erased.to_string()));
     }
     let contact = contact(app, gift);
+    let covers_fee = app.engine().world().ledger.pledge(gift.id).and_then(|pledge| pledge.covers_fee);
     let details = &gift.rally.details;
     let form = app.cashier().processor().card_form();
     let simulated = matches!(form, CardForm::Choices(_));
@@ -142,6 +149,7 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
         rally_href,
         donation_href: gift.href.clone(),
         amount: gift.gift.amount.to_short(),
+        covers_fee: covers_fee.map(Money::to_exact).unwrap_or_default(),
         name: contact
             .as_ref()
             .map(|contact| format!("{} {}", contact.first_name, contact.last_name))
@@ -171,6 +179,7 @@ struct Paid {
 async fn pay(
     State(app): State<App>,
     Path((slug, id)): Path<(String, String)>,
+    SentFrom(sender): SentFrom,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
@@ -183,11 +192,20 @@ async fn pay(
         let form = Form::parse(&body);
         Paid { method: form.get("method"), confirmed: form.get("confirmed") == "true" }
     };
+    let (screen, vault) = (app.screen(), app.engine().vault());
+    if let Verdict::Barred { seconds } = screen.verdict(vault, sender, clock::now().timestamp()) {
+        return Err(Problem::TooFast { seconds });
+    }
     // The payment goes on when the donor's browser hangs up in the middle of it.
     let cashier = app.cashier().clone();
     let id = gift.id;
     let outcome = tokio::spawn(async move { advance(&cashier, id, paid).await }).await;
-    let standing = outcome.map_err(|error| crate::web::problem::internal(&error))??;
+    let standing = over_limit(outcome.map_err(|error| crate::web::problem::internal(&error))?)?;
+    let (declined, now) = (matches!(standing, Standing::Open { .. }), clock::now().timestamp());
+    screen.tried(declined, now);
+    if declined {
+        screen.note(vault, sender, Sign::Declined, now);
+    }
     if !by_script {
         return match standing {
             Standing::Open { declined: Some(_) } => page(&app, &gift, standing, StatusCode::PAYMENT_REQUIRED),
@@ -206,6 +224,16 @@ async fn pay(
         }
     };
     Ok(Json(answer).into_response())
+}
+
+/// A gift over the limit is an answer to the donor, who can give less: nothing was charged.
+fn over_limit(outcome: Result<Standing, Trouble>) -> Result<Standing, Trouble> {
+    match outcome {
+        Err(Trouble::Failure(Failure::Refused(Refusal::Donation(refusal @ donation::Refusal::OverLimit(_))))) => {
+            Ok(Standing::Open { declined: Some(sentence(&refusal.to_string())) })
+        }
+        outcome => outcome,
+    }
 }
 
 async fn advance(cashier: &Cashier, donation: DonationId, paid: Paid) -> Result<Standing, Trouble> {

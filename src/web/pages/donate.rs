@@ -2,19 +2,24 @@
 
 use askama::Template;
 
-use crate::domain::donation::{self, AMOUNT_MINOR_MAX, ATTESTATIONS, REFCODE_CHARS_MAX};
-use crate::domain::id::DonationId;
-use crate::domain::money::{Currency, Money};
-use crate::domain::profile::{Contact, Shown};
-use crate::domain::rally::Details;
+use crate::clock;
+use crate::domain::committee::{Abroad, Room, Rules};
+use crate::domain::donation::{self, ATTESTATIONS, Giver, REFCODE_CHARS_MAX};
+use crate::domain::id::{DonationId, PersonId, RallyId};
+use crate::domain::likeness::likeness;
+use crate::domain::money::Money;
+use crate::domain::profile::Contact;
+use crate::domain::rally::{Details, Rally};
 use crate::domain::seals::{CONTACT, SHOWN};
 use crate::domain::{Command, Refusal};
 use crate::engine::Failure;
 use crate::web::form::{Errors, Form};
-use crate::web::problem::Problem;
+use crate::web::gift::{self, ALIAS_CHARS_MAX, COUNTRIES, Gift, MESSAGE_CHARS_MAX, NOT_EMPLOYED};
+use crate::web::problem::{Problem, sentence};
+use crate::web::screen::{BITS, Effort, Sender, Sign, Verdict, WAIT_SECONDS};
 use crate::web::session::capability;
 use crate::web::view::{Amount, Choice, Field, FormError, Layout};
-use crate::web::{App, present, see_other};
+use crate::web::{App, SentFrom, came, known, present, see_other};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
@@ -32,8 +37,6 @@ pub struct Donate {
     pub rally_title: String,
     /// The rally's page; the form is sent to it with `/donate` after it.
     pub rally_href: String,
-    /// Sent back in field `form_token`, so that a form sent twice gives once.
-    pub form_token: String,
     /// What is wrong, when the form was refused.
     pub errors: Vec<FormError>,
     /// Suggested amounts, field `amount`; `other` is the last choice.
@@ -66,68 +69,69 @@ pub struct Donate {
     pub countries: Vec<Choice>,
     /// What is wrong with the country.
     pub country_error: Option<String>,
+    /// Whether who lives abroad is asked for a passport's number.
+    pub asks_passport: bool,
+    /// Field `passport`.
+    pub passport: Field,
     /// Field `employer`.
     pub employer: Field,
     /// Field `occupation`.
     pub occupation: Field,
     /// Field `not_employed`: neither employer nor occupation is asked.
     pub not_employed: bool,
-    /// Field `show_as`: how the name is shown (`full`, `first`, `anonymous`).
+    /// Field `show_as`: how the name is shown (`full`, `first`, `alias`, `anonymous`).
     pub show_as: Vec<Choice>,
+    /// Field `alias`: the name to show for the one of them.
+    pub alias: Field,
+    /// The most characters an alias may have.
+    pub alias_chars_max: usize,
     /// Field `message`.
     pub message: Field,
     /// The most characters a message may have.
-    pub message_chars_max: u32,
-    /// What the donor confirms, each a checkbox `attest` with its id as value.
-    pub attestations: Vec<Attestation>,
-    /// Field `refcode`, hidden: from the link that led here.
-    pub refcode: String,
+    pub message_chars_max: usize,
+    /// What the donor confirms with the box `attest`, in the first person.
+    pub attestations: Vec<String>,
+    /// Whether it is confirmed.
+    pub attested: bool,
+    /// What is wrong with that.
+    pub attest_error: Option<String>,
+    /// The offer to cover the fee; absent where there is none.
+    pub cover: Option<Cover>,
+    /// A task for the sender, where a person is to be told from a machine.
+    pub effort: Option<EffortView>,
+    /// Hidden fields: where the donor comes from and when.
+    pub hidden: Vec<(&'static str, String)>,
     /// Who pays for it, as the law wants it said.
     pub paid_for_by: String,
 }
 
-/// A statement the donor confirms.
+/// The offer to cover the processor's fee.
 #[derive(Debug, Clone)]
-pub struct Attestation {
-    /// The id the form sends.
-    pub id: String,
-    /// The statement, in the first person.
-    pub wording: String,
-    /// Whether it was confirmed.
+pub struct Cover {
+    /// Whether it is taken up.
     pub checked: bool,
-    /// What is wrong with it.
-    pub error: Option<String>,
+    /// The exact sum for the amount that is chosen: `$1.80`; empty where none is.
+    pub sum: String,
+    /// The fee in words: `2.9 % and $0.30`.
+    pub rate: String,
+    /// The share, in hundredths of a percent, for the page's script.
+    pub basis_points: u16,
+    /// The fixed sum in minor units, for the page's script.
+    pub fixed_minor: i64,
+    /// Decimal digits of the currency, for the page's script.
+    pub exponent: u32,
 }
 
-/// Characters of a name, a street, an employer: what the filing format and a screen can hold.
-const LINE_CHARS_MAX: usize = 100;
-/// Characters of a postal code.
-const POSTAL_CHARS_MAX: usize = 16;
-/// Characters of a message to the room: it is read in a list, and aloud.
-const MESSAGE_CHARS_MAX: usize = 200;
-/// What is filed for a donor without employer and occupation.
-const NOT_EMPLOYED: &str = "Not employed";
-
-/// Countries, the likely ones first (ISO 3166-1 alpha-2).
-const COUNTRIES: &[(&str, &str)] = &[
-    ("US", "United States"),
-    ("CA", "Canada"),
-    ("GB", "United Kingdom"),
-    ("AU", "Australia"),
-    ("DE", "Germany"),
-    ("ES", "Spain"),
-    ("FR", "France"),
-    ("IE", "Ireland"),
-    ("IL", "Israel"),
-    ("IN", "India"),
-    ("IT", "Italy"),
-    ("JP", "Japan"),
-    ("KR", "South Korea"),
-    ("MX", "Mexico"),
-    ("NL", "Netherlands"),
-    ("NZ", "New Zealand"),
-    ("CH", "Switzerland"),
-];
+/// A task for the sender's computer.
+#[derive(Debug, Clone)]
+pub struct EffortView {
+    /// The task.
+    pub token: String,
+    /// How hard it is.
+    pub bits: u32,
+    /// How long to wait instead.
+    pub seconds: i64,
+}
 
 /// The routes of this page.
 pub fn routes() -> Router<App> {
@@ -140,25 +144,37 @@ async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let query = Form::parse(query.unwrap_or_default().as_bytes());
-    let (_, rally) = app.rally(&slug)?;
-    let form = match query.get("again").parse::<DonationId>() {
-        Ok(id) => typed_before(&app, id).unwrap_or_else(|| query.clone()),
-        Err(_) => query.clone(),
+    let (id, rally) = app.rally(&slug)?;
+    let mut errors = Errors::default();
+    let form = gift::without_card_numbers(query, &mut errors);
+    let form = match form.get("again").parse::<DonationId>() {
+        Ok(id) => form.over(typed_before(&app, id).unwrap_or_default()),
+        Err(_) => match known::person(app.engine().vault(), &form.get("known"), clock::now().timestamp()) {
+            Some(person) => form.over(typed_last(&app, person).unwrap_or_default()),
+            None => form,
+        },
     };
-    page(&app, &rally.details, &form, &Errors::default(), StatusCode::OK)
+    Page { app: &app, id, rally: &rally, form: &form, errors: &errors, effort: false }.answer(StatusCode::OK)
+}
+
+/// What a person typed for the last donation they offered a card for.
+fn typed_last(app: &App, person: PersonId) -> Option<Form> {
+    let last = app.engine().world().state.donations.last_of(person)?;
+    typed_before(app, last).map(|form| form.without("amount"))
 }
 
 /// What a donor typed for a donation, to change it. Its address is a key that only they have.
 fn typed_before(app: &App, id: DonationId) -> Option<Form> {
-    let (gift, seq) = {
+    let (gift, covers, seq) = {
         let world = app.engine().world();
-        (world.state.donations.get(id)?.clone(), world.ledger.pledge(id)?.seq)
+        let pledge = world.ledger.pledge(id)?;
+        (world.state.donations.get(id)?.clone(), pledge.covers_fee, pledge.seq)
     };
-    let Contact { first_name, last_name, email, line, city, region, postal, country, employer, occupation } =
+    let Contact { first_name, last_name, email, line, city, region, postal, country, employer, occupation, passport } =
         app.contacts().shown(gift.donor, seq)?;
-    let amount = present::typed(gift.amount);
+    let asked = covers.and_then(|cover| gift.amount.checked_sub(cover).ok()).unwrap_or(gift.amount);
     let mut fields = vec![
-        ("amount", amount.clone()),
+        ("amount", present::typed(asked)),
         ("first_name", first_name),
         ("last_name", last_name),
         ("email", email),
@@ -167,7 +183,11 @@ fn typed_before(app: &App, id: DonationId) -> Option<Form> {
         ("region", region),
         ("postal", postal),
         ("country", country),
+        ("passport", passport.unwrap_or_default()),
     ];
+    if covers.is_some() {
+        fields.push(("cover_fee", "yes".into()));
+    }
     if employer == NOT_EMPLOYED {
         fields.push(("not_employed", "yes".into()));
     } else {
@@ -176,192 +196,231 @@ fn typed_before(app: &App, id: DonationId) -> Option<Form> {
     Some(Form::from_pairs(fields))
 }
 
-fn page(app: &App, details: &Details, form: &Form, errors: &Errors, status: StatusCode) -> Result<Response, Problem> {
-    let currency = details.currency;
-    let (asked, other) = asked_amount(form, currency);
-    let chosen = asked.ok().filter(|money| details.suggested_minor.contains(&money.minor));
-    let wants_other = form.get("amount") == "other" || (chosen.is_none() && !other.is_empty());
-    let mut amounts = present::amounts(details, chosen);
-    if wants_other {
-        amounts.iter_mut().for_each(|amount| amount.selected = false);
+/// All that the page is made of.
+struct Page<'a> {
+    app: &'a App,
+    id: RallyId,
+    rally: &'a Rally,
+    form: &'a Form,
+    errors: &'a Errors,
+    effort: bool,
+}
+
+impl Page<'_> {
+    fn answer(&self, status: StatusCode) -> Result<Response, Problem> {
+        let Self { app, rally, form, errors, .. } = self;
+        let details = &rally.details;
+        let currency = details.currency;
+        let now = clock::now();
+        let (rules, on_program) = {
+            let world = app.engine().world();
+            (world.state.rules.clone(), world.state.broadcast.on_program(self.id))
+        };
+        let most = most(&rules, details);
+        let (asked, other) = gift::asked_amount(form, currency);
+        let asked = asked.ok();
+        let mut amounts = present::amounts(details, asked);
+        amounts.retain(|amount| Money::parse(&amount.value, currency).is_ok_and(|money| money.minor <= most.minor));
+        let is_offered = asked.is_some_and(|asked| details.suggested_minor.contains(&asked.minor));
+        let wants_other = form.get("amount") == "other" || (!is_offered && !other.is_empty());
+        if wants_other {
+            amounts.iter_mut().for_each(|amount| amount.selected = false);
+        }
+        let chosen = amounts.iter().find(|amount| amount.selected).map(|amount| amount.value.clone());
+        let asked = asked.or_else(|| Money::parse(&chosen?, currency).ok());
+        let or = |name: &str, default: &str| {
+            Some(form.get(name)).filter(|typed| !typed.is_empty()).unwrap_or_else(|| default.into())
+        };
+        let (country, show_as) = (or("country", "US"), or("show_as", "first"));
+        let choice = |value: &str, label: &str, chosen: &str| Choice {
+            value: value.into(),
+            label: label.into(),
+            selected: value == chosen,
+        };
+        let field = |name: &'static str| errors.field(name, form.get(name));
+        let (vault, form_token) = (app.engine().vault(), or("form_token", &uuid::Uuid::new_v4().to_string()));
+        let effort = self.effort.then(|| EffortView {
+            token: Effort::task(vault, &uuid::Uuid::new_v4().to_string(), now.timestamp()),
+            bits: BITS,
+            seconds: WAIT_SECONDS,
+        });
+        let hidden = vec![
+            ("form_token", form_token),
+            ("refcode", form.get("refcode").chars().take(REFCODE_CHARS_MAX).collect()),
+            ("via", came::name(came::way(&form.get("via"))).to_owned()),
+            ("opened", or("opened", &came::mark(vault, on_program, now))),
+            ("known", form.get("known")),
+        ];
+        let page = Donate {
+            layout: app.layout(&format!("Donate to {}", details.title), Some(details)),
+            rally_title: details.title.clone(),
+            rally_href: format!("/r/{}", details.slug),
+            errors: errors.summary(),
+            amounts,
+            other_selected: wants_other,
+            amount_other: errors.field("amount_other", if wants_other { other } else { String::new() }),
+            currency_symbol: currency.symbol().trim().into(),
+            currency_code: currency.code().into(),
+            amount_hint: format!("From {} to {}.", gift::smallest(currency).to_short(), most.to_short()),
+            first_name: field("first_name"),
+            last_name: field("last_name"),
+            email: field("email"),
+            address: field("address"),
+            city: field("city"),
+            region: field("region"),
+            postal: field("postal"),
+            countries: COUNTRIES.iter().map(|(code, name)| choice(code, name, &country)).collect(),
+            country_error: errors.of("country"),
+            asks_passport: rules.abroad == Abroad::WithPassport,
+            passport: field("passport"),
+            employer: field("employer"),
+            occupation: field("occupation"),
+            not_employed: form.has("not_employed"),
+            show_as: vec![
+                choice("first", "First name and city", &show_as),
+                choice("full", "Full name and city", &show_as),
+                choice("alias", "Another name", &show_as),
+                choice("anonymous", "Anonymous", &show_as),
+            ],
+            alias: field("alias"),
+            alias_chars_max: ALIAS_CHARS_MAX,
+            message: field("message"),
+            message_chars_max: MESSAGE_CHARS_MAX,
+            attestations: ATTESTATIONS.iter().map(|(_, wording)| (*wording).into()).collect(),
+            attested: ATTESTATIONS.iter().all(|(id, _)| gift::confirms(form, id)),
+            attest_error: errors.of("attest"),
+            cover: cover(&rules, form, asked, currency.exponent()),
+            effort,
+            hidden: hidden.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
+            paid_for_by: details.paid_for_by.clone(),
+        };
+        Ok((status, Html(page.render()?)).into_response())
     }
-    let country = Some(form.get("country")).filter(|code| !code.is_empty()).unwrap_or_else(|| "US".into());
-    let show_as = Some(form.get("show_as")).filter(|choice| !choice.is_empty()).unwrap_or_else(|| "first".into());
-    let choice = |value: &str, label: &str, chosen: &str| Choice {
-        value: value.into(),
-        label: label.into(),
-        selected: value == chosen,
+}
+
+/// The offer to cover the fee of what is asked, where rules and currency make one.
+fn cover(rules: &Rules, form: &Form, asked: Option<Money>, exponent: u32) -> Option<Cover> {
+    let fee = rules.fee?;
+    let sum = match asked {
+        Some(asked) => fee.cover(asked)?.to_exact(),
+        None => String::new(),
     };
-    let field = |name: &'static str| errors.field(name, form.get(name));
-    let given = form.all("attest");
-    let attestation = |(id, wording): &(&'static str, &str)| Attestation {
-        id: (*id).into(),
-        wording: (*wording).into(),
-        checked: given.iter().any(|given| given == id),
-        error: errors.of(&format!("attest-{id}")),
-    };
-    let token = Some(form.get("form_token")).filter(|token| !token.is_empty());
-    let page = Donate {
-        layout: app.layout(&format!("Donate to {}", details.title), Some(details)),
-        rally_title: details.title.clone(),
-        rally_href: format!("/r/{}", details.slug),
-        form_token: token.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
-        errors: errors.summary(),
-        amounts,
-        other_selected: wants_other,
-        amount_other: errors.field("amount_other", if wants_other { other } else { String::new() }),
-        currency_symbol: currency.symbol().trim().into(),
-        currency_code: currency.code().into(),
-        amount_hint: format!("From {} to {}.", smallest(currency).to_short(), largest(currency).to_short()),
-        first_name: field("first_name"),
-        last_name: field("last_name"),
-        email: field("email"),
-        address: field("address"),
-        city: field("city"),
-        region: field("region"),
-        postal: field("postal"),
-        countries: COUNTRIES.iter().map(|(code, name)| choice(code, name, &country)).collect(),
-        country_error: errors.of("country"),
-        employer: field("employer"),
-        occupation: field("occupation"),
-        not_employed: form.has("not_employed"),
-        show_as: vec![
-            choice("first", "First name and city", &show_as),
-            choice("full", "Full name and city", &show_as),
-            choice("anonymous", "Anonymous", &show_as),
-        ],
-        message: errors.field("message", form.get("message")),
-        message_chars_max: u32::try_from(MESSAGE_CHARS_MAX).unwrap_or(200),
-        attestations: ATTESTATIONS.iter().map(attestation).collect(),
-        refcode: form.get("refcode").chars().take(REFCODE_CHARS_MAX).collect(),
-        paid_for_by: details.paid_for_by.clone(),
-    };
-    Ok((status, Html(page.render()?)).into_response())
+    let (percent, hundredths) = (fee.basis_points / 100, fee.basis_points % 100);
+    let percent = format!("{percent}.{hundredths:02}").trim_end_matches('0').trim_end_matches('.').to_owned();
+    Some(Cover {
+        checked: form.has("cover_fee"),
+        sum,
+        rate: format!("{percent} % and {}", fee.fixed.to_exact()),
+        basis_points: fee.basis_points,
+        fixed_minor: fee.fixed.minor,
+        exponent,
+    })
 }
 
-fn smallest(currency: Currency) -> Money {
-    Money::new(currency.minor_per_major(), currency)
+/// The most that anybody may give here today at once.
+fn most(rules: &Rules, details: &Details) -> Money {
+    let today = details.day_of(clock::now());
+    let applies = rules.limits.iter().filter(|limit| limit.covers(today) && limit.most.currency == details.currency);
+    let largest = gift::largest(details.currency);
+    applies.map(|limit| limit.most).fold(largest, |most, limit| if limit.minor < most.minor { limit } else { most })
 }
 
-fn largest(currency: Currency) -> Money {
-    Money::new(AMOUNT_MINOR_MAX, currency)
-}
-
-/// The amount that was chosen or typed, and what to show in the field for another one.
-fn asked_amount(form: &Form, currency: Currency) -> (Result<Money, String>, String) {
-    let chosen = form.get("amount");
-    let typed = if chosen == "other" || chosen.is_empty() { form.get("amount_other") } else { chosen };
-    let money = Money::parse(&typed, currency).map_err(|error| {
-        let text = error.to_string();
-        let mut chars = text.chars();
-        let first: String = chars.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
-        format!("{first}{}.", chars.as_str())
-    });
-    (money, typed)
-}
-
-async fn pledge(State(app): State<App>, Path(slug): Path<String>, body: Bytes) -> Result<Response, Problem> {
+async fn pledge(
+    State(app): State<App>,
+    Path(slug): Path<String>,
+    SentFrom(sender): SentFrom,
+    body: Bytes,
+) -> Result<Response, Problem> {
     let (rally_id, rally) = app.rally(&slug)?;
     let details = &rally.details;
-    let form = Form::parse(&body);
+    let now = clock::now();
+    let rules = app.engine().world().state.rules.clone();
     let mut errors = Errors::default();
-    let amount = asked_amount(&form, details.currency).0.unwrap_or_else(|error| {
-        errors.add("amount_other", error);
-        smallest(details.currency)
-    });
-    let contact = read_contact(&form, &mut errors);
-    let message = form.get("message");
-    errors.limit("message", &message, MESSAGE_CHARS_MAX);
-    let given = form.all("attest");
-    for (id, wording) in ATTESTATIONS {
-        if !given.iter().any(|given| given == id) {
-            errors.add(attest_field(id), format!("Please confirm: “{wording}”"));
-        }
+    let form = gift::without_card_numbers(Form::parse(&body), &mut errors);
+    let gift = gift::read(&form, &rules, details.currency, &mut errors);
+    let vault = app.engine().vault();
+    let giver = Giver {
+        donor: vault.person_id(&gift.contact.email),
+        likeness: Some(vault.likeness_id(&likeness(&gift.contact))),
+    };
+    if errors.of("amount_other").is_none() {
+        check_limit(&app, &form, &gift, giver, &rally, &mut errors);
     }
+    let again = |errors: &Errors, effort: bool| {
+        let page = Page { app: &app, id: rally_id, rally: &rally, form: &form, errors, effort };
+        page.answer(StatusCode::UNPROCESSABLE_ENTITY)
+    };
     if !errors.is_empty() {
-        return page(&app, details, &form, &errors, StatusCode::UNPROCESSABLE_ENTITY);
+        return again(&errors, false);
+    }
+    let came = came::read(vault, &form.get("via"), &form.get("opened"), now);
+    if !is_let_through(&app, sender, &form, came.as_ref())? {
+        return again(&errors, true);
     }
     // The same form sent twice is one donation; a form that was changed is another.
-    let id = DonationId(capability(app.engine().vault(), "donation", &body));
-    let donor = app.engine().vault().person_id(&contact.email);
-    let shown = shown(&form, &contact, message);
+    let id = DonationId(capability(vault, "donation", &body));
     let pledge = donation::Pledged {
         donation: id,
         rally: rally_id,
-        donor,
-        amount,
-        contact: app.seal(donor, CONTACT, &contact)?,
-        shown: app.seal(donor, SHOWN, &shown)?,
+        donor: giver.donor,
+        amount: gift.amount,
+        contact: app.seal(giver.donor, CONTACT, &gift.contact)?,
+        shown: app.seal(giver.donor, SHOWN, &gift.shown)?,
         attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
         // A mail program that puts the address into its link must not put it into the log in the clear.
         refcode: Some(form.get("refcode")).filter(|code| !code.is_empty() && !code.contains('@')),
+        likeness: giver.likeness,
+        covers_fee: gift.covers_fee,
+        came,
+        on_program: None,
     };
     let command = Command::Donation(donation::Command::Pledge(pledge));
-    match app.engine().execute(command, format!("pledge:{id}"), &format!("donor:{donor}")).await {
+    match app.engine().execute(command, format!("pledge:{id}"), &format!("donor:{}", giver.donor)).await {
         Ok(_) => Ok(see_other(&format!("/r/{}/donate/{id}", details.slug))),
         Err(Failure::Refused(Refusal::Donation(refusal))) => {
-            errors.add("amount_other", format!("{}.", capitalised(&refusal.to_string())));
-            page(&app, details, &form, &errors, StatusCode::UNPROCESSABLE_ENTITY)
+            errors.add("amount_other", sentence(&refusal.to_string()));
+            again(&errors, false)
         }
         Err(failure) => Err(failure.into()),
     }
 }
 
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| format!("{}{}", first.to_uppercase(), chars.as_str())).unwrap_or_default()
-}
-
-fn attest_field(id: &str) -> &'static str {
-    match id {
-        "us-person-1" => "attest-us-person-1",
-        "own-funds-1" => "attest-own-funds-1",
-        "own-card-1" => "attest-own-card-1",
-        "not-contractor-1" => "attest-not-contractor-1",
-        _ => "attest-adult-1",
+/// Says at the form what no card is needed for to see. What a person gave before is told only to who comes by a link of
+/// their own: nobody learns from the form whether somebody else gave.
+fn check_limit(app: &App, form: &Form, gift: &Gift, giver: Giver, rally: &Rally, errors: &mut Errors) {
+    let now = clock::now();
+    let is_known = known::person(app.engine().vault(), &form.get("known"), now.timestamp()) == Some(giver.donor);
+    let world = app.engine().world();
+    let (day, currency) = (rally.details.day_of(now), gift.amount.currency);
+    if is_known {
+        if let Some(room) = donation::room(&world.state, giver, day, currency, None)
+            && room.left.minor < gift.amount.minor
+        {
+            errors.add("amount_other", sentence(&donation::Refusal::OverLimit(room).to_string()));
+        }
+        return;
+    }
+    let limits = world.state.rules.limits.iter();
+    let over = limits.filter(|limit| limit.covers(day) && limit.most.currency == currency);
+    if let Some(limit) = over.filter(|limit| limit.most.minor < gift.amount.minor).min_by_key(|limit| limit.most.minor)
+    {
+        let room = Room { limit: limit.name.clone(), most: limit.most, left: limit.most };
+        errors.add("amount_other", sentence(&donation::Refusal::AloneOverLimit(room).to_string()));
     }
 }
 
-/// A required line of the form.
-fn line(form: &Form, errors: &mut Errors, field: &'static str, missing: &str) -> String {
-    let value = form.get(field);
-    errors.require(field, &value, LINE_CHARS_MAX, missing);
-    value
-}
-
-/// Reads who gives, in the order of the form, so that the summary of what is wrong reads from its top to its end.
-fn read_contact(form: &Form, errors: &mut Errors) -> Contact {
-    let first_name = line(form, errors, "first_name", "Enter your first name.");
-    let last_name = line(form, errors, "last_name", "Enter your last name.");
-    let email = form.get("email");
-    errors.email("email", &email);
-    let address = line(form, errors, "address", "Enter your street address.");
-    let city = line(form, errors, "city", "Enter your city.");
-    let region = line(form, errors, "region", "Enter your state or region.");
-    let postal = form.get("postal");
-    errors.require("postal", &postal, POSTAL_CHARS_MAX, "Enter your postal code.");
-    let country = form.get("country");
-    if !COUNTRIES.iter().any(|(code, _)| *code == country) {
-        errors.add("country", "Choose your country.");
+/// Whether the sender may go on; `false` where an effort is asked of them first.
+fn is_let_through(app: &App, sender: Sender, form: &Form, came: Option<&donation::Came>) -> Result<bool, Problem> {
+    let (screen, vault, now) = (app.screen(), app.engine().vault(), clock::now());
+    let verdict = screen.verdict(vault, sender, now.timestamp());
+    let sign = if came::is_hasty(came, now) { Sign::HastyForm } else { Sign::Form };
+    screen.note(vault, sender, sign, now.timestamp());
+    match verdict {
+        Verdict::Fine => Ok(true),
+        Verdict::Barred { seconds } => Err(Problem::TooFast { seconds }),
+        Verdict::Effort => {
+            let effort = Effort { token: form.get("effort"), solution: form.get("solution") };
+            Ok(screen.spend(vault, &effort, now.timestamp()))
+        }
     }
-    let (employer, occupation) = if form.has("not_employed") {
-        (NOT_EMPLOYED.into(), NOT_EMPLOYED.into())
-    } else {
-        let or_tick = "or tick the box if you are not employed or retired.";
-        (
-            line(form, errors, "employer", &format!("Enter your employer, {or_tick}")),
-            line(form, errors, "occupation", &format!("Enter your occupation, {or_tick}")),
-        )
-    };
-    Contact { first_name, last_name, email, line: address, city, region, postal, country, employer, occupation }
-}
-
-fn shown(form: &Form, contact: &Contact, message: String) -> Shown {
-    let place = Some(contact.city.clone());
-    let (name, place) = match form.get("show_as").as_str() {
-        "full" => (format!("{} {}", contact.first_name, contact.last_name), place),
-        "anonymous" => ("Anonymous".into(), None),
-        _ => (contact.first_name.clone(), place),
-    };
-    Shown { name, place, message: Some(message).filter(|message| !message.is_empty()) }
 }

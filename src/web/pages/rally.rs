@@ -5,6 +5,7 @@ use askama::Template;
 use super::home::day_in_words;
 use crate::clock;
 use crate::domain::attendance;
+use crate::domain::donation::{REFCODE_CHARS_MAX, Way};
 use crate::domain::id::RallyId;
 use crate::domain::money::Money;
 use crate::domain::profile::Attendee;
@@ -17,10 +18,10 @@ use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::{MaybeVisitor, Visitor, visitor_cookie};
 use crate::web::view::{Amount, Feed, Field, FormError, Layout, Lineup, Phase, Room, Speaker, Stage, Ticker, Total};
-use crate::web::{App, present, see_other};
+use crate::web::{App, came, present, see_other};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
 use axum::response::{Html, IntoResponse, Response};
@@ -52,6 +53,10 @@ pub struct Rally {
     pub amounts: Vec<Amount>,
     /// The one amount on the phone's dock.
     pub quick: Amount,
+    /// Hidden fields of the donate forms: where the donor comes from.
+    pub carried: Vec<(&'static str, String)>,
+    /// The same as a query, for links.
+    pub carried_query: String,
     /// The form to join with.
     pub join: Join,
     /// Live part.
@@ -89,6 +94,8 @@ pub struct Join {
     pub email: Field,
     /// Field `postal`.
     pub postal: Field,
+    /// What the link that led here said of where from: not part of the form.
+    pub carried: Vec<(&'static str, String)>,
 }
 
 /// Characters of a name: the longest real ones are below it.
@@ -104,13 +111,26 @@ pub fn routes() -> Router<App> {
 async fn show(
     State(app): State<App>,
     Path(slug): Path<String>,
+    RawQuery(query): RawQuery,
     MaybeVisitor(visitor): MaybeVisitor,
 ) -> Result<Response, Problem> {
     let (_, rally) = app.rally(&slug)?;
+    let query = query.unwrap_or_default();
     if rally.details.slug != slug {
-        return Ok(see_other(&format!("/r/{}", rally.details.slug)));
+        let query = if query.is_empty() { query } else { format!("?{query}") };
+        return Ok(see_other(&format!("/r/{}{query}", rally.details.slug)));
     }
-    page(&app, &slug, visitor, Join::default(), StatusCode::OK)
+    page(&app, &slug, visitor, Join { carried: carried(&query), ..Join::default() }, StatusCode::OK)
+}
+
+/// What the donate forms take along from the link that led here.
+fn carried(query: &str) -> Vec<(&'static str, String)> {
+    let query = Form::parse(query.as_bytes());
+    let via = came::way(&query.get("via"));
+    let via = if via == Way::Page { Way::Rally } else { via };
+    let refcode: String = query.get("refcode").chars().take(REFCODE_CHARS_MAX).collect();
+    let fields = [("via", came::name(via).to_owned()), ("refcode", refcode)];
+    fields.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
 fn page(app: &App, slug: &str, visitor: Option<Visitor>, join: Join, status: StatusCode) -> Result<Response, Problem> {
@@ -147,6 +167,8 @@ fn page(app: &App, slug: &str, visitor: Option<Visitor>, join: Join, status: Sta
                 .collect(),
             amounts,
             quick: Amount { value: present::typed(quick), label: quick.to_short(), selected: false },
+            carried_query: form_urlencoded::Serializer::new(String::new()).extend_pairs(&join.carried).finish(),
+            carried: join.carried.clone(),
             join: Join { joined_as: known.map(|visitor| visitor.name), ..join },
             total: present::total(&world, id, &rally),
             feed: present::feed(app, &world, id, now),
@@ -172,9 +194,12 @@ fn replay(app: &App, id: RallyId, rally: &rally::Rally) -> bool {
 
 async fn join(State(app): State<App>, Path(slug): Path<String>, body: Bytes) -> Result<Response, Problem> {
     let (id, rally) = app.rally(&slug)?;
-    let form = Form::parse(&body);
-    let (name, email, postal) = (form.get("name"), form.get("email"), form.get("postal"));
     let mut errors = Errors::default();
+    let (form, held) = Form::parse(&body).without_card_numbers(&["name", "email", "postal"]);
+    for field in held {
+        errors.add(field, "This looks like a card’s number. It has been thrown away.");
+    }
+    let (name, email, postal) = (form.get("name"), form.get("email"), form.get("postal"));
     errors.require("name", &name, NAME_CHARS_MAX, "Enter your name.");
     errors.email("email", &email);
     errors.limit("postal", &postal, POSTAL_CHARS_MAX);
@@ -185,6 +210,7 @@ async fn join(State(app): State<App>, Path(slug): Path<String>, body: Bytes) -> 
             name: errors.field("name", name.clone()),
             email: errors.field("email", email.clone()),
             postal: errors.field("postal", postal.clone()),
+            carried: carried(""),
         };
         page(&app, &slug, None, join, StatusCode::UNPROCESSABLE_ENTITY)
     };

@@ -58,6 +58,9 @@ pub struct ReceiptLine {
     pub value: String,
 }
 
+/// Bytes of a donor's own refcode: some millions of donors have one of their own.
+const REFCODE_BYTES: usize = 5;
+
 /// The routes of this page; the page itself is the card step's last state.
 pub fn routes() -> Router<App> {
     Router::new().route("/r/{slug}/donate/{id}/proof.json", get(proof))
@@ -89,6 +92,12 @@ async fn proof(State(app): State<App>, Path((slug, id)): Path<(String, String)>)
     }
 }
 
+/// The refcode by which a donor's friends are told from others': it says nothing of the donation to who reads it.
+fn own_refcode(app: &App, id: DonationId) -> String {
+    let hash = app.engine().vault().derive("refcode of", id.to_string().as_bytes());
+    hash.iter().take(REFCODE_BYTES).fold("friend-".to_owned(), |code, byte| format!("{code}{byte:02x}"))
+}
+
 /// The page once the money is there.
 ///
 /// # Errors
@@ -114,6 +123,9 @@ pub fn page(
         let zone = timezone(&world.state, rally_id);
         let line = |label: &str, value: String| ReceiptLine { label: label.into(), value };
         let mut receipt = vec![line("Amount", paid.to_exact())];
+        if let Some(cover) = world.ledger.pledge(id).and_then(|pledge| pledge.covers_fee) {
+            receipt.push(line("Of it for the card company’s fee", cover.to_exact()));
+        }
         if gift.refunded_minor() > 0 {
             receipt.push(line("Refunded", Money::new(gift.refunded_minor(), details.currency).to_exact()));
         }
@@ -127,7 +139,7 @@ pub fn page(
         let page = Thanks {
             layout: app.layout("Thank you", Some(details)),
             rally_title: details.title.clone(),
-            share_url: format!("{}{rally_href}", app.public_url()),
+            share_url: format!("{}{rally_href}?via=shared&refcode={}", app.public_url(), own_refcode(app, id)),
             rally_href,
             rally_live: matches!(rally.phase, Phase::Live { .. }),
             first_name: contact.map(|contact| contact.first_name).unwrap_or_default(),

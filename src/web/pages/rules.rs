@@ -1,0 +1,276 @@
+//! `/finance/rules`: how much one person may give, gifts from abroad, and the offer to cover the fee.
+
+use askama::Template;
+
+use crate::domain::Refusal;
+use crate::domain::committee::presets::PRESETS;
+use crate::domain::committee::{Abroad, Command, FeeRate, LIMIT_NAME_CHARS_MAX, LIMITS_MAX, Limit, Rules};
+use crate::domain::money::{Currency, Money};
+use crate::engine::Failure;
+use crate::web::form::Form;
+use crate::web::problem::{Problem, sentence};
+use crate::web::session::{Staff, csrf_matches};
+use crate::web::view::{Choice, Layout, StaffRoom};
+use crate::web::{App, fresh_key, notice, present, see_other};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use chrono::NaiveDate;
+
+/// Empty lines below the limits that there are.
+const LINES_SPARE: usize = 2;
+
+/// The form of the rules.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/rules.html")]
+pub struct RulesPage {
+    /// The frame around the page.
+    pub layout: Layout,
+    /// What is wrong, when the form was refused; each names its line.
+    pub errors: Vec<String>,
+    /// Limits to begin from: their id and what they are for.
+    pub presets: Vec<(&'static str, &'static str)>,
+    /// The limits, and empty lines after them.
+    pub limits: Vec<LimitLine>,
+    /// The most characters of a limit's name.
+    pub name_chars_max: usize,
+    /// Field `abroad`.
+    pub abroad: Vec<Choice>,
+    /// Field `fee_percent`; empty for no offer.
+    pub fee_percent: String,
+    /// Field `fee_fixed`.
+    pub fee_fixed: String,
+    /// Field `fee_currency`.
+    pub currencies: Vec<Choice>,
+}
+
+/// One limit as it is typed. The fields' names end with the line's number.
+#[derive(Debug, Clone, Default)]
+pub struct LimitLine {
+    /// Field `limit_name_N`.
+    pub name: String,
+    /// Field `limit_amount_N`.
+    pub amount: String,
+    /// Field `limit_currency_N`.
+    pub currencies: Vec<Choice>,
+    /// Field `limit_from_N`.
+    pub from: String,
+    /// Field `limit_until_N`.
+    pub until: String,
+}
+
+/// The routes of this page.
+pub fn routes() -> Router<App> {
+    Router::new().route("/finance/rules", get(show).post(save))
+}
+
+async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Html<String>, Problem> {
+    let staff = staff.sees_money()?;
+    let query = Form::parse(query.unwrap_or_default().as_bytes());
+    let rules = app.engine().world().state.rules.clone();
+    let mut typed = Typed::of(&rules);
+    let asked = query.get("preset");
+    if let Some(preset) = PRESETS.iter().find(|preset| preset.id == asked) {
+        typed.limits.extend(preset.limits.iter().map(|(name, dollars, from, until)| TypedLimit {
+            name: (*name).into(),
+            amount: dollars.to_string(),
+            currency: Currency::USD.code().into(),
+            from: from.unwrap_or_default().into(),
+            until: until.unwrap_or_default().into(),
+        }));
+    }
+    page(&app, &staff, typed, vec![], notice(&query))
+}
+
+async fn save(State(app): State<App>, staff: Staff, body: Bytes) -> Result<Response, Problem> {
+    let staff = staff.sees_money()?;
+    let form = Form::parse(&body);
+    if !csrf_matches(&staff, &form.get("csrf")) {
+        return Err(Problem::StaleForm);
+    }
+    let typed = Typed::from_form(&form);
+    let again = |typed: Typed, errors: Vec<String>| {
+        let page = page(&app, &staff, typed, errors, None)?;
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    };
+    let rules = match typed.read() {
+        Ok(rules) => rules,
+        Err(errors) => return again(typed, errors),
+    };
+    let command = crate::domain::Command::Committee(Command::SetRules(rules));
+    match app.engine().execute(command, fresh_key("rules"), &staff.actor()).await {
+        Ok(_) => Ok(see_other("/finance/rules?done=rules")),
+        Err(Failure::Refused(Refusal::Committee(refusal))) => again(typed, vec![sentence(&refusal.to_string())]),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+fn page(
+    app: &App,
+    staff: &Staff,
+    typed: Typed,
+    errors: Vec<String>,
+    done: Option<crate::web::view::Notice>,
+) -> Result<Html<String>, Problem> {
+    let currencies = |chosen: &str| {
+        let choice = |currency: &Currency| Choice {
+            value: currency.code().into(),
+            label: currency.code().into(),
+            selected: currency.code() == chosen,
+        };
+        Currency::ALL.iter().map(choice).collect::<Vec<_>>()
+    };
+    let line = |limit: TypedLimit| LimitLine {
+        currencies: currencies(&limit.currency),
+        name: limit.name,
+        amount: limit.amount,
+        from: limit.from,
+        until: limit.until,
+    };
+    let spare =
+        std::iter::repeat_n(TypedLimit { currency: Currency::USD.code().into(), ..Default::default() }, LINES_SPARE);
+    let choice =
+        |value: &str, label: &str| Choice { value: value.into(), label: label.into(), selected: typed.abroad == value };
+    let page = RulesPage {
+        layout: Layout { notice: done, ..app.staff_layout("Rules for gifts", staff, StaffRoom::Finance, None) },
+        errors,
+        presets: PRESETS.iter().map(|preset| (preset.id, preset.label)).collect(),
+        limits: typed.limits.into_iter().chain(spare).take(LIMITS_MAX).map(line).collect(),
+        name_chars_max: LIMIT_NAME_CHARS_MAX,
+        abroad: vec![
+            choice("with_passport", "Taken with the number of a U.S. passport"),
+            choice("refused", "Not taken"),
+            choice("taken", "Taken as any other"),
+        ],
+        fee_percent: typed.fee_percent,
+        fee_fixed: typed.fee_fixed,
+        currencies: currencies(&typed.fee_currency),
+    };
+    Ok(Html(page.render()?))
+}
+
+/// The rules as they are typed.
+#[derive(Clone, Default)]
+struct Typed {
+    limits: Vec<TypedLimit>,
+    abroad: String,
+    fee_percent: String,
+    fee_fixed: String,
+    fee_currency: String,
+}
+
+#[derive(Clone, Default)]
+struct TypedLimit {
+    name: String,
+    amount: String,
+    currency: String,
+    from: String,
+    until: String,
+}
+
+impl Typed {
+    fn of(rules: &Rules) -> Self {
+        let limit = |limit: &Limit| TypedLimit {
+            name: limit.name.clone(),
+            amount: present::typed(limit.most),
+            currency: limit.most.currency.code().into(),
+            from: limit.from.to_string(),
+            until: limit.until.to_string(),
+        };
+        let abroad = match rules.abroad {
+            Abroad::WithPassport => "with_passport",
+            Abroad::Refused => "refused",
+            Abroad::Taken => "taken",
+        };
+        let currency = rules.fee.map_or(Currency::USD, |fee| fee.fixed.currency);
+        Self {
+            limits: rules.limits.iter().map(limit).collect(),
+            abroad: abroad.into(),
+            fee_percent: rules.fee.map(|fee| percent(fee.basis_points)).unwrap_or_default(),
+            fee_fixed: rules.fee.map(|fee| present::typed(fee.fixed)).unwrap_or_default(),
+            fee_currency: currency.code().into(),
+        }
+    }
+
+    fn from_form(form: &Form) -> Self {
+        let limit = |number: usize| {
+            let field = |name: &str| form.get(&format!("limit_{name}_{number}"));
+            TypedLimit {
+                name: field("name"),
+                amount: field("amount"),
+                currency: field("currency"),
+                from: field("from"),
+                until: field("until"),
+            }
+        };
+        Self {
+            // A line whose name and amount are emptied is taken out.
+            limits: (1..=LIMITS_MAX)
+                .map(limit)
+                .filter(|limit| !limit.name.is_empty() || !limit.amount.is_empty())
+                .collect(),
+            abroad: form.get("abroad"),
+            fee_percent: form.get("fee_percent"),
+            fee_fixed: form.get("fee_fixed"),
+            fee_currency: form.get("fee_currency"),
+        }
+    }
+
+    fn read(&self) -> Result<Rules, Vec<String>> {
+        let mut errors = vec![];
+        let mut limits = vec![];
+        for (at, limit) in self.limits.iter().enumerate() {
+            match limit.read() {
+                Ok(limit) => limits.push(limit),
+                Err(what) => errors.push(format!("Limit {}: {what}", at.saturating_add(1))),
+            }
+        }
+        let abroad = match self.abroad.as_str() {
+            "refused" => Abroad::Refused,
+            "taken" => Abroad::Taken,
+            _ => Abroad::WithPassport,
+        };
+        let fee = self.read_fee().unwrap_or_else(|what| {
+            errors.push(what.into());
+            None
+        });
+        if errors.is_empty() { Ok(Rules { limits, abroad, fee }) } else { Err(errors) }
+    }
+
+    fn read_fee(&self) -> Result<Option<FeeRate>, &'static str> {
+        if self.fee_percent.is_empty() && self.fee_fixed.is_empty() {
+            return Ok(None);
+        }
+        let currency: Currency = self.fee_currency.parse().map_err(|_| "Choose the fee’s currency.")?;
+        // A percentage has two decimals, as dollars have.
+        let typed = self.fee_percent.trim_end_matches('%').trim();
+        let share = if typed.is_empty() { Ok(Money::zero(Currency::USD)) } else { Money::parse(typed, Currency::USD) };
+        let basis_points = share.ok().and_then(|share| u16::try_from(share.minor).ok());
+        let fixed =
+            if self.fee_fixed.is_empty() { Ok(Money::zero(currency)) } else { Money::parse(&self.fee_fixed, currency) };
+        Ok(Some(FeeRate {
+            basis_points: basis_points.ok_or("Write the fee’s share in percent, like 2.9.")?,
+            fixed: fixed.map_err(|_| "Write the fee’s fixed sum in digits, like 0.30.")?,
+        }))
+    }
+}
+
+impl TypedLimit {
+    fn read(&self) -> Result<Limit, String> {
+        let currency: Currency = self.currency.parse().map_err(|_| "choose a currency.".to_owned())?;
+        let most = Money::parse(&self.amount, currency).map_err(|error| format!("{error}."))?;
+        let day = |text: &str, which: &str| {
+            text.parse::<NaiveDate>().map_err(|_| format!("enter the {which} day on which it counts."))
+        };
+        Ok(Limit { name: self.name.clone(), most, from: day(&self.from, "first")?, until: day(&self.until, "last")? })
+    }
+}
+
+/// Hundredths of a percent as a person writes them: `2.9`.
+fn percent(basis_points: u16) -> String {
+    let text = format!("{}.{:02}", basis_points / 100, basis_points % 100);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
