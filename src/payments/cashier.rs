@@ -7,6 +7,7 @@ mod asks;
 mod overdue;
 mod webhooks;
 
+use super::notice::settled;
 use super::{Charge, Fault, Mode, Outcome, Processor, Refund, RefundOutcome, WebhookRefusal};
 use super::{charge_key, refund_key};
 use crate::domain::donation::{self, Attempt};
@@ -291,7 +292,13 @@ impl Cashier {
                 self.tell(command, key, "processor").await.map(|_| ())
             }
             RefundOutcome::Pending { .. } => Ok(()),
-            RefundOutcome::Failed { code, .. } => {
+            RefundOutcome::Failed { processor_refund: Some(processor_refund), code } => {
+                let key = format!("refund-failure:{processor_refund}");
+                let processor_refund = ProcessorRefundId(processor_refund);
+                let news = donation::RefundFailureNews { payment, processor_refund, refund: Some(refund), code };
+                self.tell(donation::Command::RecordRefundFailure(news), key, "processor").await.map(|_| ())
+            }
+            RefundOutcome::Failed { processor_refund: None, code } => {
                 let command = donation::Command::RecordRefundFailed { donation, refund, reason: code };
                 self.tell(command, format!("refund-failed:{refund}"), "processor").await.map(|_| ())
             }
@@ -386,17 +393,4 @@ impl Cashier {
     pub fn mode(&self) -> Mode {
         self.processor.mode()
     }
-}
-
-fn settled(
-    donation: DonationId,
-    payment: String,
-    amount: Money,
-    fee: Option<Money>,
-    card: Option<super::CardSummary>,
-) -> donation::Command {
-    let card = card.map(|card| donation::Card { brand: card.brand, last4: card.last4 });
-    // A fee in another currency than the gift's is the payout's business; the ledger's sums hold one currency.
-    let fee = fee.filter(|fee| fee.currency == amount.currency);
-    donation::Command::RecordSettled { donation, payment: PaymentId(payment), amount, fee, card }
 }

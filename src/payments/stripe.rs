@@ -5,6 +5,7 @@
 //! secret, and we look the intent up afterwards; the browser's word counts for nothing.
 
 mod client;
+mod dispute;
 mod events;
 mod reasons;
 mod settings;

@@ -27,6 +27,7 @@ mod localstripe;
 mod log;
 mod media;
 mod past;
+mod permutations;
 mod privacy;
 mod program;
 mod proof;
