@@ -180,6 +180,15 @@ pub struct Webhook {
     pub livemode: bool,
 }
 
+/// A page of the processor's list of its events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventPage {
+    /// Each as a webhook would bring it, the newest first.
+    pub events: Vec<Vec<u8>>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<String>,
+}
+
 /// The processor failed us, or we it. No message holds a secret, a token or personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Fault {
@@ -301,6 +310,23 @@ pub trait Processor: Send + Sync {
     /// # Errors
     /// [`WebhookRefusal`].
     fn verify_webhook(&self, body: &[u8], signature: &str, now: i64) -> Result<Webhook, WebhookRefusal>;
+
+    /// What an event says about itself that the processor itself was asked for; whether it is for this ledger.
+    ///
+    /// # Errors
+    /// [`WebhookRefusal`].
+    fn read_event(&self, _body: &[u8]) -> Result<Webhook, WebhookRefusal> {
+        Err(WebhookRefusal::Unsupported)
+    }
+
+    /// A page of the events that the processor made since then (Unix seconds), the newest first, from where the page before
+    /// said; `None` where it keeps no list.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn events(&self, _since: i64, _after: Option<&str>) -> Result<Option<EventPage>, Fault> {
+        Ok(None)
+    }
 
     /// What a stored webhook means for us; pure. Kinds, fields and payments that are not ours give nothing.
     ///

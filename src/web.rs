@@ -321,6 +321,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::clips::routes())
         .merge(pages::restream::routes())
         .merge(pages::finance::routes())
+        .merge(pages::reconciliation::routes())
         .merge(pages::webhook::routes())
         .merge(pages::whip::routes())
         .merge(pages::speak::routes())

@@ -361,6 +361,11 @@ fn any_event() -> impl Strategy<Value = Event> {
                     sealed_for: person,
                     body: sealed,
                 })),
+                30 if number % 5 == 0 => {
+                    let (listed, taken) = (number.into(), 1);
+                    let read = inbox::CaughtUp { since: instant(1), until: instant(2), listed, taken };
+                    Event::Inbox(inbox::Event::CaughtUp(read))
+                }
                 30 => Event::Inbox(inbox::Event::Interpreted(inbox::Interpreted { notice, outcome: text })),
                 31 => Event::Privacy(privacy::Event::Erased(privacy::Erased {
                     erasure: ErasureId(c),

@@ -167,6 +167,7 @@ kinds! {
     "donation.cost_recorded" 1 Donation CostRecorded,
     "inbox.received" 1 Inbox Received,
     "inbox.interpreted" 1 Inbox Interpreted,
+    "inbox.caught_up" 1 Inbox CaughtUp,
     "privacy.erased" 1 Privacy Erased,
     "privacy.disclosed" 1 Privacy Disclosed,
 }

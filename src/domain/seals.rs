@@ -67,7 +67,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
             | donation::Event::ReturnUnmatched(_)
             | donation::Event::CostRecorded(_),
         )
-        | Event::Inbox(inbox::Event::Interpreted(_))
+        | Event::Inbox(inbox::Event::Interpreted(_) | inbox::Event::CaughtUp(_))
         | Event::Ledger(_)
         | Event::Rally(_)
         | Event::Broadcast(_)

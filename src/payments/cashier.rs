@@ -4,6 +4,8 @@
 //! the same key, so that nothing is charged or refunded twice and nothing stays unknown.
 
 mod asks;
+mod catch_up;
+mod fees;
 mod overdue;
 mod webhooks;
 
@@ -17,7 +19,9 @@ use crate::domain::{Command, Refusal};
 use crate::engine::{Engine, Failure, Receipt};
 use crate::vault;
 use asks::Asks;
+pub use catch_up::CaughtUp;
 use chrono::{DateTime, Utc};
+pub use overdue::LOST_AFTER;
 use overdue::Overdue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +77,8 @@ pub struct Cashier {
     fees: Arc<(mpsc::Sender<WithoutFee>, Mutex<mpsc::Receiver<WithoutFee>>)>,
     asks: Arc<Asks>,
     overdue: Arc<parking_lot::Mutex<Overdue>>,
+    /// Until when the processor's list was read, held by whoever reads it.
+    read_until: Arc<Mutex<Option<DateTime<Utc>>>>,
 }
 
 /// A settled payment whose fee the processor has not said yet.
@@ -84,7 +90,7 @@ impl Cashier {
         let (to_learn, waiting) = mpsc::channel(FEES_WAITING_MAX);
         let fees = Arc::new((to_learn, Mutex::new(waiting)));
         let (webhook_came, asks, overdue) = (Arc::default(), Arc::default(), Arc::default());
-        Self { engine, processor, webhook_came, fees, asks, overdue }
+        Self { engine, processor, webhook_came, fees, asks, overdue, read_until: Arc::default() }
     }
 
     /// The processor.
@@ -164,7 +170,8 @@ impl Cashier {
         self.ask_refund(donation, refund).await
     }
 
-    /// Interprets webhooks as they come, learns fees and resolves what was left open, until shut down. Each goes its own
+    /// Interprets webhooks as they come, reads the processor's list for those that did not, learns fees and resolves what
+    /// was left open, until shut down. Each goes its own
     /// way: a processor that does not answer one of them must not keep the total from rising.
     pub async fn run(&self, shutdown: CancellationToken) {
         let interpret = async {
@@ -193,7 +200,7 @@ impl Cashier {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => {}
-            ((), (), ()) = async { tokio::join!(interpret, resolve, learn) } => {}
+            _ = async { tokio::join!(interpret, resolve, learn, self.ask_fees(), self.keep_up()) } => {}
         }
     }
 

@@ -9,7 +9,7 @@ use crate::domain::{Event, Recorded, State, donation};
 use chrono::serde::ts_microseconds;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +118,10 @@ pub struct Ledger {
     pub rows: Vec<Row>,
     unfinished: BTreeMap<DonationId, DateTime<Utc>>,
     pledges: HashMap<DonationId, Pledge>,
+    /// Places of payments whose fee is not known.
+    unknown_fees: BTreeSet<usize>,
+    /// Donations about which there is, or was, a dispute.
+    disputed: BTreeSet<DonationId>,
 }
 
 impl Ledger {
@@ -179,6 +183,16 @@ impl Ledger {
             }
         }
         sums
+    }
+
+    /// The payments whose fee is not known, in the order in which they settled.
+    pub fn unknown_fees(&self) -> impl Iterator<Item = &Row> {
+        self.unknown_fees.iter().filter_map(|place| self.rows.get(*place))
+    }
+
+    /// Donations about which there is, or was, a dispute.
+    pub fn disputed(&self) -> impl Iterator<Item = DonationId> {
+        self.disputed.iter().copied()
     }
 
     /// Donations with a call to the processor whose outcome is not recorded.
@@ -253,6 +267,9 @@ impl Ledger {
                     Moved { donation: data.donation, rally: data.rally, donor: data.donor, payment: &data.payment };
                 self.moves(recorded, state, Kind::DisputeReversed, moved, Some(&data.dispute.0), data.amount);
             }
+            donation::Event::DisputeOpened(data) => {
+                self.disputed.insert(data.donation);
+            }
             donation::Event::DebitReturned(data) => {
                 let moved =
                     Moved { donation: data.donation, rally: data.rally, donor: data.donor, payment: &data.payment };
@@ -266,7 +283,6 @@ impl Ledger {
             | donation::Event::RefundUnmatched(_)
             | donation::Event::RefundFailed(_)
             | donation::Event::RefundFailureUnmatched(_)
-            | donation::Event::DisputeOpened(_)
             | donation::Event::DisputeRevised(_)
             | donation::Event::DisputeClosed(_)
             | donation::Event::DisputeUnmatched(_)
@@ -275,6 +291,9 @@ impl Ledger {
     }
 
     fn add(&mut self, row: Row) {
+        if row.kind == Kind::Donation && row.fee.is_none() {
+            self.unknown_fees.insert(self.rows.len());
+        }
         if let Some(pledge) = self.pledges.get_mut(&row.donation) {
             pledge.places.push(self.rows.len());
         }
@@ -282,7 +301,9 @@ impl Ledger {
     }
 
     fn learn_fee(&mut self, place: Option<usize>, fee: Fee) {
-        if let Some(row) = place.and_then(|place| self.rows.get_mut(place)) {
+        let Some(place) = place else { return };
+        self.unknown_fees.remove(&place);
+        if let Some(row) = self.rows.get_mut(place) {
             row.fee = Some(fee);
         }
     }

@@ -81,7 +81,8 @@ async fn a_list_brings_what_no_webhook_brought_and_nothing_twice() {
         "metadata": { "donation": DONATION.to_string() },
     });
     let paid = event("evt_1", "payment_intent.succeeded", intent);
-    let refund = json!({ "id": "re_1", "amount": 1000, "currency": "usd", "status": "succeeded", "payment_intent": "pi_1" });
+    let refund =
+        json!({ "id": "re_1", "amount": 1000, "currency": "usd", "status": "succeeded", "payment_intent": "pi_1" });
     let refunded = event("evt_2", "refund.updated", refund);
     let mut others = event("evt_3", "payment_intent.succeeded", json!({}));
     others["account"] = json!("acct_other");

@@ -15,6 +15,7 @@ mod archive;
 mod backup;
 mod bad_input;
 mod cashier;
+mod catch_up;
 mod clips;
 mod crash;
 mod faults;

@@ -6,7 +6,7 @@ use crate::domain::id::NoticeId;
 use crate::domain::inbox::{self, Received};
 use crate::domain::seals::NOTICE;
 use crate::engine::Failure;
-use crate::payments::{Notice, WEBHOOK_BYTES_MAX, WebhookRefusal};
+use crate::payments::{Notice, WEBHOOK_BYTES_MAX, Webhook, WebhookRefusal};
 
 /// Webhooks interpreted in one round: a round stays short, and the rest has the next.
 const INTERPRET_MAX: usize = 200;
@@ -22,6 +22,11 @@ impl Cashier {
     /// [`Trouble::Webhook`] where it is not to be believed; otherwise the sender should try again.
     pub async fn receive(&self, body: &[u8], signature: &str) -> Result<(), Trouble> {
         let webhook = self.processor.verify_webhook(body, signature, self.engine.clock().now().timestamp())?;
+        self.store(webhook, body).await
+    }
+
+    /// Keeps an event that is to be believed, and sees to it that it is interpreted.
+    pub(super) async fn store(&self, webhook: Webhook, body: &[u8]) -> Result<(), Trouble> {
         let packed = zstd::bulk::compress(body, 3).map_err(Trouble::Pack)?;
         if packed.len() > WEBHOOK_PACKED_MAX {
             return Err(WebhookRefusal::TooLarge.into());

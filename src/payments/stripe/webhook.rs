@@ -41,6 +41,15 @@ pub fn verify(body: &[u8], signature: &str, secret: &str, live: bool, now: i64) 
             | stripe_webhook::WebhookError::BadSignature,
         ) => return Err(WebhookRefusal::BadSignature),
     }
+    read(body, live)
+}
+
+/// Checks mode and account of an event that comes from Stripe.
+///
+/// # Errors
+/// [`WebhookRefusal`].
+pub fn read(body: &[u8], live: bool) -> Result<Webhook, WebhookRefusal> {
+    let text = std::str::from_utf8(body).map_err(|_| WebhookRefusal::NotAnEvent)?;
     let envelope: Envelope = miniserde::json::from_str(text).map_err(|_| WebhookRefusal::NotAnEvent)?;
     if envelope.livemode != live {
         return Err(WebhookRefusal::WrongMode { livemode: envelope.livemode });

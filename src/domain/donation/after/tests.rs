@@ -1,4 +1,4 @@
-use super::super::{Command, Donation, PaymentRequested, RefundRequested, Settled};
+use super::super::{Command, Donation, PaymentRequested, RefundRequested};
 use super::*;
 use crate::domain::id::RefundId;
 use crate::domain::money::Currency;
