@@ -378,8 +378,10 @@ fn any_event() -> impl Strategy<Value = Event> {
                     let (source, shown_at) = (maybe.map(|_| source), instant(3));
                     Event::Broadcast(broadcast::Event::TookProgram(TookProgram { rally, source, shown_at }))
                 }
-                41.. => Event::Donation(any_event_after(kind, (donation, rally, person), payment, maybe, amount, text)),
-                33..40 => Event::Show(any_show_event(kind, rally, ItemId(c), source, number, text)),
+                41..=51 => {
+                    Event::Donation(any_event_after(kind, (donation, rally, person), payment, maybe, amount, text))
+                }
+                33..=39 => Event::Show(any_show_event(kind, rally, ItemId(c), source, number, text)),
                 _ => Event::Privacy(privacy::Event::Disclosed(privacy::Disclosed {
                     from_seq: number.into(),
                     to_seq: maybe.map(|_| number.into()),

@@ -10,9 +10,9 @@ use groundswell::domain::money::{Currency, Money};
 use groundswell::domain::sealed::Sealed;
 use groundswell::domain::{Command, donation, id, ledger, rally};
 use groundswell::engine::Engine;
-use groundswell::payments::Mode;
 use groundswell::payments::cashier::Cashier;
 use groundswell::payments::stripe::{Secret, Settings, Stripe};
+use groundswell::payments::{Charge, Mode, Outcome, Processor, charge_key};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -141,11 +141,22 @@ async fn with_every_webhook_lost_the_ledger_ends_complete() {
     ])
     .await;
     // Charged as if the answer had been lost: the ledger knows of the pledges only.
+    let stripe = Settings {
+        api_base: base.clone(),
+        script_url: script.clone(),
+        ..Settings::new(Secret::new("sk_test_51Secret"), "pk_test_51Public".into(), Secret::new("whsec_Secret"))
+    };
+    let stripe = Stripe::new(stripe).unwrap();
     let mut paid = vec![];
     for (amount, cents) in [("25", 2500), ("30", 3000)] {
-        let donation = pledge(&house.server, amount, "joan@example.org").await;
-        let id = donation.rsplit('/').next().unwrap().to_owned();
-        paid.push((donation, local.charge_unheard(&id, cents, &local.card(localstripe::CARD_OK)), cents));
+        let pledged = pledge(&house.server, amount, "joan@example.org").await;
+        let donation: id::DonationId = pledged.rsplit('/').next().unwrap().parse().unwrap();
+        let (method, rally) = (local.card(localstripe::CARD_OK), "call".into());
+        let charge =
+            Charge { donation, amount: Money::new(cents, Currency::USD), key: charge_key(donation, 1), method, rally };
+        let answer = stripe.charge(&charge).await.unwrap();
+        let Outcome::Settled { payment, .. } = answer else { panic!("{answer:?}") };
+        paid.push((pledged, payment, cents));
     }
     assert_eq!(state(&house.server).await["raised_minor"], 0);
     let said = run(&["reconcile"], &house.data());

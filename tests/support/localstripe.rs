@@ -77,15 +77,6 @@ impl LocalStripe {
         self.post(&format!("/v1/payment_intents/{payment}/_authenticate?success={yes}"), "application/json", &body);
     }
 
-    /// Takes a donation's money as if nobody heard of it; the payment's name.
-    pub fn charge_unheard(&self, donation: &str, cents: i64, method: &str) -> String {
-        let body = format!(
-            "amount={cents}&currency=usd&confirm=true&payment_method={method}&metadata[donation]={donation}&key=sk_test_stand"
-        );
-        let payment = self.post("/v1/payment_intents", "application/x-www-form-urlencoded", &body);
-        payment["id"].as_str().unwrap_or_else(|| panic!("{payment}")).to_owned()
-    }
-
     /// Has its events sent to `url`, signed with `secret`, a second after each.
     pub fn send_webhooks_to(&self, url: &str, secret: &str) {
         let body = serde_json::json!({ "url": url, "secret": secret }).to_string();

@@ -135,14 +135,16 @@ pub(super) fn events(known: Option<&Dispute>, news: &DisputeNews, owner: &Owner)
     // The sum as it was told first: the balance it moved in may be in another currency.
     let amount = known.map_or(told.amount, |known| known.amount);
     let moved = || DisputeMoved { donation, rally, donor, payment: payment.clone(), dispute: dispute(), amount };
-    let steps: [(_, _, Movement, fn(DisputeMoved) -> Event); 2] = [
-        (known.and_then(|known| known.withdrawn), told.withdrawn, Movement::Withdrawal, Event::DisputeWithdrawn),
-        (known.and_then(|known| known.reinstated), told.reinstated, Movement::Reinstatement, Event::DisputeReinstated),
-    ];
-    for (before, now, movement, event) in steps {
+    let (withdrawn, reinstated) = (known.and_then(|known| known.withdrawn), known.and_then(|known| known.reinstated));
+    let withdrawal = (withdrawn, told.withdrawn, Movement::Withdrawal);
+    let reinstatement = (reinstated, told.reinstated, Movement::Reinstatement);
+    for (before, now, movement) in [withdrawal, reinstatement] {
         let Some(now) = now else { continue };
         if before.is_none() {
-            events.push(event(moved()));
+            events.push(match movement {
+                Movement::Reinstatement => Event::DisputeReinstated(moved()),
+                Movement::Withdrawal | Movement::Return => Event::DisputeWithdrawn(moved()),
+            });
         }
         let fee = now.fee.filter(|_| before.and_then(|before| before.fee).is_none());
         let fee = fee.filter(|fee| fee.currency == amount.currency);
