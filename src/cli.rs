@@ -8,6 +8,7 @@ mod erase;
 mod export;
 mod log;
 mod receipt;
+mod reconcile;
 mod replay;
 mod serve;
 mod staff;
@@ -56,6 +57,11 @@ enum Command {
     /// Make every projection anew from the log and compare it with what is shown.
     #[command(after_help = "Example:\n  groundswell replay --data /var/lib/groundswell")]
     Replay(DataArgs),
+    /// Read the payment processor's list of events now, and take in what webhooks missed.
+    #[command(
+        after_help = "Example:\n  groundswell reconcile --data /var/lib/groundswell\n\nIt asks the server that runs, which does the same every quarter of an hour."
+    )]
+    Reconcile(DataArgs),
     /// Check a donor's receipt against a published head; needs no server and no data.
     #[command(after_help = "Example:\n  groundswell verify-receipt proof.json --head 5f0c…64 hex digits")]
     VerifyReceipt(receipt::ReceiptArgs),
@@ -153,6 +159,7 @@ pub fn main() -> ExitCode {
             Command::Backup(args) => backup::run(args).await,
             Command::Restore(args) => backup::restore(args).await,
             Command::Replay(args) => replay::run(args).await,
+            Command::Reconcile(args) => reconcile::run(args).await,
             Command::VerifyReceipt(args) => receipt::run(&args),
             Command::Erase(args) => erase::run(args).await,
             Command::Log(args) => log::run(args).await,

@@ -2,7 +2,6 @@
 //!
 //! No I/O, no clock, no randomness: time and ids come in as arguments, so that a replay gives the same bytes.
 
-mod as_json;
 pub mod attendance;
 pub mod broadcast;
 pub mod clip;

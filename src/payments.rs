@@ -6,6 +6,7 @@
 
 pub mod card_form;
 pub mod cashier;
+mod notice;
 pub mod simulated;
 pub mod stripe;
 
@@ -13,6 +14,7 @@ use crate::domain::id::{DonationId, RefundId};
 pub use crate::domain::ledger::Mode;
 use crate::domain::money::Money;
 use async_trait::async_trait;
+pub use notice::Notice;
 use std::fmt;
 use std::time::Duration;
 use thiserror::Error;
@@ -178,68 +180,13 @@ pub struct Webhook {
     pub livemode: bool,
 }
 
-/// Something a webhook told us about a payment or a refund of ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// The money was taken.
-    Settled {
-        /// The donation written on the payment.
-        donation: DonationId,
-        /// The processor's id of the payment.
-        payment: String,
-        /// What was taken.
-        amount: Money,
-        /// What the processor keeps; mostly `None` here, and known by [`Processor::look_up`].
-        fee: Option<Money>,
-        /// The card, when the event shows it.
-        card: Option<CardSummary>,
-    },
-    /// Taken up, and decided later.
-    Processing {
-        /// The donation written on the payment.
-        donation: DonationId,
-        /// The processor's id of the payment.
-        payment: String,
-    },
-    /// This attempt took nothing.
-    Declined {
-        /// The donation written on the payment.
-        donation: DonationId,
-        /// The processor's id of the payment.
-        payment: String,
-        /// The reason in the processor's vocabulary.
-        code: String,
-        /// The reason in plain words for the donor.
-        reason: String,
-    },
-    /// Money went back, by us or by somebody on the processor's own pages.
-    Refunded {
-        /// The donation, when it is written on the refund; otherwise it is the one of `payment`.
-        donation: Option<DonationId>,
-        /// The processor's id of the payment.
-        payment: String,
-        /// The processor's id of the refund.
-        processor_refund: String,
-        /// Our id of the refund, when we asked for it.
-        refund: Option<RefundId>,
-        /// How much.
-        amount: Money,
-    },
-    /// A refund did not go through, even if it was said to have.
-    RefundFailed {
-        /// The donation, when it is written on the refund; otherwise it is the one of `payment`.
-        donation: Option<DonationId>,
-        /// The processor's id of the payment.
-        payment: String,
-        /// The processor's id of the refund.
-        processor_refund: String,
-        /// Our id of the refund, when we asked for it.
-        refund: Option<RefundId>,
-        /// How much would have gone back.
-        amount: Money,
-        /// The reason in the processor's vocabulary.
-        code: String,
-    },
+/// A page of the processor's list of its events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventPage {
+    /// Each as a webhook would bring it, the newest first.
+    pub events: Vec<Vec<u8>>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<String>,
 }
 
 /// The processor failed us, or we it. No message holds a secret, a token or personal data.
@@ -295,6 +242,12 @@ pub enum WebhookRefusal {
     WrongMode {
         /// What the event says.
         livemode: bool,
+    },
+    /// About an account that is connected to ours: its money is not in this ledger.
+    #[error("the webhook is about another account, {account}: send this server the events of its own account only")]
+    OtherAccount {
+        /// The processor's name of it.
+        account: String,
     },
     /// Over [`WEBHOOK_BYTES_MAX`] or [`SIGNATURE_BYTES_MAX`].
     #[error("the webhook is too large")]
@@ -357,6 +310,23 @@ pub trait Processor: Send + Sync {
     /// # Errors
     /// [`WebhookRefusal`].
     fn verify_webhook(&self, body: &[u8], signature: &str, now: i64) -> Result<Webhook, WebhookRefusal>;
+
+    /// What an event says about itself that the processor itself was asked for; whether it is for this ledger.
+    ///
+    /// # Errors
+    /// [`WebhookRefusal`].
+    fn read_event(&self, _body: &[u8]) -> Result<Webhook, WebhookRefusal> {
+        Err(WebhookRefusal::Unsupported)
+    }
+
+    /// A page of the events that the processor made since then (Unix seconds), the newest first, from where the page before
+    /// said; `None` where it keeps no list.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn events(&self, _since: i64, _after: Option<&str>) -> Result<Option<EventPage>, Fault> {
+        Ok(None)
+    }
 
     /// What a stored webhook means for us; pure. Kinds, fields and payments that are not ours give nothing.
     ///

@@ -2,6 +2,7 @@
 
 pub mod feed;
 pub mod ledger;
+pub mod open;
 pub mod room;
 pub mod signals;
 pub mod totals;
@@ -20,11 +21,13 @@ pub struct Projections {
     pub state: State,
     /// Money by rally.
     pub totals: totals::Totals,
+    /// What is promised and not here, by rally.
+    pub open: open::Open,
     /// People by rally.
     pub room: room::Room,
     /// The latest donors by rally.
     pub feed: feed::Feed,
-    /// Every settled donation and refund, for finance.
+    /// Every settled donation, and what happened to its money since, for finance.
     pub ledger: ledger::Ledger,
     /// What a host has to know of feeds.
     pub signals: signals::Signals,
@@ -36,6 +39,7 @@ impl Projections {
     pub fn apply(&mut self, recorded: &Recorded) {
         self.state.evolve(&recorded.event, recorded.at);
         self.totals.apply(recorded);
+        self.open.apply(recorded, &self.state);
         self.room.apply(recorded);
         self.feed.apply(recorded);
         self.ledger.apply(recorded, &self.state);
@@ -70,6 +74,7 @@ impl Projections {
             ("inbox", self.state.inbox == other.state.inbox),
             ("privacy", self.state.privacy == other.state.privacy),
             ("totals", self.totals == other.totals),
+            ("open", self.open == other.open),
             ("room", self.room == other.room),
             ("feed", self.feed == other.feed),
             ("ledger", self.ledger == other.ledger),

@@ -355,6 +355,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::restream::routes())
         .merge(pages::finance::routes())
         .merge(pages::rules::routes())
+        .merge(pages::reconciliation::routes())
         .merge(pages::webhook::routes())
         .merge(pages::whip::routes())
         .merge(pages::speak::routes())

@@ -9,7 +9,8 @@ use groundswell::domain::attendance::{self, Joined, Present};
 use groundswell::domain::broadcast::{self, Cut, SourceConnected, SourceReason, TookProgram};
 use groundswell::domain::donation::{self, ATTESTATIONS, Card, Command as Notice, Pledged};
 use groundswell::domain::id::{
-    DonationId, ErasureId, ItemId, NoticeId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId,
+    DisputeId, DonationId, ErasureId, ItemId, NoticeId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId,
+    SourceId,
 };
 use groundswell::domain::money::{Currency, Money};
 use groundswell::domain::rally::{self, Announced, Details, RallyNamed, SpeakerAdded, SpeakerNamed};
@@ -263,7 +264,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     let name = || select(vec!["pi_1", "pi_2", "pi_3"]).prop_map(|name| PaymentId(name.into()));
     let amount = || (any::<i64>(), select(Currency::ALL)).prop_map(|(minor, currency)| Money { minor, currency });
     let text = || prop_oneof![".{0,8}", Just("👩🏽‍⚕️".to_string()), Just("ليلى\u{202e}".to_string())];
-    (0..41_usize, (id(), id(), id(), id()), name(), amount(), any::<u32>(), text()).prop_map(
+    (0..52_usize, (id(), id(), id(), id()), name(), amount(), any::<u32>(), text()).prop_map(
         |(kind, (a, b, c, d), payment, amount, number, text)| {
             let (rally, source, person, donation) = (RallyId(a), SourceId(b), PersonId(c), DonationId(d));
             let (refund, processor_refund) = (RefundId(b), ProcessorRefundId(text.clone()));
@@ -368,6 +369,11 @@ fn any_event() -> impl Strategy<Value = Event> {
                     sealed_for: person,
                     body: sealed,
                 })),
+                30 if number % 5 == 0 => {
+                    let (listed, taken) = (number.into(), 1);
+                    let read = inbox::CaughtUp { since: instant(1), until: instant(2), listed, taken };
+                    Event::Inbox(inbox::Event::CaughtUp(read))
+                }
                 30 => Event::Inbox(inbox::Event::Interpreted(inbox::Interpreted { notice, outcome: text })),
                 31 => Event::Privacy(privacy::Event::Erased(privacy::Erased {
                     erasure: ErasureId(c),
@@ -380,7 +386,10 @@ fn any_event() -> impl Strategy<Value = Event> {
                     let (source, shown_at) = (maybe.map(|_| source), instant(3));
                     Event::Broadcast(broadcast::Event::TookProgram(TookProgram { rally, source, shown_at }))
                 }
-                33..40 => Event::Show(any_show_event(kind, rally, ItemId(c), source, number, text)),
+                41..=51 => {
+                    Event::Donation(any_event_after(kind, (donation, rally, person), payment, maybe, amount, text))
+                }
+                33..=39 => Event::Show(any_show_event(kind, rally, ItemId(c), source, number, text)),
                 _ => Event::Privacy(privacy::Event::Disclosed(privacy::Disclosed {
                     from_seq: number.into(),
                     to_seq: maybe.map(|_| number.into()),
@@ -390,6 +399,74 @@ fn any_event() -> impl Strategy<Value = Event> {
             }
         },
     )
+}
+
+/// What may happen to money after it settled.
+fn any_event_after(
+    kind: usize,
+    (donation, rally, donor): (DonationId, RallyId, PersonId),
+    payment: PaymentId,
+    refund: Option<RefundId>,
+    amount: Money,
+    code: String,
+) -> donation::Event {
+    let (dispute, processor_refund) = (DisputeId(code.clone()), ProcessorRefundId(code.clone()));
+    let due_by = refund.map(|_| instant(9));
+    let moved =
+        donation::DisputeMoved { donation, rally, donor, payment: payment.clone(), dispute: dispute.clone(), amount };
+    let (fee, outcome) = (refund.map(|_| amount), donation::DisputeOutcome::Lost);
+    match kind {
+        41 => donation::Event::RefundReversed(donation::RefundReversed {
+            donation,
+            rally,
+            donor,
+            payment,
+            processor_refund,
+            refund,
+            amount,
+            code,
+        }),
+        42 => donation::Event::RefundFailureUnmatched(donation::RefundFailureNews {
+            payment,
+            processor_refund,
+            refund,
+            code,
+        }),
+        43 => {
+            let (reason, donation) = (code, donation);
+            let opened = donation::DisputeOpened { donation, rally, donor, payment, dispute, amount, reason, due_by };
+            donation::Event::DisputeOpened(opened)
+        }
+        44 => {
+            let due_by = instant(99);
+            donation::Event::DisputeRevised(donation::DisputeRevised { donation, payment, dispute, due_by })
+        }
+        45 => donation::Event::DisputeWithdrawn(moved),
+        46 => donation::Event::DisputeReinstated(moved),
+        47 => donation::Event::DisputeClosed(donation::DisputeClosed { donation, payment, dispute, outcome }),
+        48 => donation::Event::DisputeUnmatched(donation::DisputeNews {
+            payment,
+            dispute,
+            amount,
+            reason: code,
+            due_by,
+            withdrawn: refund.is_some(),
+            withdrawal_fee: fee,
+            reinstated: refund.is_none(),
+            reinstatement_fee: fee,
+            closed: refund.map(|_| outcome),
+        }),
+        49 => donation::Event::DebitReturned(donation::DebitReturned { donation, rally, donor, payment, amount, code }),
+        50 => donation::Event::ReturnUnmatched(donation::ReturnNews { payment, amount, code, fee }),
+        _ => donation::Event::CostRecorded(donation::CostRecorded {
+            donation,
+            rally,
+            payment,
+            of: donation::Movement::Withdrawal,
+            name: refund.map(|_| code),
+            fee: amount,
+        }),
+    }
 }
 
 fn any_show_event(

@@ -113,14 +113,16 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     tasks.spawn(restream::follow(engine.clone(), media.clone(), onward, shutdown.clone()));
     tasks.spawn(keeping::run(engine.clone(), media.clone(), shutdown.clone()));
     tasks.spawn(gate::follow(engine.clone(), media, shutdown.clone()));
-    let stop = shutdown.clone();
-    tasks.spawn(async move { cashier.run(stop).await });
+    let (stop, of_cashier) = (shutdown.clone(), cashier.clone());
+    tasks.spawn(async move { of_cashier.run(stop).await });
     if let Some(live) = app.live().cloned() {
         let stop = shutdown.clone();
         tasks.spawn(async move { live.run(stop).await });
     }
     tasks.spawn(tell_head(engine.clone(), shutdown.clone()));
-    tasks.spawn(control::serve(config.data.clone(), engine, archive.clone(), config.retention_years, shutdown.clone()));
+    let control =
+        control::serve(config.data.clone(), engine, cashier, archive.clone(), config.retention_years, shutdown.clone());
+    tasks.spawn(control);
     tasks.spawn(web::serve::run(http, web::router(app.clone()), shutdown.clone()));
     tracing::info!(listen = %listen_at, rtmp = %rtmp_at, mode = %app.cashier().mode(), "serving");
     Ok(Running { app, listen: listen_at, rtmp: rtmp_at, tasks, writer, archive, scrub, recordings, shutdown })

@@ -1,26 +1,33 @@
-//! Donations: pledge, payment attempts, settlement, refunds. Each event is a delta that is recorded once, however
-//! often and in whatever order a processor reports it.
+//! Donations: pledge, payment attempts, settlement, and what happens to the money after it. Each event is a delta that is
+//! recorded once, however often and in whatever order a processor reports it.
 
+mod after;
 mod event;
 mod kin;
+mod payment;
 
+pub use after::{
+    CostRecorded, DISPUTES_MAX, DebitReturned, Dispute, DisputeClosed, DisputeMoved, DisputeNews, DisputeOpened,
+    DisputeOutcome, DisputeRevised, Moved, Movement, News, REFUNDS_MAX, RefundFailureNews, RefundReversed, ReturnNews,
+};
 pub use event::{
     Came, Card, Declined, Event, FeeRecorded, PaymentNamed, PaymentRequested, Pledged, RefundFailed, RefundRequested,
     RefundUnmatched, Refunded, Settled, Way,
 };
-
 pub use kin::{Giver, KIN_MAX, room};
+pub use payment::{Attempt, Decline, RefundRequest};
 
 use super::State;
 use super::committee::Room;
 use super::hash::HashMap;
-use super::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, Short};
+use super::id::{DisputeId, DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, Short};
 use super::money::Money;
 use super::shared::Shared;
+use after::{After, Owner};
 use chrono::{DateTime, NaiveDate, Utc};
 use litemap::LiteMap;
+use payment::{Payment, Settlement};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::ops::Deref;
 use thiserror::Error;
 
@@ -28,8 +35,9 @@ use thiserror::Error;
 pub const AMOUNT_MINOR_MAX: i64 = 99_999_999;
 /// Payment attempts for one donation: a person mistypes a few times, a card tester many.
 pub const ATTEMPTS_MAX: u32 = 10;
-/// Refunds of one payment: bounds memory against a processor gone wrong.
-pub const REFUNDS_MAX: usize = 100;
+/// Payments of which something is known before they settled. A busy night's webhooks overtake one another by some dozens;
+/// others are payments of another program on the same account, of which only refunds and disputes are heard.
+pub const UNMATCHED_MAX: usize = 10_000;
 /// Characters of a refcode: they come from links anybody can write.
 pub const REFCODE_CHARS_MAX: usize = 64;
 
@@ -66,64 +74,30 @@ pub struct Donation {
     refund_requests: LiteMap<RefundId, RefundRequest>,
 }
 
-/// An attempt whose outcome is not known.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// 1 for the first.
-    pub number: u32,
-    /// The processor's token of the card; not the card.
-    pub method: String,
-    /// The processor's id, once it gave one.
-    pub payment: Option<PaymentId>,
-    /// Whether the donor has to do something (3-D Secure) or only the bank.
-    pub waits_for_donor: bool,
-}
-
-impl Attempt {
-    /// Whether news of `payment` is about this attempt: one heard of before this attempt had a name is of an earlier
-    /// attempt, and its late refusal must not free the donor to pay twice.
-    fn may_be(&self, payment: &PaymentId, heard_before: bool) -> bool {
-        match &self.payment {
-            Some(named) => named == payment,
-            None => !heard_before,
-        }
-    }
-}
-
-/// Why an attempt failed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Decline {
-    /// The processor's code.
-    pub code: String,
-    /// In plain words, for the donor.
-    pub reason: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-enum Payment {
-    Processing,
-    Declined,
-    Settled { amount_minor: i64, fee_known: bool, refunds: LiteMap<ProcessorRefundId, i64> },
-}
-
-/// A refund somebody asked for, whose outcome is not known.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RefundRequest {
-    /// Of which payment.
-    pub payment: PaymentId,
-    /// How much.
-    pub amount: Money,
-}
-
 impl Donation {
-    /// What was received, before refunds, in minor units.
+    /// What was received, before anything of it went back, in minor units.
     pub fn settled_minor(&self) -> i64 {
-        self.settled().map(|(_, amount, _)| amount).fold(0, i64::saturating_add)
+        sum(self.settled().map(|(_, settled)| settled.amount_minor))
     }
 
     /// What was given back, in minor units.
     pub fn refunded_minor(&self) -> i64 {
-        self.settled().map(|(_, _, refunded)| refunded).fold(0, i64::saturating_add)
+        sum(self.after().map(After::refunded_minor))
+    }
+
+    /// What disputes hold or took, in minor units.
+    pub fn disputed_minor(&self) -> i64 {
+        sum(self.after().map(After::disputed_minor))
+    }
+
+    /// What the donor's bank took back, in minor units.
+    pub fn returned_minor(&self) -> i64 {
+        sum(self.after().map(After::returned_minor))
+    }
+
+    /// What is left of it here, in minor units; never less than nothing.
+    pub fn left_minor(&self) -> i64 {
+        sum(self.settled().map(|(_, settled)| settled.left_minor()))
     }
 
     /// Who gives, by all they can be known by.
@@ -131,11 +105,12 @@ impl Donation {
         Giver { donor: self.donor, likeness: self.likeness }
     }
 
-    /// What counts for a limit, in minor units: what was received and not given back, or what may yet be received of it.
+    /// What counts for a limit, in minor units: what was received and not given back, or what may yet be received of it. What a
+    /// dispute holds still counts, for it may come back.
     pub fn counted_minor(&self) -> i64 {
         let received = self.settled_minor();
         if received > 0 {
-            received.saturating_sub(self.refunded_minor()).max(0)
+            received.saturating_sub(self.refunded_minor()).saturating_sub(self.returned_minor()).max(0)
         } else if self.is_under_way() {
             self.amount.minor
         } else {
@@ -148,10 +123,16 @@ impl Donation {
         self.refund_requests.iter().map(|(id, request)| (*id, request))
     }
 
-    /// Whether a payment or refund may still come of it.
+    /// Its disputes, of whichever payment.
+    pub fn disputes(&self) -> impl Iterator<Item = (&DisputeId, &Dispute)> {
+        self.after().flat_map(|after| after.disputes.iter())
+    }
+
+    /// Whether a payment, refund or dispute may still come of it.
     pub fn is_under_way(&self) -> bool {
         self.in_flight.is_some()
             || !self.refund_requests.is_empty()
+            || self.disputes().any(|(_, dispute)| dispute.closed.is_none())
             || self.payments.values().any(|payment| matches!(payment, Payment::Processing))
     }
 
@@ -160,19 +141,27 @@ impl Donation {
         self.payments.keys()
     }
 
-    fn settled(&self) -> impl Iterator<Item = (&PaymentId, i64, i64)> {
-        self.payments.iter().filter_map(|(id, payment)| match payment {
-            Payment::Settled { amount_minor, refunds, .. } => {
-                Some((id, *amount_minor, refunds.values().copied().fold(0, i64::saturating_add)))
-            }
-            Payment::Processing | Payment::Declined => None,
-        })
+    /// The processor's names of its settled payments whose fee is not known.
+    pub fn without_fee(&self) -> impl Iterator<Item = &PaymentId> {
+        self.settled().filter(|(_, settled)| !settled.fee_known).map(|(id, _)| id)
+    }
+
+    fn settled(&self) -> impl Iterator<Item = (&PaymentId, &Settlement)> {
+        self.payments.iter().filter_map(|(id, payment)| Some((id, payment.settlement()?)))
+    }
+
+    fn after(&self) -> impl Iterator<Item = &After> {
+        self.settled().filter_map(|(_, settled)| settled.after.as_deref())
     }
 
     fn promised_back(&self, payment: &PaymentId) -> i64 {
         let waiting = self.refund_requests.values().filter(|request| &request.payment == payment);
-        waiting.map(|request| request.amount.minor).fold(0, i64::saturating_add)
+        sum(waiting.map(|request| request.amount.minor))
     }
+}
+
+fn sum(amounts: impl Iterator<Item = i64>) -> i64 {
+    amounts.fold(0, i64::saturating_add)
 }
 
 /// Every donation.
@@ -181,8 +170,7 @@ pub struct Donations {
     by_id: HashMap<DonationId, Shared<Donation>>,
     by_payment: HashMap<Short, DonationId>,
     kin: kin::Kin,
-    #[serde(with = "super::as_json")]
-    early_refunds: HashMap<PaymentId, BTreeMap<ProcessorRefundId, RefundUnmatched>>,
+    unmatched: HashMap<PaymentId, After>,
 }
 
 impl Donations {
@@ -196,9 +184,21 @@ impl Donations {
         self.by_id.iter().map(|(id, donation)| (*id, &**donation))
     }
 
-    /// Refunds reported for payments that are not known as settled.
-    pub fn early_refunds_count(&self) -> usize {
-        self.early_refunds.values().map(BTreeMap::len).sum()
+    /// Which donation a payment is of.
+    pub fn of_payment(&self, payment: &PaymentId) -> Option<DonationId> {
+        self.by_payment.get(&payment.short()).copied()
+    }
+
+    /// Payments that are not known as settled, of which something is told that only a settled one has.
+    pub fn unmatched_count(&self) -> usize {
+        self.unmatched.len()
+    }
+
+    /// The books of a settled payment, and whose it is.
+    fn settled(&self, payment: &PaymentId) -> Option<(DonationId, &Donation, &Settlement)> {
+        let id = self.of_payment(payment)?;
+        let donation = self.get(id)?;
+        Some((id, donation, donation.payments.get(payment)?.settlement()?))
     }
 }
 
@@ -222,8 +222,14 @@ pub enum Command {
     RequestRefund { donation: DonationId, refund: RefundId, amount: Money },
     /// Money was given back.
     RecordRefunded { payment: PaymentId, processor_refund: ProcessorRefundId, refund: Option<RefundId>, amount: Money },
-    /// The processor would not give it back.
+    /// The processor would not give it back, and gives no name to what it did not do.
     RecordRefundFailed { donation: DonationId, refund: RefundId, reason: String },
+    /// A refund failed, whatever was said of it before.
+    RecordRefundFailure(RefundFailureNews),
+    /// How a dispute stands.
+    RecordDispute(DisputeNews),
+    /// The donor's bank took a settled debit back.
+    RecordReturn(ReturnNews),
 }
 
 /// Why not.
@@ -268,6 +274,8 @@ pub enum Refusal {
     UnknownRefund,
     #[error("the processor reported a sum that can't be counted")]
     AmountOutOfRange,
+    #[error("too much was reported of payments that nobody here knows")]
+    TooManyUnmatched,
 }
 
 /// Why a gift is over a limit, and what can be given instead.
@@ -325,9 +333,11 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             vec![request_refund(current, donation, refund, amount)?]
         }
         Command::RecordRefunded { payment, processor_refund, refund, amount } => {
-            let reported = RefundUnmatched { payment, processor_refund, refund, amount };
-            refunded(state, reported)?.into_iter().collect()
+            learn(state, News::Refund(RefundUnmatched { payment, processor_refund, refund, amount }))?
         }
+        Command::RecordRefundFailure(news) => learn(state, News::RefundFailure(news))?,
+        Command::RecordDispute(news) => learn(state, News::Dispute(news))?,
+        Command::RecordReturn(news) => learn(state, News::Return(news))?,
         Command::RecordRefundFailed { donation, refund, reason } => {
             if !known(donation)?.refund_requests.contains_key(&refund) {
                 return Err(Refusal::UnknownRefund);
@@ -403,8 +413,8 @@ fn settle(
         return Err(Refusal::AmountOutOfRange);
     }
     let (rally, donor) = (current.rally, current.donor);
-    if let Some(Payment::Settled { fee_known, .. }) = current.payments.get(&payment) {
-        let news = fee.filter(|_| !fee_known);
+    if let Some(Payment::Settled(known)) = current.payments.get(&payment) {
+        let news = fee.filter(|_| !known.fee_known);
         return Ok(news
             .map(|fee| Event::FeeRecorded(FeeRecorded { donation, rally, payment, fee }))
             .into_iter()
@@ -412,9 +422,15 @@ fn settle(
     }
     let settled = Settled { donation, rally, donor, payment: payment.clone(), amount, fee, card };
     let mut events = vec![Event::Settled(settled)];
-    let early = state.donations.early_refunds.get(&payment).into_iter().flat_map(BTreeMap::values);
-    for early in early.filter(|early| early.amount.currency == amount.currency) {
-        events.push(Event::Refunded(refund_of(early.clone(), donation, rally, donor)));
+    if let Some(told) = state.donations.unmatched.get(&payment) {
+        let owner = Owner { donation, rally, donor, payment: payment.clone() };
+        let mut books = After::default();
+        for news in told.news(&payment).into_iter().filter(|news| news.is_in(amount.currency)) {
+            for event in books.events(news, &owner) {
+                books.evolve(&event);
+                events.push(event);
+            }
+        }
     }
     Ok(events)
 }
@@ -424,11 +440,6 @@ fn countable(reported: Money) -> bool {
     (1..=AMOUNT_MINOR_MAX).contains(&reported.minor)
 }
 
-fn refund_of(reported: RefundUnmatched, donation: DonationId, rally: RallyId, donor: PersonId) -> Refunded {
-    let RefundUnmatched { payment, processor_refund, refund, amount } = reported;
-    Refunded { donation, rally, donor, payment, processor_refund, refund, amount }
-}
-
 fn request_refund(current: &Donation, donation: DonationId, refund: RefundId, amount: Money) -> Result<Event, Refusal> {
     if amount.currency != current.amount.currency {
         return Err(Refusal::WrongCurrency);
@@ -436,10 +447,9 @@ fn request_refund(current: &Donation, donation: DonationId, refund: RefundId, am
     if amount.minor <= 0 {
         return Err(Refusal::RefundNotPositive);
     }
-    let left = |payment: &PaymentId, settled: i64, refunded: i64| {
-        settled.saturating_sub(refunded).saturating_sub(current.promised_back(payment)).max(0)
-    };
-    let most = current.settled().map(|(id, settled, refunded)| (left(id, settled, refunded), id)).max();
+    let left =
+        |payment, settled: &Settlement| settled.left_minor().saturating_sub(current.promised_back(payment)).max(0);
+    let most = current.settled().map(|(id, settled)| (left(id, settled), id)).max();
     let (left, payment) = most.ok_or(Refusal::RefundTooLarge(Money::zero(amount.currency)))?;
     if amount.minor > left {
         return Err(Refusal::RefundTooLarge(Money::new(left, amount.currency)));
@@ -447,35 +457,37 @@ fn request_refund(current: &Donation, donation: DonationId, refund: RefundId, am
     Ok(Event::RefundRequested(RefundRequested { donation, refund, payment: payment.clone(), amount }))
 }
 
-fn refunded(state: &State, reported: RefundUnmatched) -> Result<Option<Event>, Refusal> {
-    if !countable(reported.amount) {
+/// Takes in a fact about a payment: into its books where it is settled, and otherwise kept until it is.
+fn learn(state: &State, news: News) -> Result<Vec<Event>, Refusal> {
+    if !news.is_countable() {
         return Err(Refusal::AmountOutOfRange);
     }
     let donations = &state.donations;
-    let owner = donations.by_payment.get(&reported.payment.short());
-    let owner = owner.and_then(|id| Some((*id, donations.get(*id)?)));
-    if let Some((id, current)) = owner
-        && let Some(Payment::Settled { refunds, .. }) = current.payments.get(&reported.payment)
-    {
-        if refunds.contains_key(&reported.processor_refund) {
-            return Ok(None);
-        }
-        if reported.amount.currency != current.amount.currency {
+    if let Some((donation, current, settled)) = donations.settled(news.payment()) {
+        if !news.is_in(current.amount.currency) {
             return Err(Refusal::WrongCurrency);
         }
-        if refunds.len() >= REFUNDS_MAX {
-            return Err(Refusal::AmountOutOfRange);
-        }
-        return Ok(Some(Event::Refunded(refund_of(reported, id, current.rally, current.donor))));
+        let nothing = After::default();
+        let books = settled.after.as_deref().unwrap_or(&nothing);
+        books.check_room(&news)?;
+        let freed = match &news {
+            News::RefundFailure(RefundFailureNews { refund: Some(refund), code, .. })
+                if current.refund_requests.contains_key(refund) =>
+            {
+                Some(Event::RefundFailed(RefundFailed { donation, refund: *refund, reason: code.clone() }))
+            }
+            News::RefundFailure(_) | News::Refund(_) | News::Dispute(_) | News::Return(_) => None,
+        };
+        let owner = Owner { donation, rally: current.rally, donor: current.donor, payment: news.payment().clone() };
+        return Ok(books.events(news, &owner).into_iter().chain(freed).collect());
     }
-    let early = donations.early_refunds.get(&reported.payment);
-    if early.is_some_and(|refunds| refunds.contains_key(&reported.processor_refund)) {
-        return Ok(None);
-    }
-    if early.is_some_and(|refunds| refunds.len() >= REFUNDS_MAX) {
-        return Err(Refusal::AmountOutOfRange);
-    }
-    Ok(Some(Event::RefundUnmatched(reported)))
+    let mut told = match donations.unmatched.get(news.payment()) {
+        Some(told) => told.clone(),
+        None if donations.unmatched.len() >= UNMATCHED_MAX => return Err(Refusal::TooManyUnmatched),
+        None => After::default(),
+    };
+    told.check_room(&news)?;
+    Ok(if told.learn(&news) { vec![news.unmatched()] } else { vec![] })
 }
 
 pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
@@ -518,22 +530,18 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
         Event::Processing(named) => donations.evolve_under_way(named, false),
         Event::Settled(settled) => {
             donations.by_payment.insert(settled.payment.short(), settled.donation);
-            donations.early_refunds.remove(&settled.payment);
+            donations.unmatched.remove(&settled.payment);
             let Some(donation) = donations.get_mut(settled.donation) else { return };
             donation.in_flight = None;
             donation.decline = None;
-            let payment = Payment::Settled {
-                amount_minor: settled.amount.minor,
-                fee_known: settled.fee.is_some(),
-                refunds: LiteMap::new(),
-            };
+            let books =
+                Settlement { amount_minor: settled.amount.minor, fee_known: settled.fee.is_some(), after: None };
+            let payment = Payment::Settled(books);
             donation.payments.insert(settled.payment.clone(), payment);
         }
         Event::FeeRecorded(recorded) => {
-            let donation = donations.get_mut(recorded.donation);
-            let payment = donation.and_then(|donation| donation.payments.get_mut(&recorded.payment));
-            if let Some(Payment::Settled { fee_known, .. }) = payment {
-                *fee_known = true;
+            if let Some(settled) = donations.settled_mut(recorded.donation, &recorded.payment) {
+                settled.fee_known = true;
             }
         }
         Event::Declined(declined) => donations.evolve_declined(declined),
@@ -543,18 +551,24 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
             donation.refund_requests.insert(requested.refund, request);
         }
         Event::Refunded(refunded) => {
-            let Some(donation) = donations.get_mut(refunded.donation) else { return };
-            if let Some(Payment::Settled { refunds, .. }) = donation.payments.get_mut(&refunded.payment) {
-                refunds.insert(refunded.processor_refund.clone(), refunded.amount.minor);
-            }
-            if let Some(refund) = refunded.refund {
+            donations.evolve_after(refunded.donation, &refunded.payment, event);
+            if let (Some(donation), Some(refund)) = (donations.get_mut(refunded.donation), refunded.refund) {
                 donation.refund_requests.remove(&refund);
             }
         }
-        Event::RefundUnmatched(early) => {
-            let refunds = donations.early_refunds.entry(early.payment.clone()).or_default();
-            refunds.insert(early.processor_refund.clone(), early.clone());
+        Event::RefundReversed(data) => donations.evolve_after(data.donation, &data.payment, event),
+        Event::DisputeOpened(data) => donations.evolve_after(data.donation, &data.payment, event),
+        Event::DisputeRevised(data) => donations.evolve_after(data.donation, &data.payment, event),
+        Event::DisputeWithdrawn(data) | Event::DisputeReinstated(data) => {
+            donations.evolve_after(data.donation, &data.payment, event);
         }
+        Event::DisputeClosed(data) => donations.evolve_after(data.donation, &data.payment, event),
+        Event::DebitReturned(data) => donations.evolve_after(data.donation, &data.payment, event),
+        Event::CostRecorded(data) => donations.evolve_after(data.donation, &data.payment, event),
+        Event::RefundUnmatched(news) => donations.keep(&News::Refund(news.clone())),
+        Event::RefundFailureUnmatched(news) => donations.keep(&News::RefundFailure(news.clone())),
+        Event::DisputeUnmatched(news) => donations.keep(&News::Dispute(news.clone())),
+        Event::ReturnUnmatched(news) => donations.keep(&News::Return(news.clone())),
         Event::RefundFailed(failed) => {
             if let Some(donation) = donations.get_mut(failed.donation) {
                 donation.refund_requests.remove(&failed.refund);
@@ -566,6 +580,26 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
 impl Donations {
     fn get_mut(&mut self, id: DonationId) -> Option<&mut Donation> {
         self.by_id.get_mut(&id).map(Shared::change)
+    }
+
+    fn settled_mut(&mut self, donation: DonationId, payment: &PaymentId) -> Option<&mut Settlement> {
+        self.get_mut(donation)?.payments.get_mut(payment)?.settlement_mut()
+    }
+
+    fn evolve_after(&mut self, donation: DonationId, payment: &PaymentId, event: &Event) {
+        if let Some(settled) = self.settled_mut(donation, payment) {
+            settled.after.get_or_insert_default().evolve(event);
+        }
+    }
+
+    /// Keeps a fact that came before what it is about: with the payment where that is settled, or for when it is.
+    fn keep(&mut self, news: &News) {
+        let owner = self.settled(news.payment()).map(|(donation, ..)| donation);
+        let books = match owner.and_then(|donation| self.settled_mut(donation, news.payment())) {
+            Some(settled) => settled.after.get_or_insert_default(),
+            None => self.unmatched.entry(news.payment().clone()).or_default(),
+        };
+        books.learn(news);
     }
 
     fn evolve_under_way(&mut self, named: &PaymentNamed, waits_for_donor: bool) {

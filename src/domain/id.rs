@@ -96,6 +96,10 @@ text_id!(
     ProcessorRefundId
 );
 text_id!(
+    /// The processor's own name for a dispute.
+    DisputeId
+);
+text_id!(
     /// The processor's own name for one of its notices.
     NoticeId
 );

@@ -4,6 +4,8 @@ use super::State;
 use super::hash::HashSet;
 use super::id::{NoticeId, PersonId, Short};
 use super::sealed::Sealed;
+use chrono::serde::ts_microseconds_option;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -16,6 +18,8 @@ pub enum Command {
     Receive { notice: NoticeId, what: String, sealed_for: PersonId, body: Sealed },
     /// Say that its meaning has been taken into the ledger.
     MarkInterpreted { notice: NoticeId, outcome: String },
+    /// Say that the processor's own list of notices was read to its end.
+    CatchUp { since: DateTime<Utc>, until: DateTime<Utc>, listed: u64, taken: u64 },
 }
 
 /// What happened.
@@ -24,6 +28,7 @@ pub enum Command {
 pub enum Event {
     Received(Received),
     Interpreted(Interpreted),
+    CaughtUp(CaughtUp),
 }
 
 /// A verified notice, as it came.
@@ -48,6 +53,19 @@ pub struct Interpreted {
     pub outcome: String,
 }
 
+/// The processor's own list of its notices was read to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaughtUp {
+    /// Those made from then on were listed.
+    pub since: DateTime<Utc>,
+    /// When the reading began.
+    pub until: DateTime<Utc>,
+    /// How many were listed.
+    pub listed: u64,
+    /// How many of them had not come by themselves.
+    pub taken: u64,
+}
+
 /// Why not.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum Refusal {
@@ -61,12 +79,24 @@ pub enum Refusal {
 pub struct Inbox {
     seen: HashSet<Short>,
     waiting: BTreeMap<NoticeId, Received>,
+    #[serde(with = "ts_microseconds_option")]
+    caught_up: Option<DateTime<Utc>>,
 }
 
 impl Inbox {
     /// Notices received and not interpreted.
     pub fn waiting(&self) -> impl Iterator<Item = &Received> {
         self.waiting.values()
+    }
+
+    /// Whether it was received.
+    pub fn knows(&self, notice: &NoticeId) -> bool {
+        self.seen.contains(&notice.short())
+    }
+
+    /// When the processor's list was last read, as far as it was recorded.
+    pub fn caught_up(&self) -> Option<DateTime<Utc>> {
+        self.caught_up
     }
 }
 
@@ -88,6 +118,13 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             }
             Event::Interpreted(Interpreted { notice, outcome })
         }
+        Command::CatchUp { since, until, listed, taken } => {
+            // A clock that stepped back must not make the next reading skip anything.
+            if inbox.caught_up.is_some_and(|before| until <= before) {
+                return Ok(vec![]);
+            }
+            Event::CaughtUp(CaughtUp { since, until, listed, taken })
+        }
     };
     Ok(vec![super::Event::Inbox(event)])
 }
@@ -101,6 +138,7 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
         Event::Interpreted(interpreted) => {
             state.inbox.waiting.remove(&interpreted.notice);
         }
+        Event::CaughtUp(caught_up) => state.inbox.caught_up = Some(caught_up.until),
     }
 }
 
@@ -131,5 +169,18 @@ mod tests {
         assert_eq!(done.state.inbox.waiting().count(), 0);
         done.when(mark()).changes_nothing();
         done.when(receive()).changes_nothing();
+        assert!(
+            done.state.inbox.knows(&NoticeId("evt_1".into())) && !done.state.inbox.knows(&NoticeId("evt_2".into()))
+        );
+    }
+
+    #[test]
+    fn the_list_was_read_until_the_latest_reading() {
+        let read = |until| Command::CatchUp { since: at(0), until, listed: 3, taken: 1 };
+        let event = |until| Event::CaughtUp(CaughtUp { since: at(0), until, listed: 3, taken: 1 });
+        let once = given_nothing().when(read(at(60))).then([event(at(60))]);
+        assert_eq!(once.state.inbox.caught_up(), Some(at(60)));
+        once.when(read(at(59))).changes_nothing();
+        once.when(read(at(61))).then([event(at(61))]);
     }
 }

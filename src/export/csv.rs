@@ -1,4 +1,4 @@
-//! The donations as CSV (RFC 4180) for people: one row a donation, refunds as rows of their own.
+//! The donations as CSV (RFC 4180) for people: one row a donation; refunds, disputes and returned debits as rows of their own.
 
 use crate::domain::ledger::Mode;
 use crate::domain::money::Money;
@@ -45,7 +45,7 @@ pub struct Row {
     pub at: DateTime<Utc>,
     /// The same as a day in the rally's time zone.
     pub day: NaiveDate,
-    /// `donation` or `refund`.
+    /// [`crate::projections::ledger::Kind::word`].
     pub kind: &'static str,
     /// What the money is worth.
     pub mode: Mode,
@@ -53,7 +53,7 @@ pub struct Row {
     pub rally: String,
     /// The rally's title.
     pub rally_title: String,
-    /// Negative on a refund.
+    /// Negative where it left us.
     pub amount: Money,
     /// The processor's fee, where it is known.
     pub fee: Option<Money>,
@@ -67,7 +67,7 @@ pub struct Row {
     pub donation: String,
     /// The processor's id of the payment.
     pub payment: String,
-    /// The processor's id of the refund.
+    /// The processor's id of the refund or dispute.
     pub refund: Option<String>,
     /// Who paid for the rally's page.
     pub paid_for_by: String,
@@ -112,8 +112,8 @@ pub fn rows(out: impl Write, rows: impl IntoIterator<Item = Row>) -> std::io::Re
     for row in rows {
         let net = match row.fee {
             Some(fee) => row.amount.checked_sub(fee).map(Money::to_decimal).unwrap_or_default(),
-            None if row.kind == "refund" => row.amount.to_decimal(),
-            None => String::new(),
+            None if row.kind == "donation" => String::new(),
+            None => row.amount.to_decimal(),
         };
         let contact = row.contact.as_ref();
         let of = |part: fn(&Contact) -> &String| safe(contact.map_or("(erased)", |contact| part(contact).as_str()));
@@ -203,7 +203,9 @@ mod tests {
         };
         let mut out = vec![];
         header(&mut out).unwrap();
-        rows(&mut out, [row("donation", 5_000, Some(175), Some(contact)), row("refund", -5_000, None, None)]).unwrap();
+        let dispute = row("dispute", -5_000, Some(1_500), None);
+        let all = [row("donation", 5_000, Some(175), Some(contact)), row("refund", -5_000, None, None), dispute];
+        rows(&mut out, all).unwrap();
         footer(&mut out, 9, "2028-07-26T02:00:00Z".parse().unwrap(), Some(Mode::Test), &"0f".repeat(32)).unwrap();
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/exports/donations.csv");
         if std::env::var_os("UPDATE_FIXTURES").is_some() {

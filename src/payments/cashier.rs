@@ -4,9 +4,12 @@
 //! the same key, so that nothing is charged or refunded twice and nothing stays unknown.
 
 mod asks;
+mod catch_up;
+mod fees;
 mod overdue;
 mod webhooks;
 
+use super::notice::settled;
 use super::{Charge, Fault, Mode, Outcome, Processor, Refund, RefundOutcome, WebhookRefusal};
 use super::{charge_key, refund_key};
 use crate::domain::donation::{self, Attempt};
@@ -16,7 +19,9 @@ use crate::domain::{Command, Refusal};
 use crate::engine::{Engine, Failure, Receipt};
 use crate::vault;
 use asks::Asks;
+pub use catch_up::CaughtUp;
 use chrono::{DateTime, Utc};
+pub use overdue::LOST_AFTER;
 use overdue::Overdue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +77,8 @@ pub struct Cashier {
     fees: Arc<(mpsc::Sender<WithoutFee>, Mutex<mpsc::Receiver<WithoutFee>>)>,
     asks: Arc<Asks>,
     overdue: Arc<parking_lot::Mutex<Overdue>>,
+    /// Until when the processor's list was read, held by whoever reads it.
+    read_until: Arc<Mutex<Option<DateTime<Utc>>>>,
 }
 
 /// A settled payment whose fee the processor has not said yet.
@@ -83,7 +90,7 @@ impl Cashier {
         let (to_learn, waiting) = mpsc::channel(FEES_WAITING_MAX);
         let fees = Arc::new((to_learn, Mutex::new(waiting)));
         let (webhook_came, asks, overdue) = (Arc::default(), Arc::default(), Arc::default());
-        Self { engine, processor, webhook_came, fees, asks, overdue }
+        Self { engine, processor, webhook_came, fees, asks, overdue, read_until: Arc::default() }
     }
 
     /// The processor.
@@ -163,7 +170,8 @@ impl Cashier {
         self.ask_refund(donation, refund).await
     }
 
-    /// Interprets webhooks as they come, learns fees and resolves what was left open, until shut down. Each goes its own
+    /// Interprets webhooks as they come, reads the processor's list for those that did not, learns fees and resolves what
+    /// was left open, until shut down. Each goes its own
     /// way: a processor that does not answer one of them must not keep the total from rising.
     pub async fn run(&self, shutdown: CancellationToken) {
         let interpret = async {
@@ -192,7 +200,7 @@ impl Cashier {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => {}
-            ((), (), ()) = async { tokio::join!(interpret, resolve, learn) } => {}
+            _ = async { tokio::join!(interpret, resolve, learn, self.ask_fees(), self.keep_up()) } => {}
         }
     }
 
@@ -291,7 +299,13 @@ impl Cashier {
                 self.tell(command, key, "processor").await.map(|_| ())
             }
             RefundOutcome::Pending { .. } => Ok(()),
-            RefundOutcome::Failed { code, .. } => {
+            RefundOutcome::Failed { processor_refund: Some(processor_refund), code } => {
+                let key = format!("refund-failure:{processor_refund}");
+                let processor_refund = ProcessorRefundId(processor_refund);
+                let news = donation::RefundFailureNews { payment, processor_refund, refund: Some(refund), code };
+                self.tell(donation::Command::RecordRefundFailure(news), key, "processor").await.map(|_| ())
+            }
+            RefundOutcome::Failed { processor_refund: None, code } => {
                 let command = donation::Command::RecordRefundFailed { donation, refund, reason: code };
                 self.tell(command, format!("refund-failed:{refund}"), "processor").await.map(|_| ())
             }
@@ -386,17 +400,4 @@ impl Cashier {
     pub fn mode(&self) -> Mode {
         self.processor.mode()
     }
-}
-
-fn settled(
-    donation: DonationId,
-    payment: String,
-    amount: Money,
-    fee: Option<Money>,
-    card: Option<super::CardSummary>,
-) -> donation::Command {
-    let card = card.map(|card| donation::Card { brand: card.brand, last4: card.last4 });
-    // A fee in another currency than the gift's is the payout's business; the ledger's sums hold one currency.
-    let fee = fee.filter(|fee| fee.currency == amount.currency);
-    donation::Command::RecordSettled { donation, payment: PaymentId(payment), amount, fee, card }
 }

@@ -5,7 +5,9 @@
 //! secret, and we look the intent up afterwards; the browser's word counts for nothing.
 
 mod client;
+mod dispute;
 mod events;
+mod list;
 mod reasons;
 mod settings;
 mod shapes;
@@ -16,7 +18,8 @@ pub use settings::{API_BASE, CALL_TIMEOUT, SCRIPT_URL, Secret, Settings, Setting
 
 use super::card_form::{CardForm, Sources};
 use super::{
-    Charge, Fault, METHOD_BYTES_MAX, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, Webhook, WebhookRefusal,
+    Charge, EventPage, Fault, METHOD_BYTES_MAX, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, Webhook,
+    WebhookRefusal,
 };
 use async_trait::async_trait;
 use client::{CallError, Pooled};
@@ -189,6 +192,15 @@ impl Processor for Stripe {
     fn verify_webhook(&self, body: &[u8], signature: &str, now: i64) -> Result<Webhook, WebhookRefusal> {
         let live = self.mode == Mode::Live;
         webhook::verify(body, signature, self.settings.webhook_secret.reveal(), live, now)
+    }
+
+    fn read_event(&self, body: &[u8]) -> Result<Webhook, WebhookRefusal> {
+        webhook::read(body, self.mode == Mode::Live)
+    }
+
+    async fn events(&self, since: i64, after: Option<&str>) -> Result<Option<EventPage>, Fault> {
+        let page = list::page(&self.client, since, after, !self.stand_in).await;
+        page.map(Some).map_err(CallError::into_fault)
     }
 
     fn interpret(&self, body: &[u8]) -> Result<Vec<Notice>, Fault> {

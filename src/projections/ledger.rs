@@ -1,6 +1,7 @@
-//! The ledger: one row for each settled donation and each refund, in the order they happened.
+//! The ledger: one row for each settled donation and each movement of its money after that, in the order they happened.
 
 use super::totals::{Sums, day_of};
+use crate::domain::donation::Movement;
 use crate::domain::hash::HashMap;
 use crate::domain::id::{DonationId, PaymentId, PersonId, RallyId};
 use crate::domain::money::Money;
@@ -8,7 +9,7 @@ use crate::domain::{Event, Recorded, State, donation};
 use chrono::serde::ts_microseconds;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,28 @@ pub enum Kind {
     Donation,
     /// Money given back.
     Refund,
+    /// A refund failed after it was done: the money is here again.
+    RefundReversed,
+    /// A dispute's money was withdrawn.
+    Dispute,
+    /// A dispute's money was given back to us.
+    DisputeReversed,
+    /// A debit was taken back by the donor's bank.
+    Return,
+}
+
+impl Kind {
+    /// The word for it in files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Donation => "donation",
+            Self::Refund => "refund",
+            Self::RefundReversed => "refund_reversed",
+            Self::Dispute => "dispute",
+            Self::DisputeReversed => "dispute_reversed",
+            Self::Return => "debit_returned",
+        }
+    }
 }
 
 /// One row.
@@ -29,7 +52,7 @@ pub struct Row {
     pub at: DateTime<Utc>,
     /// The same as a day, in the time zone that the rally had then.
     pub day: NaiveDate,
-    /// Received or given back.
+    /// What moved, and which way.
     pub kind: Kind,
     /// Which donation.
     pub donation: DonationId,
@@ -39,9 +62,9 @@ pub struct Row {
     pub donor: PersonId,
     /// The processor's payment.
     pub payment: PaymentId,
-    /// The processor's id of the refund, on a refund's row.
-    pub processor_refund: Option<Box<str>>,
-    /// The sum, negative on a refund's row.
+    /// The processor's id of the refund or dispute, on the rows of one.
+    pub reference: Option<Box<str>>,
+    /// The sum, negative where it left us.
     pub amount: Money,
     /// The processor's fee, where it is known.
     pub fee: Option<Fee>,
@@ -77,8 +100,8 @@ pub struct Pledge {
     pub refcode: Option<Box<str>>,
     /// How much of it is there to cover the fee.
     pub covers_fee: Option<Money>,
-    /// Places of its payments among the rows.
-    payments: Vec<usize>,
+    /// Places of its rows.
+    places: Vec<usize>,
 }
 
 /// A donation with a call to the processor whose outcome is not recorded.
@@ -90,13 +113,17 @@ pub struct Unfinished {
     pub since: DateTime<Utc>,
 }
 
-/// Every row, and the pledges behind them.
+/// Every row, the pledges behind them, and the disputes about them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
     /// In the order of the log.
     pub rows: Vec<Row>,
     unfinished: BTreeMap<DonationId, DateTime<Utc>>,
     pledges: HashMap<DonationId, Pledge>,
+    /// Places of payments whose fee is not known.
+    unknown_fees: BTreeSet<usize>,
+    /// Donations about which there is, or was, a dispute.
+    disputed: BTreeSet<DonationId>,
 }
 
 impl Ledger {
@@ -107,17 +134,23 @@ impl Ledger {
 
     /// The row of a donation's last payment.
     pub fn settled(&self, donation: DonationId) -> Option<&Row> {
-        self.rows.get(*self.pledges.get(&donation)?.payments.last()?)
+        self.of(donation).rfind(|(_, row)| row.kind == Kind::Donation).map(|(_, row)| row)
     }
 
     /// The row of a payment: its card and fee.
     pub fn payment(&self, donation: DonationId, payment: &PaymentId) -> Option<&Row> {
-        self.rows.get(self.place(donation, payment)?)
+        self.rows.get(self.place(donation, payment, Kind::Donation, None)?)
     }
 
-    fn place(&self, donation: DonationId, payment: &PaymentId) -> Option<usize> {
-        let places = &self.pledges.get(&donation)?.payments;
-        places.iter().copied().find(|place| self.rows.get(*place).is_some_and(|row| &row.payment == payment))
+    /// A donation's rows with their places.
+    fn of(&self, donation: DonationId) -> impl DoubleEndedIterator<Item = (usize, &Row)> {
+        let places = self.pledges.get(&donation).map(|pledge| pledge.places.as_slice()).unwrap_or_default();
+        places.iter().filter_map(|place| Some((*place, self.rows.get(*place)?)))
+    }
+
+    fn place(&self, donation: DonationId, payment: &PaymentId, kind: Kind, reference: Option<&str>) -> Option<usize> {
+        let is_it = |row: &Row| (row.kind, &row.payment, row.reference.as_deref()) == (kind, payment, reference);
+        self.of(donation).find(|(_, row)| is_it(row)).map(|(place, _)| place)
     }
 
     /// The rows as they were at an event; a later refund is not among them, and of a row a later fee does not count, see
@@ -137,13 +170,31 @@ impl Ledger {
             let Some(first) = rows.first() else { continue };
             let sums = sums.entry((first.rally, first.day)).or_default();
             for row in rows {
+                let (minor, fee) = (row.amount.minor, row.fee_at(seq).map(|fee| fee.minor));
                 match row.kind {
-                    Kind::Donation => sums.settled(row.amount.minor, row.fee_at(seq).map(|fee| fee.minor)),
-                    Kind::Refund => sums.refunded(row.amount.minor.saturating_neg()),
+                    Kind::Donation => sums.settled(minor, fee),
+                    Kind::Refund => sums.refunded(minor.saturating_neg()),
+                    Kind::RefundReversed => sums.refund_reversed(minor),
+                    Kind::Dispute => sums.disputed(minor.saturating_neg()),
+                    Kind::DisputeReversed => sums.reinstated(minor),
+                    Kind::Return => sums.returned(minor.saturating_neg()),
+                }
+                if row.kind != Kind::Donation {
+                    sums.cost(fee.unwrap_or(0));
                 }
             }
         }
         sums
+    }
+
+    /// The payments whose fee is not known, in the order in which they settled.
+    pub fn unknown_fees(&self) -> impl Iterator<Item = &Row> {
+        self.unknown_fees.iter().filter_map(|place| self.rows.get(*place))
+    }
+
+    /// Donations about which there is, or was, a dispute.
+    pub fn disputed(&self) -> impl Iterator<Item = DonationId> {
+        self.disputed.iter().copied()
     }
 
     /// Donations with a call to the processor whose outcome is not recorded.
@@ -170,50 +221,62 @@ impl Ledger {
             donation::Event::Pledged(pledged) => {
                 let refcode = pledged.refcode.as_deref().map(Into::into);
                 let covers_fee = pledged.covers_fee;
-                self.pledges.insert(pledged.donation, Pledge { seq, at, refcode, covers_fee, payments: vec![] });
+                self.pledges.insert(pledged.donation, Pledge { seq, at, refcode, covers_fee, places: vec![] });
             }
-            donation::Event::Settled(settled) => {
-                if let Some(pledge) = self.pledges.get_mut(&settled.donation) {
-                    pledge.payments.push(self.rows.len());
-                }
-                self.rows.push(Row {
-                    seq,
-                    at,
-                    day: day_of(state, settled.rally, at),
-                    kind: Kind::Donation,
-                    donation: settled.donation,
-                    rally: settled.rally,
-                    donor: settled.donor,
-                    payment: settled.payment.clone(),
-                    processor_refund: None,
-                    amount: settled.amount,
-                    fee: settled.fee.map(|amount| Fee { amount, seq }),
-                    card: settled.card.as_ref().map(|card| format!("{} {}", card.brand, card.last4).into()),
-                });
-            }
+            donation::Event::Settled(settled) => self.add(Row {
+                seq,
+                at,
+                day: day_of(state, settled.rally, at),
+                kind: Kind::Donation,
+                donation: settled.donation,
+                rally: settled.rally,
+                donor: settled.donor,
+                payment: settled.payment.clone(),
+                reference: None,
+                amount: settled.amount,
+                fee: settled.fee.map(|amount| Fee { amount, seq }),
+                card: settled.card.as_ref().map(|card| format!("{} {}", card.brand, card.last4).into()),
+            }),
             donation::Event::FeeRecorded(recorded) => {
-                let place = self.place(recorded.donation, &recorded.payment);
-                if let Some(row) = place.and_then(|place| self.rows.get_mut(place)) {
-                    row.fee = Some(Fee { amount: recorded.fee, seq });
-                }
+                let place = self.place(recorded.donation, &recorded.payment, Kind::Donation, None);
+                self.learn_fee(place, Fee { amount: recorded.fee, seq });
             }
-            donation::Event::Refunded(refunded) => {
-                let amount = Money::new(refunded.amount.minor.saturating_neg(), refunded.amount.currency);
-                let card = self.payment(refunded.donation, &refunded.payment).and_then(|row| row.card.clone());
-                self.rows.push(Row {
-                    seq,
-                    at,
-                    day: day_of(state, refunded.rally, at),
-                    kind: Kind::Refund,
-                    donation: refunded.donation,
-                    rally: refunded.rally,
-                    donor: refunded.donor,
-                    payment: refunded.payment.clone(),
-                    processor_refund: Some(refunded.processor_refund.0.as_str().into()),
-                    amount,
-                    fee: None,
-                    card,
-                });
+            donation::Event::CostRecorded(cost) => {
+                let kind = match cost.of {
+                    Movement::Withdrawal => Kind::Dispute,
+                    Movement::Reinstatement => Kind::DisputeReversed,
+                    Movement::Return => Kind::Return,
+                };
+                let place = self.place(cost.donation, &cost.payment, kind, cost.name.as_deref());
+                self.learn_fee(place, Fee { amount: cost.fee, seq });
+            }
+            donation::Event::Refunded(data) => {
+                let moved =
+                    Moved { donation: data.donation, rally: data.rally, donor: data.donor, payment: &data.payment };
+                self.moves(recorded, state, Kind::Refund, moved, Some(&data.processor_refund.0), data.amount);
+            }
+            donation::Event::RefundReversed(data) => {
+                let moved =
+                    Moved { donation: data.donation, rally: data.rally, donor: data.donor, payment: &data.payment };
+                self.moves(recorded, state, Kind::RefundReversed, moved, Some(&data.processor_refund.0), data.amount);
+            }
+            donation::Event::DisputeWithdrawn(data) => {
+                let moved =
+                    Moved { donation: data.donation, rally: data.rally, donor: data.donor, payment: &data.payment };
+                self.moves(recorded, state, Kind::Dispute, moved, Some(&data.dispute.0), data.amount);
+            }
+            donation::Event::DisputeReinstated(data) => {
+                let moved =
+                    Moved { donation: data.donation, rally: data.rally, donor: data.donor, payment: &data.payment };
+                self.moves(recorded, state, Kind::DisputeReversed, moved, Some(&data.dispute.0), data.amount);
+            }
+            donation::Event::DisputeOpened(data) => {
+                self.disputed.insert(data.donation);
+            }
+            donation::Event::DebitReturned(data) => {
+                let moved =
+                    Moved { donation: data.donation, rally: data.rally, donor: data.donor, payment: &data.payment };
+                self.moves(recorded, state, Kind::Return, moved, None, data.amount);
             }
             donation::Event::PaymentRequested(_)
             | donation::Event::ActionRequired(_)
@@ -221,7 +284,70 @@ impl Ledger {
             | donation::Event::Declined(_)
             | donation::Event::RefundRequested(_)
             | donation::Event::RefundUnmatched(_)
-            | donation::Event::RefundFailed(_) => {}
+            | donation::Event::RefundFailed(_)
+            | donation::Event::RefundFailureUnmatched(_)
+            | donation::Event::DisputeRevised(_)
+            | donation::Event::DisputeClosed(_)
+            | donation::Event::DisputeUnmatched(_)
+            | donation::Event::ReturnUnmatched(_) => {}
         }
     }
+
+    fn add(&mut self, row: Row) {
+        if row.kind == Kind::Donation && row.fee.is_none() {
+            self.unknown_fees.insert(self.rows.len());
+        }
+        if let Some(pledge) = self.pledges.get_mut(&row.donation) {
+            pledge.places.push(self.rows.len());
+        }
+        self.rows.push(row);
+    }
+
+    fn learn_fee(&mut self, place: Option<usize>, fee: Fee) {
+        let Some(place) = place else { return };
+        self.unknown_fees.remove(&place);
+        if let Some(row) = self.rows.get_mut(place) {
+            row.fee = Some(fee);
+        }
+    }
+
+    /// A row for money that moved after its payment.
+    fn moves(
+        &mut self,
+        recorded: &Recorded,
+        state: &State,
+        kind: Kind,
+        moved: Moved<'_>,
+        reference: Option<&str>,
+        amount: Money,
+    ) {
+        let Moved { donation, rally, donor, payment } = moved;
+        let minor = match kind {
+            Kind::Refund | Kind::Dispute | Kind::Return => amount.minor.saturating_neg(),
+            Kind::Donation | Kind::RefundReversed | Kind::DisputeReversed => amount.minor,
+        };
+        let card = self.payment(donation, payment).and_then(|row| row.card.clone());
+        self.add(Row {
+            seq: recorded.seq,
+            at: recorded.at,
+            day: day_of(state, rally, recorded.at),
+            kind,
+            donation,
+            rally,
+            donor,
+            payment: payment.clone(),
+            reference: reference.map(Into::into),
+            amount: Money::new(minor, amount.currency),
+            fee: None,
+            card,
+        });
+    }
+}
+
+/// Whose money moved.
+struct Moved<'a> {
+    donation: DonationId,
+    rally: RallyId,
+    donor: PersonId,
+    payment: &'a PaymentId,
 }

@@ -12,32 +12,57 @@ use serde::{Deserialize, Serialize};
 pub struct Sums {
     /// Received, before fees and refunds.
     pub gross_minor: i64,
-    /// Given back.
+    /// Given back, less what of that came back.
     pub refunded_minor: i64,
-    /// The processor's fees, as far as they are known.
+    /// Held or taken by disputes: withdrawn, less what was reinstated.
+    pub disputed_minor: i64,
+    /// Debits that donors' banks took back after they had settled.
+    pub returned_minor: i64,
+    /// The processor's fees, those for disputes and returns among them, as far as they are known.
     pub fee_minor: i64,
     /// Settled payments whose fee is not known yet.
     pub fees_unknown: u64,
     /// Settled payments.
     pub donations: u64,
-    /// Refunds.
+    /// Refunds that were done.
     pub refunds: u64,
+    /// Those of them that failed after all.
+    pub refunds_reversed: u64,
+    /// Disputes whose money was withdrawn.
+    pub disputes: u64,
+    /// Those of them whose money came back.
+    pub disputes_reinstated: u64,
+    /// Debits taken back.
+    pub returns: u64,
 }
 
 impl Sums {
-    /// What the campaign holds before fees: gross less refunds.
+    /// What the campaign holds before fees: gross less refunds, what disputes hold or took, and returned debits. This is
+    /// the total that the public sees.
     pub fn raised_minor(&self) -> i64 {
-        self.gross_minor.saturating_sub(self.refunded_minor)
+        let gone = [self.refunded_minor, self.disputed_minor, self.returned_minor];
+        gone.into_iter().fold(self.gross_minor, i64::saturating_sub)
+    }
+
+    /// What is left after fees; `None` while a payment's fee is not known.
+    pub fn net_minor(&self) -> Option<i64> {
+        (self.fees_unknown == 0).then(|| self.raised_minor().saturating_sub(self.fee_minor))
     }
 
     /// Adds another's.
     pub fn add(&mut self, other: &Self) {
         self.gross_minor = self.gross_minor.saturating_add(other.gross_minor);
         self.refunded_minor = self.refunded_minor.saturating_add(other.refunded_minor);
+        self.disputed_minor = self.disputed_minor.saturating_add(other.disputed_minor);
+        self.returned_minor = self.returned_minor.saturating_add(other.returned_minor);
         self.fee_minor = self.fee_minor.saturating_add(other.fee_minor);
         self.fees_unknown = self.fees_unknown.saturating_add(other.fees_unknown);
         self.donations = self.donations.saturating_add(other.donations);
         self.refunds = self.refunds.saturating_add(other.refunds);
+        self.refunds_reversed = self.refunds_reversed.saturating_add(other.refunds_reversed);
+        self.disputes = self.disputes.saturating_add(other.disputes);
+        self.disputes_reinstated = self.disputes_reinstated.saturating_add(other.disputes_reinstated);
+        self.returns = self.returns.saturating_add(other.returns);
     }
 
     pub(super) fn settled(&mut self, minor: i64, fee: Option<i64>) {
@@ -57,6 +82,30 @@ impl Sums {
     pub(super) fn refunded(&mut self, minor: i64) {
         self.refunded_minor = self.refunded_minor.saturating_add(minor);
         self.refunds += 1;
+    }
+
+    pub(super) fn refund_reversed(&mut self, minor: i64) {
+        self.refunded_minor = self.refunded_minor.saturating_sub(minor);
+        self.refunds_reversed += 1;
+    }
+
+    pub(super) fn disputed(&mut self, minor: i64) {
+        self.disputed_minor = self.disputed_minor.saturating_add(minor);
+        self.disputes += 1;
+    }
+
+    pub(super) fn reinstated(&mut self, minor: i64) {
+        self.disputed_minor = self.disputed_minor.saturating_sub(minor);
+        self.disputes_reinstated += 1;
+    }
+
+    pub(super) fn returned(&mut self, minor: i64) {
+        self.returned_minor = self.returned_minor.saturating_add(minor);
+        self.returns += 1;
+    }
+
+    pub(super) fn cost(&mut self, fee: i64) {
+        self.fee_minor = self.fee_minor.saturating_add(fee);
     }
 }
 
@@ -125,6 +174,29 @@ impl Totals {
                 totals.sums.refunded(refunded.amount.minor);
                 totals.gives(refunded.donor, refunded.amount.minor.saturating_neg());
             }
+            donation::Event::RefundReversed(reversed) => {
+                let totals = self.by_rally.entry(reversed.rally).or_default();
+                totals.sums.refund_reversed(reversed.amount.minor);
+                totals.gives(reversed.donor, reversed.amount.minor);
+            }
+            donation::Event::DisputeWithdrawn(moved) => {
+                let totals = self.by_rally.entry(moved.rally).or_default();
+                totals.sums.disputed(moved.amount.minor);
+                totals.gives(moved.donor, moved.amount.minor.saturating_neg());
+            }
+            donation::Event::DisputeReinstated(moved) => {
+                let totals = self.by_rally.entry(moved.rally).or_default();
+                totals.sums.reinstated(moved.amount.minor);
+                totals.gives(moved.donor, moved.amount.minor);
+            }
+            donation::Event::DebitReturned(returned) => {
+                let totals = self.by_rally.entry(returned.rally).or_default();
+                totals.sums.returned(returned.amount.minor);
+                totals.gives(returned.donor, returned.amount.minor.saturating_neg());
+            }
+            donation::Event::CostRecorded(cost) => {
+                self.by_rally.entry(cost.rally).or_default().sums.cost(cost.fee.minor);
+            }
             donation::Event::Pledged(_)
             | donation::Event::PaymentRequested(_)
             | donation::Event::ActionRequired(_)
@@ -132,7 +204,13 @@ impl Totals {
             | donation::Event::Declined(_)
             | donation::Event::RefundRequested(_)
             | donation::Event::RefundUnmatched(_)
-            | donation::Event::RefundFailed(_) => {}
+            | donation::Event::RefundFailed(_)
+            | donation::Event::RefundFailureUnmatched(_)
+            | donation::Event::DisputeOpened(_)
+            | donation::Event::DisputeRevised(_)
+            | donation::Event::DisputeClosed(_)
+            | donation::Event::DisputeUnmatched(_)
+            | donation::Event::ReturnUnmatched(_) => {}
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::rally::Rally;
 use crate::engine::Engine;
 use crate::export::csv;
 use crate::projections::Projections;
-use crate::projections::ledger::{Kind, Pledge, Row};
+use crate::projections::ledger::{Pledge, Row};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -90,10 +90,7 @@ impl Copied {
             seq: self.row.seq,
             at: self.row.at,
             day: self.row.day,
-            kind: match self.row.kind {
-                Kind::Donation => "donation",
-                Kind::Refund => "refund",
-            },
+            kind: self.row.kind.word(),
             mode: self.mode,
             rally: self.rally.details.slug,
             rally_title: self.rally.details.title,
@@ -104,7 +101,7 @@ impl Copied {
             card: self.row.card.map(Into::into),
             donation: self.row.donation.to_string(),
             payment: self.row.payment.0,
-            refund: self.row.processor_refund.map(Into::into),
+            refund: self.row.reference.map(Into::into),
             paid_for_by: self.rally.details.paid_for_by,
         })
     }

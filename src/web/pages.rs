@@ -19,6 +19,7 @@ pub mod overlay;
 pub mod program;
 pub mod rally;
 pub mod rally_form;
+pub mod reconciliation;
 pub mod recording;
 pub mod restream;
 pub mod rules;

@@ -2,7 +2,8 @@
 
 use crate::localstripe::{self, LocalStripe};
 use askama::Template;
-use groundswell::domain::id::{DonationId, RefundId};
+use groundswell::domain::donation::{DisputeNews, DisputeOutcome, ReturnNews};
+use groundswell::domain::id::{DisputeId, DonationId, PaymentId, RefundId};
 use groundswell::domain::money::{Currency, Money};
 use groundswell::payments::card_form::{CardForm, CardFormView};
 use groundswell::payments::simulated::{self, Simulated};
@@ -200,7 +201,11 @@ async fn the_stand_ins_webhooks_are_believed_and_understood() {
     let about = |id| {
         notices.iter().find(|notice| match notice {
             Notice::Settled { donation, .. } | Notice::Declined { donation, .. } => *donation == id,
-            Notice::Processing { .. } | Notice::Refunded { .. } | Notice::RefundFailed { .. } => false,
+            Notice::Processing { .. }
+            | Notice::Refunded { .. }
+            | Notice::RefundFailed { .. }
+            | Notice::Disputed(_)
+            | Notice::Returned(_) => false,
         })
     };
     assert!(matches!(about(settles.donation), Some(Notice::Settled { amount, .. }) if *amount == settles.amount));
@@ -261,6 +266,10 @@ fn a_signed_body_must_be_an_event_of_our_mode() {
         (r#"{"id":"evt_1","type":"a.b"}"#, Err(WebhookRefusal::NotAnEvent)),
         (r#"{"id":"evt_1","type":"a.b","livemode":true}"#, Err(WebhookRefusal::WrongMode { livemode: true })),
         (
+            r#"{"id":"evt_1","type":"a.b","livemode":false,"account":"acct_other"}"#,
+            Err(WebhookRefusal::OtherAccount { account: "acct_other".into() }),
+        ),
+        (
             r#"{"id":"evt_1","type":"a.kind.of.the.future","livemode":false,"more":{}}"#,
             Ok(Webhook { event_id: "evt_1".into(), kind: "a.kind.of.the.future".into(), livemode: false }),
         ),
@@ -310,6 +319,30 @@ fn stored_events_are_understood_in_every_shape() {
     let no_money = "Your bank says there is not enough money for this on the card. Nothing was charged. Try a smaller \
                     amount or another card.";
     let given_up = "This payment was given up before it finished. Nothing was charged. You can start again.";
+    let dispute = || DisputeNews {
+        payment: PaymentId(payment()),
+        dispute: DisputeId("dp_1QGroundswell0001".into()),
+        amount: usd(2500),
+        reason: "fraudulent".into(),
+        due_by: chrono::DateTime::from_timestamp(1_725_999_999, 0),
+        withdrawn: false,
+        withdrawal_fee: None,
+        reinstated: false,
+        reinstatement_fee: None,
+        closed: None,
+    };
+    let withdrawn = || DisputeNews { withdrawn: true, withdrawal_fee: Some(usd(1500)), ..dispute() };
+    let won = || DisputeNews {
+        reinstated: true,
+        reinstatement_fee: Some(usd(-1500)),
+        closed: Some(DisputeOutcome::Won),
+        ..withdrawn()
+    };
+    let disputed = |news| vec![Notice::Disputed(news)];
+    let returned = |fee| {
+        let (payment, code) = (PaymentId(payment()), "insufficient_funds".into());
+        vec![Notice::Returned(ReturnNews { payment, amount: usd(2500), code, fee })]
+    };
     let table = [
         ("payment_intent.succeeded.json", settled(None)),
         ("payment_intent.succeeded.2020-08-27.json", settled(visa())),
@@ -343,6 +376,23 @@ fn stored_events_are_understood_in_every_shape() {
         ),
         ("plan.created.json", vec![]),
         ("charge.dispute.created.json", vec![]),
+        ("charge.dispute.created.inquiry.json", disputed(DisputeNews { reason: "general".into(), ..dispute() })),
+        (
+            "charge.dispute.closed.inquiry.json",
+            disputed(DisputeNews { reason: "general".into(), closed: Some(DisputeOutcome::Dropped), ..dispute() }),
+        ),
+        ("charge.dispute.created.chargeback.json", disputed(withdrawn())),
+        ("charge.dispute.funds_withdrawn.json", disputed(withdrawn())),
+        ("charge.dispute.funds_reinstated.json", disputed(won())),
+        ("charge.dispute.closed.won.json", disputed(won())),
+        (
+            "charge.dispute.closed.lost.2019-12-03.json",
+            disputed(DisputeNews { withdrawn: true, closed: Some(DisputeOutcome::Lost), ..dispute() }),
+        ),
+        ("charge.dispute.updated.other_currency.json", disputed(DisputeNews { withdrawn: true, ..dispute() })),
+        ("charge.dispute.created.debit_returned.json", returned(Some(usd(400)))),
+        ("charge.failed.returned.json", returned(None)),
+        ("charge.failed.declined.json", vec![]),
     ];
     for (name, expected) in table {
         let body = fixture(name);

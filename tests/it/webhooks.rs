@@ -179,3 +179,49 @@ async fn a_declined_card_says_why_and_keeps_the_gift() {
     assert_eq!(answer["state"], "settled", "{answer}");
     assert_eq!(state(server).await["raised_minor"], 2500);
 }
+
+/// What Stripe tells of a dispute about a whole payment; what moved so far, with Stripe's fee.
+fn dispute(event: &str, kind: &str, status: &str, moved: &[(i64, i64)]) -> String {
+    let moved =
+        moved.iter().map(|(amount, fee)| serde_json::json!({ "amount": amount, "fee": fee, "currency": "usd" }));
+    serde_json::json!({
+        "id": event, "object": "event", "type": format!("charge.dispute.{kind}"), "livemode": false,
+        "data": { "object": {
+            "id": "du_1", "object": "dispute", "amount": 2500, "currency": "usd", "reason": "fraudulent", "status": status,
+            "payment_intent": "pi_1", "evidence_details": { "due_by": 1_893_456_000 },
+            "balance_transactions": moved.collect::<Vec<_>>(),
+        }},
+    })
+    .to_string()
+}
+
+#[tokio::test]
+async fn a_dispute_takes_the_money_and_a_won_one_brings_it_back() {
+    let house = House::with(DEAD).await;
+    let donation = pledge(&house.server, "25", "joan@example.org").await;
+    let page = || async { house.server.get_as(&house.owner.cookie, "/finance").await.text() };
+    let before = page().await;
+    assert!(before.contains("<b>$25.00</b> pledged and not paid (1 form sent)"), "{before}");
+    // Told before its payment is known: it waits.
+    assert_eq!(hook(&house, &dispute("evt_1", "created", "needs_response", &[(-2500, 1500)])).await, 200);
+    assert_eq!(hook(&house, &succeeded("evt_2", &donation, "pi_1", 2500)).await, 200);
+    until("the dispute is not booked", || async { page().await.contains("1 dispute; 0 returned debits") }).await;
+    assert_eq!(state(&house.server).await["raised_minor"], 0);
+    let now = page().await;
+    assert!(now.contains("<b>$0.00</b> pledged and not paid") && now.contains("disputed"), "{now}");
+    let open = house.server.get_as(&house.owner.cookie, "/finance/reconciliation").await.text();
+    for part in ["du_1", "Dispute (fraudulent), the money is withheld", "answer by", "$25.00", "Fee not known"] {
+        assert!(open.contains(part), "{part} is not in {open}");
+    }
+    let won = dispute("evt_3", "closed", "won", &[(-2500, 1500), (2500, -1500)]);
+    assert_eq!(hook(&house, &won).await, 200);
+    raised(&house, 2500).await;
+    assert_eq!(hook(&house, &dispute("evt_4", "updated", "under_review", &[(-2500, 1500)])).await, 200);
+    let csv = run(&["export", "csv"], &house.data());
+    let kinds: Vec<_> = csv_rows(&csv.stdout).iter().map(|row| (row["kind"].clone(), row["net"].clone())).collect();
+    let expected = [("donation", ""), ("dispute", "-40.00"), ("dispute_reversed", "40.00")];
+    assert_eq!(kinds, expected.map(|(kind, net)| (kind.to_owned(), net.to_owned())));
+    let open = house.server.get_as(&house.owner.cookie, "/finance/reconciliation").await.text();
+    assert!(!open.contains("du_1"), "it is over: {open}");
+    house.server.is_well().await;
+}

@@ -51,6 +51,8 @@ struct Reckoning {
     keys: BTreeMap<String, (u64, u32)>,
     payments: BTreeMap<String, Paid>,
     refunds: BTreeMap<String, i64>,
+    /// Refunds that failed after they were done.
+    reversed: BTreeSet<String>,
     intents: BTreeSet<String>,
     received: BTreeSet<String>,
     interpreted: BTreeSet<String>,
@@ -308,6 +310,17 @@ impl Auditor {
                     format!("{} was booked twice", back.processor_refund)
                 });
             }
+            Event::Donation(donation::Event::RefundReversed(back)) => {
+                let id = back.processor_refund.0;
+                if all.refunds.get(&id) != Some(&back.amount.minor) {
+                    self.wrong(format!(
+                        "{id} is reversed with {}, and was booked as {:?}",
+                        back.amount.minor,
+                        all.refunds.get(&id)
+                    ));
+                }
+                self.once(!all.reversed.insert(id.clone()), || format!("{id} was reversed twice"));
+            }
             Event::Inbox(inbox::Event::Received(received)) => {
                 self.once(!all.received.insert(received.notice.0.clone()), || {
                     format!("{} was stored twice", received.notice)
@@ -350,8 +363,13 @@ impl Auditor {
                 self.wrong(format!("{id} is booked for another rally than it was given to"));
             }
         }
+        for id in &all.reversed {
+            if books.refunds.get(id).is_none_or(|truth| truth.state != Back::Reversed) {
+                self.wrong(format!("{id} is reversed in the ledger, and not at the bank"));
+            }
+        }
         for (id, minor) in &all.refunds {
-            let truth = books.refunds.get(id).filter(|truth| truth.state == Back::Settled);
+            let truth = books.refunds.get(id).filter(|truth| truth.state.was_done());
             if truth.is_none_or(|truth| truth.amount.minor != *minor) {
                 self.wrong(format!("{id} is in the ledger, and the bank says {truth:?}"));
             }
@@ -371,7 +389,10 @@ impl Auditor {
                 self.wrong(format!("the bank has {id} for {}, and the ledger does not", truth.donation));
             }
         }
-        for (id, truth) in books.refunds.iter().filter(|(_, truth)| truth.state == Back::Settled) {
+        for (id, truth) in books.refunds.iter().filter(|(_, truth)| truth.state.was_done()) {
+            if all.reversed.contains(id) != (truth.state == Back::Reversed) {
+                self.wrong(format!("{id} is {:?} at the bank, and in the ledger it is not", truth.state));
+            }
             if !all.refunds.contains_key(id) {
                 self.wrong(format!("the bank gave {id} back ({}), and the ledger does not know", truth.amount.minor));
             }
@@ -407,8 +428,12 @@ impl Auditor {
                 continue;
             };
             let sums = all.sums.entry(*rally).or_default();
-            sums.refunded_minor += minor;
             sums.refunds += 1;
+            if all.reversed.contains(id) {
+                sums.refunds_reversed += 1;
+            } else {
+                sums.refunded_minor += minor;
+            }
         }
         let world = engine.world();
         for (rally, _) in world.state.rallies.iter() {

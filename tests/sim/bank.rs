@@ -46,6 +46,15 @@ pub enum Back {
     Pending,
     Settled,
     Failed,
+    /// It was done, and failed days later.
+    Reversed,
+}
+
+impl Back {
+    /// Whether the money went back, for a while at least.
+    pub fn was_done(self) -> bool {
+        matches!(self, Back::Settled | Back::Reversed)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -296,7 +305,10 @@ impl Bank {
         let Some(paid) = books.payments.get(payment).filter(|payment| payment.state == State::Settled) else {
             return 0;
         };
-        let back = books.refunds.values().filter(|back| back.payment == payment && back.state != Back::Failed);
+        let back = books
+            .refunds
+            .values()
+            .filter(|back| back.payment == payment && matches!(back.state, Back::Pending | Back::Settled));
         paid.amount.minor - back.map(|back| back.amount.minor).sum::<i64>()
     }
 
@@ -306,7 +318,9 @@ impl Bank {
         match back.state {
             Back::Pending => RefundOutcome::Pending { processor_refund: id.into() },
             Back::Settled => RefundOutcome::Settled { processor_refund: id.into(), amount: back.amount },
-            Back::Failed => RefundOutcome::Failed { processor_refund: Some(id.into()), code: "card_gone".into() },
+            Back::Failed | Back::Reversed => {
+                RefundOutcome::Failed { processor_refund: Some(id.into()), code: "card_gone".into() }
+            }
         }
     }
 
@@ -330,11 +344,33 @@ impl Bank {
                     bank.books().refunds.get_mut(&later).unwrap().state = state;
                     bank.trace.line(format!("bank: {later} is {state:?} now"));
                     bank.tell_of_refund(&later);
+                    bank.reverse_later(&later);
                 });
             }
-            Back::Settled | Back::Failed => self.tell_of_refund(&id),
+            Back::Settled | Back::Failed | Back::Reversed => {
+                self.tell_of_refund(&id);
+                self.reverse_later(&id);
+            }
         }
         id
+    }
+
+    /// Some refunds that were done fail after all: the donor's card is gone.
+    fn reverse_later(&self, id: &str) {
+        if self.books().refunds[id].state != Back::Settled {
+            return;
+        }
+        let (fails, wait) = self.draw(|chance| (chance.percent(15), chance.seconds(1..900)));
+        if !fails {
+            return;
+        }
+        let (bank, id) = (self.clone(), id.to_owned());
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            bank.books().refunds.get_mut(&id).unwrap().state = Back::Reversed;
+            bank.trace.line(format!("bank: {id} came back"));
+            bank.tell_of_refund(&id);
+        });
     }
 
     fn refund_now(&self, asked: &Refund) -> Result<RefundOutcome, Fault> {

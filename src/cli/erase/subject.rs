@@ -234,7 +234,9 @@ fn add(sums: &mut BTreeMap<&'static str, Sum>, row: &Row) {
             sum.given.minor = sum.given.minor.saturating_add(row.amount.minor);
             sum.last = row.at;
         }
-        Kind::Refund => sum.back.minor = sum.back.minor.saturating_sub(row.amount.minor),
+        Kind::Refund | Kind::RefundReversed | Kind::Dispute | Kind::DisputeReversed | Kind::Return => {
+            sum.back.minor = sum.back.minor.saturating_sub(row.amount.minor);
+        }
     }
 }
 

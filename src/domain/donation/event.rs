@@ -1,5 +1,8 @@
 //! What happens to donations. Each event is written to the log as it stands here, for ever.
 
+use super::after::{CostRecorded, DisputeClosed, DisputeMoved, DisputeOpened, DisputeRevised};
+use super::after::{DebitReturned, DisputeNews, ReturnNews};
+use super::after::{RefundFailureNews, RefundReversed};
 use crate::domain::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId};
 use crate::domain::money::Money;
 use crate::domain::sealed::Sealed;
@@ -21,10 +24,21 @@ pub enum Event {
     Refunded(Refunded),
     RefundUnmatched(RefundUnmatched),
     RefundFailed(RefundFailed),
+    RefundReversed(RefundReversed),
+    RefundFailureUnmatched(RefundFailureNews),
+    DisputeOpened(DisputeOpened),
+    DisputeRevised(DisputeRevised),
+    DisputeWithdrawn(DisputeMoved),
+    DisputeReinstated(DisputeMoved),
+    DisputeClosed(DisputeClosed),
+    DisputeUnmatched(DisputeNews),
+    DebitReturned(DebitReturned),
+    ReturnUnmatched(ReturnNews),
+    CostRecorded(CostRecorded),
 }
 
 impl Event {
-    /// The donation it is about; `None` for a refund that matches none yet.
+    /// The donation it is about; `None` for news of a payment that is not known as settled yet.
     pub fn donation(&self) -> Option<DonationId> {
         match self {
             Event::Pledged(data) => Some(data.donation),
@@ -36,7 +50,17 @@ impl Event {
             Event::RefundRequested(data) => Some(data.donation),
             Event::Refunded(data) => Some(data.donation),
             Event::RefundFailed(data) => Some(data.donation),
-            Event::RefundUnmatched(_) => None,
+            Event::RefundReversed(data) => Some(data.donation),
+            Event::DisputeOpened(data) => Some(data.donation),
+            Event::DisputeRevised(data) => Some(data.donation),
+            Event::DisputeWithdrawn(data) | Event::DisputeReinstated(data) => Some(data.donation),
+            Event::DisputeClosed(data) => Some(data.donation),
+            Event::DebitReturned(data) => Some(data.donation),
+            Event::CostRecorded(data) => Some(data.donation),
+            Event::RefundUnmatched(_)
+            | Event::RefundFailureUnmatched(_)
+            | Event::DisputeUnmatched(_)
+            | Event::ReturnUnmatched(_) => None,
         }
     }
 }

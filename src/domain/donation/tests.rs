@@ -332,12 +332,12 @@ fn a_failed_refund_frees_what_it_held() {
 fn a_refund_before_its_settlement_waits_for_it() {
     let early = in_flight().when(report_refund("re_1", None, usd(2000))).then([unmatched("re_1", usd(2000))]);
     early.when(report_refund("re_1", None, usd(2000))).changes_nothing();
-    assert_eq!(early.state.donations.early_refunds_count(), 1);
+    assert_eq!(early.state.donations.unmatched_count(), 1);
     assert_eq!(donation(&early).refunded_minor(), 0);
     let paid = early
         .when(settle_as("pi_1", usd(5000), None))
         .then([settled_event("pi_1", None), refunded_event("re_1", None, 2000)]);
-    assert_eq!(paid.state.donations.early_refunds_count(), 0);
+    assert_eq!(paid.state.donations.unmatched_count(), 0);
     assert_eq!(donation(&paid).refunded_minor(), 2000);
     paid.when(report_refund("re_1", None, usd(2000))).changes_nothing();
 }

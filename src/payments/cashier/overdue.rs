@@ -14,8 +14,9 @@ use tokio::time::Instant;
 /// An attempt younger than this is still with the request that made it.
 const STALE_AFTER: Duration = Duration::from_secs(45);
 /// Processors forget idempotency keys after a day: an attempt or refund older than this is not asked for again, since that
-/// could take the money twice. A person has to look at the processor's own pages.
-const LOST_AFTER: Duration = Duration::from_secs(23 * 3600);
+/// could take the money twice. `/finance/reconciliation` lists it for a person, who looks at the
+/// processor's own pages.
+pub const LOST_AFTER: Duration = Duration::from_secs(23 * 3600);
 /// Unfinished business taken up in one round: a round stays short, and the rest has the next.
 const ROUND_MAX: usize = 200;
 

@@ -1,13 +1,12 @@
 //! Webhooks: stored as they come, answered, and only then understood.
 
-use super::{Cashier, Trouble, settled};
+use super::{Cashier, Trouble};
 use crate::domain::Command;
-use crate::domain::donation;
-use crate::domain::id::{DonationId, NoticeId, PaymentId, ProcessorRefundId, RefundId};
+use crate::domain::id::NoticeId;
 use crate::domain::inbox::{self, Received};
 use crate::domain::seals::NOTICE;
 use crate::engine::Failure;
-use crate::payments::{Notice, WEBHOOK_BYTES_MAX, WebhookRefusal};
+use crate::payments::{Notice, WEBHOOK_BYTES_MAX, Webhook, WebhookRefusal};
 
 /// Webhooks interpreted in one round: a round stays short, and the rest has the next.
 const INTERPRET_MAX: usize = 200;
@@ -23,6 +22,11 @@ impl Cashier {
     /// [`Trouble::Webhook`] where it is not to be believed; otherwise the sender should try again.
     pub async fn receive(&self, body: &[u8], signature: &str) -> Result<(), Trouble> {
         let webhook = self.processor.verify_webhook(body, signature, self.engine.clock().now().timestamp())?;
+        self.store(webhook, body).await
+    }
+
+    /// Keeps an event that is to be believed, and sees to it that it is interpreted.
+    pub(super) async fn store(&self, webhook: Webhook, body: &[u8]) -> Result<(), Trouble> {
         let packed = zstd::bulk::compress(body, 3).map_err(Trouble::Pack)?;
         if packed.len() > WEBHOOK_PACKED_MAX {
             return Err(WebhookRefusal::TooLarge.into());
@@ -77,9 +81,11 @@ impl Cashier {
                 | Notice::Processing { .. }
                 | Notice::Declined { .. }
                 | Notice::Refunded { .. }
-                | Notice::RefundFailed { .. } => None,
+                | Notice::RefundFailed { .. }
+                | Notice::Disputed(_)
+                | Notice::Returned(_) => None,
             };
-            match self.engine.execute(Command::Donation(command_of(notice)), key, "processor").await {
+            match self.engine.execute(Command::Donation(notice.into_command()), key, "processor").await {
                 Ok(receipt) if receipt.count == 0 => outcomes.push("known already".to_owned()),
                 Ok(_) => {
                     outcomes.push("recorded".to_owned());
@@ -93,26 +99,5 @@ impl Cashier {
             }
         }
         Ok(outcomes.join("; "))
-    }
-}
-
-fn command_of(notice: Notice) -> donation::Command {
-    match notice {
-        Notice::Settled { donation, payment, amount, fee, card } => settled(donation, payment, amount, fee, card),
-        Notice::Processing { donation, payment } => {
-            donation::Command::RecordProcessing { donation, payment: PaymentId(payment) }
-        }
-        Notice::Declined { donation, payment, code, reason } => {
-            donation::Command::RecordDeclined { donation, payment: Some(PaymentId(payment)), code, reason }
-        }
-        Notice::Refunded { donation: _, payment, processor_refund, refund, amount } => {
-            let (payment, processor_refund) = (PaymentId(payment), ProcessorRefundId(processor_refund));
-            donation::Command::RecordRefunded { payment, processor_refund, refund, amount }
-        }
-        Notice::RefundFailed { donation, refund, code, .. } => donation::Command::RecordRefundFailed {
-            donation: donation.unwrap_or(DonationId(uuid::Uuid::nil())),
-            refund: refund.unwrap_or(RefundId(uuid::Uuid::nil())),
-            reason: code,
-        },
     }
 }

@@ -1,5 +1,6 @@
 //! What Stripe's events mean for our donations: <https://docs.stripe.com/api/events/types>.
 
+use super::dispute::{self, DisputeShape};
 use super::shapes::{ChargeShape, Intent, Missing, RefundShape, donation};
 use crate::payments::{Fault, Notice, Outcome};
 use miniserde::{Deserialize, json};
@@ -10,7 +11,13 @@ pub const KINDS: &[&str] = &[
     "payment_intent.processing",
     "payment_intent.payment_failed",
     "payment_intent.canceled",
+    "charge.failed",
     "charge.refunded",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
     "refund.created",
     "refund.updated",
     "refund.failed",
@@ -48,6 +55,11 @@ pub fn interpret(body: &[u8]) -> Result<Vec<Notice>, Fault> {
             Ok(refund(&object(text)?, None)?.into_iter().collect())
         }
         "charge.refunded" => refunds_of(&object(text)?),
+        "charge.failed" => Ok(dispute::returned_charge(&object(text)?).into_iter().collect()),
+        kind if kind.starts_with("charge.dispute.") => {
+            let shape: DisputeShape = object(text)?;
+            Ok(dispute::notice(kind, &shape).map_err(missing)?.into_iter().collect())
+        }
         _ => Ok(Vec::new()),
     }
 }

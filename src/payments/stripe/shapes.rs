@@ -47,13 +47,17 @@ impl<T: Deserialize> Visitor for Place<Expandable<T>> {
 }
 
 impl<T> Expandable<T> {
-    fn object(expandable: &Option<Self>) -> Option<&T> {
-        expandable.as_ref().and_then(|found| found.object.as_ref())
+    pub fn object(expandable: &Option<Self>) -> Option<&T> {
+        expandable.as_ref().and_then(Self::get)
+    }
+
+    pub fn get(&self) -> Option<&T> {
+        self.object.as_ref()
     }
 }
 
 impl Expandable<Identified> {
-    fn id(expandable: &Option<Self>) -> Option<String> {
+    pub fn id(expandable: &Option<Self>) -> Option<String> {
         let found = expandable.as_ref()?;
         found.id.clone().or_else(|| found.object.as_ref()?.id.clone())
     }
@@ -94,6 +98,10 @@ pub struct ChargeShape {
     /// Before API version 2022-11-15.
     pub refunds: Option<List<RefundShape>>,
     pub metadata: Option<Metadata>,
+    /// Only on a charge that failed after it was paid.
+    pub failure_balance_transaction: Option<Expandable<Identified>>,
+    pub failure_code: Option<String>,
+    amount: Option<i64>,
     currency: Option<String>,
     balance_transaction: Option<Expandable<BalanceTransaction>>,
     payment_method_details: Option<MethodDetails>,
@@ -102,8 +110,10 @@ pub struct ChargeShape {
 /// <https://docs.stripe.com/api/balance_transactions/object>
 #[derive(Debug, Deserialize)]
 pub struct BalanceTransaction {
-    fee: Option<i64>,
-    currency: Option<String>,
+    /// Negative where it left the balance.
+    pub amount: Option<i64>,
+    pub fee: Option<i64>,
+    pub currency: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -231,6 +241,10 @@ impl ChargeShape {
     pub fn payment(&self) -> Option<String> {
         Expandable::id(&self.payment_intent)
     }
+
+    pub fn amount(&self) -> Option<Money> {
+        money(self.amount, self.currency.as_deref()).ok()
+    }
 }
 
 impl RefundShape {
@@ -252,7 +266,7 @@ pub fn donation(metadata: Option<&Metadata>) -> Option<DonationId> {
     metadata?.get(METADATA_DONATION)?.parse().ok()
 }
 
-fn money(minor: Option<i64>, currency: Option<&str>) -> Result<Money, Missing> {
+pub fn money(minor: Option<i64>, currency: Option<&str>) -> Result<Money, Missing> {
     let minor = minor.ok_or(Missing("amount"))?;
     let currency: Currency =
         currency.ok_or(Missing("currency"))?.parse().map_err(|_| Missing("a currency we support"))?;

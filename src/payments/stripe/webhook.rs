@@ -11,9 +11,11 @@ struct Envelope {
     #[serde(rename = "type")]
     kind: String,
     livemode: bool,
+    /// The connected account that an event comes from; absent from those of the account itself.
+    account: Option<String>,
 }
 
-/// Checks signature, age (5 minutes either way) and mode.
+/// Checks signature, age (5 minutes either way), mode and account.
 ///
 /// # Errors
 /// [`WebhookRefusal`].
@@ -39,9 +41,21 @@ pub fn verify(body: &[u8], signature: &str, secret: &str, live: bool, now: i64) 
             | stripe_webhook::WebhookError::BadSignature,
         ) => return Err(WebhookRefusal::BadSignature),
     }
+    read(body, live)
+}
+
+/// Checks mode and account of an event that comes from Stripe.
+///
+/// # Errors
+/// [`WebhookRefusal`].
+pub fn read(body: &[u8], live: bool) -> Result<Webhook, WebhookRefusal> {
+    let text = std::str::from_utf8(body).map_err(|_| WebhookRefusal::NotAnEvent)?;
     let envelope: Envelope = miniserde::json::from_str(text).map_err(|_| WebhookRefusal::NotAnEvent)?;
     if envelope.livemode != live {
         return Err(WebhookRefusal::WrongMode { livemode: envelope.livemode });
+    }
+    if let Some(account) = envelope.account {
+        return Err(WebhookRefusal::OtherAccount { account });
     }
     Ok(Webhook { event_id: envelope.id, kind: envelope.kind, livemode: envelope.livemode })
 }

@@ -82,14 +82,13 @@ struct CurrencySums {
 struct Money {
     #[serde(flatten)]
     sums: Sums,
-    /// Gross less refunds and fees; null while a fee is not known.
+    /// Gross less refunds, disputes, returned debits and fees; null while a fee is not known.
     net_minor: Option<i64>,
 }
 
 impl From<Sums> for Money {
     fn from(sums: Sums) -> Self {
-        let net = sums.raised_minor().saturating_sub(sums.fee_minor);
-        Self { sums, net_minor: (sums.fees_unknown == 0).then_some(net) }
+        Self { sums, net_minor: sums.net_minor() }
     }
 }
 

@@ -1,15 +1,17 @@
-//! `/finance`: what came in, what went back, and the file of it.
+//! `/finance`: what came in, what went out again, what is promised, and the file of it.
 
 use askama::Template;
 
 use super::confirm::Confirm;
 use super::home::when_in_words;
 use crate::clock;
+use crate::domain::donation::{DisputeOutcome, Donation};
 use crate::domain::id::{DonationId, PersonId, RefundId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::rally;
 use crate::projections::Projections;
 use crate::projections::ledger::{Kind, Row};
+use crate::projections::open::OpenSums;
 use crate::projections::totals::{Sums, timezone};
 use crate::web::form::Form;
 use crate::web::ledger_file;
@@ -84,14 +86,26 @@ pub struct Figures {
     pub gross: String,
     /// What went back: `−$2,450.00`.
     pub refunds: String,
+    /// What disputes and donors' banks took: `−$120.00`.
+    pub taken: String,
     /// What the processor kept: `−$43,104.27`, or `–` while not known.
     pub fees: String,
     /// What is left.
     pub net: String,
     /// `18,204 donations`.
     pub donations: String,
-    /// `12 refunds`.
+    /// `12 refunds`, and how many of them came back.
     pub refund_count: String,
+    /// `2 disputes, 1 given back; 1 returned debit`.
+    pub taken_count: String,
+    /// Forms that were sent and not paid: `$310.00`; absent where the page is of an earlier instant.
+    pub pledged: Option<String>,
+    /// How many: `4 forms sent`.
+    pub pledged_count: String,
+    /// Payments whose outcome is not known: `$50.00`.
+    pub processing: String,
+    /// How many: `1 payment`.
+    pub processing_count: String,
 }
 
 /// One rally's money.
@@ -109,6 +123,8 @@ pub struct FinanceRally {
     pub gross: String,
     /// Money returned.
     pub refunds: String,
+    /// What disputes and donors' banks took.
+    pub taken: String,
     /// Fees, or `–`.
     pub fees: String,
     /// What is left.
@@ -126,13 +142,15 @@ pub struct FinanceDay {
     pub gross: String,
     /// Money returned.
     pub refunds: String,
+    /// What disputes and donors' banks took.
+    pub taken: String,
     /// What is left.
     pub net: String,
     /// Length of the day's bar: its gross in whole percent of the best day's.
     pub share: u32,
 }
 
-/// A donation or a refund.
+/// A donation, or what happened to its money since.
 #[derive(Debug, Clone)]
 pub struct FinanceRow {
     /// `July 25, 9:13:58 pm`.
@@ -151,8 +169,8 @@ pub struct FinanceRow {
     pub fee: String,
     /// What is left, or `–`.
     pub net: String,
-    /// Whether the row is a refund.
-    pub is_refund: bool,
+    /// What moved, where it is not a donation: `refund`, `dispute`; empty otherwise.
+    pub moved: String,
     /// A word besides the plain case: `refunded`, `refund on its way`, `disputed`; empty otherwise.
     pub state: String,
     /// The processor's or our own reference.
@@ -249,13 +267,19 @@ fn in_words(fault: &as_of::Fault) -> String {
 /// The money of a selection, summed from the sums of days.
 struct Selected {
     by_currency: BTreeMap<&'static str, (Currency, Sums)>,
+    /// What is promised now; empty for an earlier instant.
+    open: BTreeMap<&'static str, (Currency, OpenSums)>,
     by_day: BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>,
     rallies: Vec<FinanceRally>,
 }
 
 impl Selected {
     fn new(world: &Projections, selection: &Selection) -> Self {
-        let mut selected = Self { by_currency: BTreeMap::new(), by_day: BTreeMap::new(), rallies: vec![] };
+        let (by_currency, by_day) = (BTreeMap::new(), BTreeMap::new());
+        let mut selected = Self { by_currency, by_day, open: open_now(world, selection), rallies: vec![] };
+        for (code, (currency, _)) in &selected.open {
+            selected.by_currency.insert(code, (*currency, Sums::default()));
+        }
         for RallyMoney { id, rally, days } in selection.money(world) {
             let currency = rally.details.currency;
             let mut sums = Sums::default();
@@ -271,8 +295,11 @@ impl Selected {
     }
 
     fn figures(&self) -> Vec<Figures> {
-        let figures = self.by_currency.values().map(|(currency, sums)| {
+        let figures = self.by_currency.iter().map(|(code, (currency, sums))| {
             let texts = Texts::new(*currency, sums);
+            let open = self.open.get(code).map(|(_, open)| *open);
+            let exact = |minor: i64| Money::new(minor, *currency).to_exact();
+            let OpenSums { pledged, processing } = open.unwrap_or_default();
             Figures {
                 currency: currency.code().into(),
                 gross: texts.gross,
@@ -280,7 +307,17 @@ impl Selected {
                 fees: texts.fees,
                 net: texts.net,
                 donations: plural(sums.donations, "donation"),
-                refund_count: plural(sums.refunds, "refund"),
+                refund_count: counted(sums.refunds, "refund", sums.refunds_reversed, "failed after all"),
+                taken: texts.taken,
+                taken_count: format!(
+                    "{}; {}",
+                    counted(sums.disputes, "dispute", sums.disputes_reinstated, "given back"),
+                    plural(sums.returns, "returned debit")
+                ),
+                pledged: open.map(|_| exact(pledged.minor)),
+                pledged_count: plural(pledged.count, "form") + " sent",
+                processing: exact(processing.minor),
+                processing_count: plural(processing.count, "payment"),
             }
         });
         figures.collect()
@@ -291,10 +328,35 @@ fn plural(number: u64, one: &str) -> String {
     format!("{} {one}{}", crate::domain::money::group_thousands(number), if number == 1 { "" } else { "s" })
 }
 
+/// `3 disputes, 1 given back`.
+fn counted(number: u64, one: &str, undone: u64, how: &str) -> String {
+    match undone {
+        0 => plural(number, one),
+        undone => format!("{}, {} {how}", plural(number, one), crate::domain::money::group_thousands(undone)),
+    }
+}
+
+/// What is promised now, by currency; nothing for an earlier instant, for which it is not kept.
+fn open_now(world: &Projections, selection: &Selection) -> BTreeMap<&'static str, (Currency, OpenSums)> {
+    let mut open: BTreeMap<&'static str, (Currency, OpenSums)> = BTreeMap::new();
+    if selection.as_of.is_some() {
+        return open;
+    }
+    let wanted = |slug: &String| selection.rally.as_ref().is_none_or(|rally| rally == slug);
+    for (id, rally) in world.state.rallies.iter().filter(|(_, rally)| wanted(&rally.details.slug)) {
+        let (currency, sums) = (rally.details.currency, world.open.of(id));
+        if sums != OpenSums::default() || world.totals.of(id).is_some() {
+            open.entry(currency.code()).or_insert((currency, OpenSums::default())).1.add(&sums);
+        }
+    }
+    open
+}
+
 /// Sums as a statement shows them.
 struct Texts {
     gross: String,
     refunds: String,
+    taken: String,
     fees: String,
     net: String,
 }
@@ -303,13 +365,14 @@ impl Texts {
     fn new(currency: Currency, sums: &Sums) -> Self {
         let money = |minor: i64| Money::new(minor, currency).to_exact();
         // While a fee is not known, neither is what is left.
-        let known = sums.fees_unknown == 0;
-        let net = sums.raised_minor().saturating_sub(sums.fee_minor);
+        let net = sums.net_minor();
+        let fees = net.map(|_| sums.fee_minor.saturating_neg());
         Self {
             gross: money(sums.gross_minor),
             refunds: money(sums.refunded_minor.saturating_neg()),
-            fees: if known { money(sums.fee_minor.saturating_neg()) } else { UNKNOWN.into() },
-            net: if known { money(net) } else { UNKNOWN.into() },
+            taken: money(sums.disputed_minor.saturating_add(sums.returned_minor).saturating_neg()),
+            fees: fees.map_or(UNKNOWN.into(), money),
+            net: net.map_or(UNKNOWN.into(), money),
         }
     }
 }
@@ -323,6 +386,7 @@ fn rally_line(world: &Projections, id: crate::domain::id::RallyId, rally: &rally
         donations: crate::domain::money::group_thousands(sums.donations),
         gross: texts.gross,
         refunds: texts.refunds,
+        taken: texts.taken,
         fees: texts.fees,
         net: texts.net,
     }
@@ -337,6 +401,7 @@ fn days(by_day: BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>) -> Vec<Fi
             donations: crate::domain::money::group_thousands(sums.donations),
             gross: texts.gross,
             refunds: texts.refunds,
+            taken: texts.taken,
             net: texts.net,
             share: u32::try_from(sums.gross_minor.saturating_mul(100) / best).unwrap_or(0),
         }
@@ -392,17 +457,22 @@ fn past(row: FinanceRow) -> FinanceRow {
 fn row_line(world: &Projections, row: &Row, fee: Option<Money>) -> FinanceRow {
     let zone = timezone(&world.state, row.rally);
     let gift = world.state.donations.get(row.donation);
-    let left = gift.map_or(0, |gift| gift.settled_minor().saturating_sub(gift.refunded_minor()));
+    let left = gift.map_or(0, Donation::left_minor);
     let waiting = gift.is_some_and(|gift| gift.waiting_refunds().next().is_some());
-    let is_refund = row.kind == Kind::Refund;
-    let state = match (is_refund, waiting, left) {
-        (true, _, _) => "",
-        (false, true, _) => "refund on its way",
-        (false, false, 0) => "refunded",
-        (false, false, left) if left < row.amount.minor => "partly refunded",
-        (false, false, _) => "",
+    let is_gift = row.kind == Kind::Donation;
+    let moved = match row.kind {
+        Kind::Donation => "",
+        Kind::Refund => "refund",
+        Kind::RefundReversed => "refund failed, money back here",
+        Kind::Dispute => "dispute",
+        Kind::DisputeReversed => "dispute, money back here",
+        Kind::Return => "taken back by the bank",
     };
-    let net = fee.and_then(|fee| row.amount.checked_sub(fee).ok());
+    let state = gift.filter(|_| is_gift).map_or("", |gift| word(gift, waiting, left, row.amount.minor));
+    let net = match fee {
+        Some(fee) => row.amount.checked_sub(fee).ok(),
+        None => (!is_gift).then_some(row.amount),
+    };
     FinanceRow {
         when: format!("{} {}", row.at.with_timezone(&zone).format("%b %-d,"), present::time_seconds(row.at, zone)),
         when_iso: present::iso(row.at),
@@ -411,12 +481,33 @@ fn row_line(world: &Projections, row: &Row, fee: Option<Money>) -> FinanceRow {
         rally: world.state.rallies.get(row.rally).map(|rally| rally.details.title.clone()).unwrap_or_default(),
         gross: row.amount.to_exact(),
         fee: fee.map_or(UNKNOWN.into(), Money::to_exact),
-        net: if is_refund { row.amount.to_exact() } else { net.map_or(UNKNOWN.into(), Money::to_exact) },
-        is_refund,
+        net: net.map_or(UNKNOWN.into(), Money::to_exact),
+        moved: moved.into(),
         state: state.into(),
-        reference: row.processor_refund.as_deref().unwrap_or(&row.payment.0).into(),
-        refund_action: (!is_refund && !waiting && left > 0)
-            .then(|| format!("/finance/donations/{}/refund", row.donation)),
+        reference: row.reference.as_deref().unwrap_or(&row.payment.0).into(),
+        refund_action: (is_gift && !waiting && left > 0).then(|| format!("/finance/donations/{}/refund", row.donation)),
+    }
+}
+
+/// What became of a gift, in a word or two; nothing in the plain case.
+fn word(gift: &Donation, waiting: bool, left: i64, paid: i64) -> &'static str {
+    let of = |outcome: Option<DisputeOutcome>| gift.disputes().any(|(_, dispute)| dispute.closed == outcome);
+    if gift.returned_minor() > 0 {
+        "taken back by the bank"
+    } else if of(None) {
+        "disputed"
+    } else if of(Some(DisputeOutcome::Lost)) {
+        "dispute lost"
+    } else if waiting {
+        "refund on its way"
+    } else if left == 0 {
+        "refunded"
+    } else if left < paid {
+        "partly refunded"
+    } else if of(Some(DisputeOutcome::Won)) {
+        "dispute won"
+    } else {
+        ""
     }
 }
 
@@ -451,7 +542,7 @@ async fn refund(
     }
     let id: DonationId = id.parse().map_err(|_| Problem::NotFound)?;
     let gift = app.engine().world().state.donations.get(id).cloned().ok_or(Problem::NotFound)?;
-    let left = Money::new(gift.settled_minor().saturating_sub(gift.refunded_minor()), gift.amount.currency);
+    let left = Money::new(gift.left_minor(), gift.amount.currency);
     if let Ok(refund) = form.get("refund").parse::<RefundId>() {
         let amount =
             Money::parse(&form.get("amount"), left.currency).map_err(|error| Problem::Malformed(error.to_string()))?;

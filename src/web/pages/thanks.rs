@@ -129,6 +129,13 @@ pub fn page(
         if gift.refunded_minor() > 0 {
             receipt.push(line("Refunded", Money::new(gift.refunded_minor(), details.currency).to_exact()));
         }
+        if gift.disputed_minor() > 0 {
+            receipt.push(line("Disputed", Money::new(gift.disputed_minor(), details.currency).to_exact()));
+        }
+        if gift.returned_minor() > 0 {
+            let returned = Money::new(gift.returned_minor(), details.currency);
+            receipt.push(line("Taken back by your bank", returned.to_exact()));
+        }
         let name = contact.as_ref().map(|contact| format!("{} {}", contact.first_name, contact.last_name));
         receipt.push(line("Given by", name.unwrap_or_else(|| present::ERASED.into())));
         receipt.push(line("Date", when_in_words(row.map_or_else(clock::now, |row| row.at), zone)));

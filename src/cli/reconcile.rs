@@ -1,0 +1,53 @@
+//! `groundswell reconcile`: reads the processor's list of events now, by way of the server that runs.
+
+use super::{DataArgs, control};
+use crate::payments::cashier::{Cashier, CaughtUp};
+use anyhow::bail;
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use std::io::Write;
+
+/// Runs the subcommand.
+pub async fn run(args: DataArgs) -> anyhow::Result<()> {
+    let config = args.config()?;
+    let mut said = vec![];
+    let take = |bytes: &[u8]| {
+        said.extend_from_slice(bytes);
+        Ok(())
+    };
+    if control::ask(&config.data, "POST", "/reconcile", vec![], take).await?.is_none() {
+        bail!("no server runs on {}: start it, and it does this by itself", config.data.display());
+    }
+    let mut out = std::io::stdout().lock();
+    out.write_all(&said)?;
+    Ok(writeln!(out)?)
+}
+
+/// The running server's side.
+pub fn routes(cashier: Cashier) -> Router {
+    Router::new().route("/reconcile", post(reconcile)).with_state(cashier)
+}
+
+async fn reconcile(State(cashier): State<Cashier>) -> Response {
+    match cashier.catch_up().await {
+        Ok(done) => in_words(done).into_response(),
+        Err(trouble) => (StatusCode::BAD_GATEWAY, format!("{trouble}")).into_response(),
+    }
+}
+
+fn in_words(done: Option<CaughtUp>) -> String {
+    let Some(CaughtUp { since, listed, taken, refused }) = done else {
+        return "This processor keeps no list of events: there is nothing to compare with.".into();
+    };
+    let refused = match refused {
+        0 => String::new(),
+        refused => format!(" {refused} were not for this ledger (another account, or test beside live money)."),
+    };
+    format!(
+        "{listed} events since {}: {taken} had not come by webhook and are taken in.{refused}",
+        since.format("%Y-%m-%d %H:%M UTC")
+    )
+}
