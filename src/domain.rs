@@ -12,6 +12,7 @@ pub mod hash;
 pub mod id;
 pub mod inbox;
 pub mod ledger;
+pub mod mail;
 pub mod money;
 pub mod privacy;
 pub mod profile;
@@ -43,6 +44,7 @@ pub enum Command {
     Attendance(attendance::Command),
     Donation(donation::Command),
     Inbox(inbox::Command),
+    Mail(mail::Command),
     Privacy(privacy::Command),
 }
 
@@ -60,6 +62,7 @@ pub enum Event {
     Attendance(attendance::Event),
     Donation(donation::Event),
     Inbox(inbox::Event),
+    Mail(mail::Event),
     Privacy(privacy::Event),
 }
 
@@ -87,6 +90,8 @@ pub enum Refusal {
     Donation(#[from] donation::Refusal),
     #[error(transparent)]
     Inbox(#[from] inbox::Refusal),
+    #[error(transparent)]
+    Mail(#[from] mail::Refusal),
     #[error(transparent)]
     Privacy(#[from] privacy::Refusal),
 }
@@ -123,6 +128,8 @@ pub struct State {
     pub donations: donation::Donations,
     /// The processor's notices.
     pub inbox: inbox::Inbox,
+    /// Letters.
+    pub mail: mail::Mail,
     /// Who was erased, and whose data the law keeps.
     pub privacy: privacy::Privacy,
 }
@@ -132,7 +139,7 @@ pub struct State {
 /// # Errors
 /// [`Refusal`]: nothing happens.
 pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
-    Ok(match command {
+    let mut events = match command {
         Command::Ledger(command) => ledger::decide(state, command)?,
         Command::Staff(command) => staff::decide(state, command)?,
         Command::Rally(command) => rally::decide(state, command)?,
@@ -143,8 +150,11 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Attendance(command) => attendance::decide(state, command)?,
         Command::Donation(command) => donation::decide(state, command)?,
         Command::Inbox(command) => inbox::decide(state, command)?,
+        Command::Mail(command) => mail::decide(state, command)?,
         Command::Privacy(command) => privacy::decide(state, command)?,
-    })
+    };
+    mail::ask_for(state, &mut events);
+    Ok(events)
 }
 
 impl State {
@@ -161,6 +171,7 @@ impl State {
             Event::Attendance(event) => attendance::evolve(self, event),
             Event::Donation(event) => donation::evolve(self, event),
             Event::Inbox(event) => inbox::evolve(self, event),
+            Event::Mail(event) => mail::evolve(self, event, at),
             Event::Privacy(event) => privacy::evolve(self, event, at),
         }
         privacy::follow(self, event, at);

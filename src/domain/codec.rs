@@ -12,6 +12,7 @@ use super::clip::Event as Clip;
 use super::donation::Event as Donation;
 use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
+use super::mail::Event as Mail;
 use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
 use super::restream::Event as Restream;
@@ -156,6 +157,10 @@ kinds! {
     "donation.refund_failed" 1 Donation RefundFailed,
     "inbox.received" 1 Inbox Received,
     "inbox.interpreted" 1 Inbox Interpreted,
+    "mail.switched" 1 Mail Switched,
+    "mail.requested" 1 Mail Requested,
+    "mail.sent" 1 Mail Sent,
+    "mail.failed" 1 Mail Failed,
     "privacy.erased" 1 Privacy Erased,
     "privacy.disclosed" 1 Privacy Disclosed,
 }

@@ -58,6 +58,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         )
         | Event::Inbox(inbox::Event::Interpreted(_))
         | Event::Ledger(_)
+        | Event::Mail(_)
         | Event::Rally(_)
         | Event::Broadcast(_)
         | Event::Show(_)

@@ -211,5 +211,5 @@ macro_rules! wrap {
 
 wrap!(
     Ledger ledger, Staff staff, Rally rally, Broadcast broadcast, Show show, Attendance attendance, Donation donation, Inbox inbox,
-    Privacy privacy, Clip clip, Restream restream
+    Privacy privacy, Clip clip, Restream restream, Mail mail
 );
