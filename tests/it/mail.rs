@@ -13,7 +13,6 @@ fn settings(smtp: &str) -> Vec<(&'static str, String)> {
         ("GROUNDSWELL_MAIL_SMTP", smtp.into()),
         ("GROUNDSWELL_MAIL_FROM", FROM.into()),
         ("GROUNDSWELL_MAIL_REPLY_TO", "help@rivera.example".into()),
-        ("GROUNDSWELL_PUBLIC_URL", "https://rally.example".into()),
     ]
 }
 
@@ -109,7 +108,7 @@ async fn a_gift_leads_to_one_receipt_that_says_what_the_law_wants() {
             "I am not a federal contractor.",
             "Simulated 0000",
             number,
-            &format!("https://rally.example{donation}"),
+            &format!("http://{}{donation}", house.server.http),
             &format!("groundswell verify-receipt proof-{number}.json --head "),
         ] {
             assert!(text.contains(wanted), "{wanted} is not in {kind}: {text}");

@@ -128,7 +128,9 @@ async def main() -> None:
     if given.login:
 
         def check(server, session, envelope, mechanism, data):
-            return AuthResult(success=f"{data.login.decode()}:{data.password.decode()}" == given.login)
+            is_right = f"{data.login.decode()}:{data.password.decode()}" == given.login
+            # Not handled: the answer is the server's to give.
+            return AuthResult(success=is_right, handled=False)
 
         settings |= {"authenticator": check, "auth_required": True, "auth_require_tls": given.tls == "start"}
     box = Box(given.folder)

@@ -201,5 +201,5 @@ fn ids_tell_letters_apart_and_are_the_same_for_ever() {
     ];
     assert!(others.iter().all(|other| *other != one));
     assert!(others[3] != others[4]);
-    assert_eq!(one.to_string(), "PINNED");
+    assert_eq!(one.to_string(), "caf1ee6c-2384-875e-8344-817ed1e42e9b");
 }
