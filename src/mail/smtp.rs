@@ -207,7 +207,7 @@ fn in_words(error: &Error) -> String {
         return SILENT.into();
     }
     // Our own words, the system's or those of TLS.
-    error.to_string()
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 #[cfg(test)]

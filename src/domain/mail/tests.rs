@@ -1,9 +1,9 @@
 use super::*;
+use crate::domain::Event as Any;
 use crate::domain::donation::{Command as Give, Event as Gift, PaymentNamed, Pledged, Refunded, Settled};
 use crate::domain::id::ErasureId;
 use crate::domain::privacy::{Erased, Event as Privacy};
 use crate::domain::test_kit::*;
-use crate::domain::{Event as Any, privacy};
 use uuid::Uuid;
 
 fn switched(on: bool) -> Any {
@@ -181,7 +181,7 @@ fn nobody_who_was_erased_is_written_to() {
     // until they come back.
     let back = Pledged { donation: NO_DONATION, ..pledge() };
     let back = forgotten.and([Gift::Pledged(back)]);
-    assert!(!back.state.privacy.erasure(PERSON).is_none_or(|erasure: &privacy::Erasure| !erasure.came_back));
+    assert!(back.state.privacy.erasure(PERSON).is_some_and(|erasure| erasure.came_back));
     assert_eq!(back.done([give_back("re_1", 500)]).state.mail.waiting_count(), 1);
     // Somebody else's letter is not touched.
     let other = Requested { person: OTHER_PERSON, ..receipt() };
