@@ -7,6 +7,7 @@ mod demo;
 mod erase;
 mod export;
 mod log;
+mod mail;
 mod receipt;
 mod reconcile;
 mod replay;
@@ -72,6 +73,8 @@ enum Command {
     Erase(erase::EraseArgs),
     /// Read the log's events.
     Log(log::LogArgs),
+    /// Try the mail settings.
+    Mail(mail::MailArgs),
     /// Check every frame of the log, and heads that were published, and print its head hash last.
     #[command(
         after_help = "Example:\n  groundswell verify --data /var/lib/groundswell\n\nA head kept elsewhere shows what the log alone can't: --head HASH, or --head EVENT:HASH for a clearer answer."
@@ -163,6 +166,7 @@ pub fn main() -> ExitCode {
             Command::VerifyReceipt(args) => receipt::run(&args),
             Command::Erase(args) => erase::run(args).await,
             Command::Log(args) => log::run(args).await,
+            Command::Mail(args) => mail::run(args).await,
             Command::Verify(args) => verify::run(args).await,
         }
     });

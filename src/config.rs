@@ -3,6 +3,8 @@
 //! `stripe.api_base` in the file is `GROUNDSWELL_STRIPE_API_BASE` in the environment. Secrets come from the environment or
 //! from a file of their own (`stripe.secret_key_file`), so that the settings file can be shown to anybody.
 
+pub mod mail;
+
 use crate::domain::privacy::RETENTION_YEARS_MAX;
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -31,6 +33,12 @@ const KEYS: &[&str] = &[
     "stripe.script_url",
     "stripe.secret_key_file",
     "stripe.webhook_secret_file",
+    "mail.smtp",
+    "mail.from",
+    "mail.reply_to",
+    "mail.username",
+    "mail.password_file",
+    "mail.ca_file",
 ];
 
 /// US committees keep records for three years after the report is filed (11 CFR 102.9(c)).
@@ -71,6 +79,8 @@ pub struct Config {
     pub recordings_gib_max: u32,
     /// Stripe's account, for `processor = "stripe"`.
     pub stripe: Stripe,
+    /// The mail server, for receipts.
+    pub mail: mail::Mail,
 }
 
 impl Default for Config {
@@ -89,6 +99,7 @@ impl Default for Config {
             retention_years: RETENTION_YEARS,
             recordings_gib_max: RECORDINGS_GIB_MAX,
             stripe: Stripe::default(),
+            mail: mail::Mail::default(),
         }
     }
 }
@@ -147,6 +158,8 @@ pub enum ConfigError {
     Malformed(String),
     #[error("the secret in {} can't be read: {source}", path.display())]
     SecretUnreadable { path: PathBuf, source: std::io::Error },
+    #[error("settings: {0}")]
+    Mail(String),
     #[error("{0} needs a value: set {1} in the environment, or {2} in the settings file")]
     Missing(&'static str, &'static str, &'static str),
 }
@@ -172,6 +185,8 @@ impl Config {
         stripe.secret_key = secret(&env, "GROUNDSWELL_STRIPE_SECRET_KEY", stripe.secret_key_file.as_deref())?;
         stripe.webhook_secret =
             secret(&env, "GROUNDSWELL_STRIPE_WEBHOOK_SECRET", stripe.webhook_secret_file.as_deref())?;
+        config.mail.read_secret(&env)?;
+        config.mail.checked()?;
         if config.processor == ProcessorKind::Stripe {
             let missing = |text: &str, what, variable, key| {
                 if text.is_empty() { Err(ConfigError::Missing(what, variable, key)) } else { Ok(()) }
@@ -331,5 +346,18 @@ mod tests {
         assert!(error.contains("GROUNDSWELL_STRIPE_SECRET_KEY"), "{error}");
         let config = read("", &[("GROUNDSWELL_STRIPE_SECRET_KEY", "sk_test_abc")]).unwrap();
         assert!(!format!("{config:?}").contains("sk_test_abc"));
+        let error = read("[mail]\npassword = \"hush\"", &[]).unwrap_err().to_string();
+        assert!(error.contains("password") && !error.contains("hush"), "{error}");
+        let error = read("[mail]\nsmtp = \"smtps://mail.example\"", &[]).unwrap_err().to_string();
+        assert!(error.contains("mail.from is missing"), "{error}");
+        let mail = [
+            ("GROUNDSWELL_MAIL_SMTP", "smtps://mail.example"),
+            ("GROUNDSWELL_MAIL_FROM", "receipts@rivera.example"),
+            ("GROUNDSWELL_MAIL_USERNAME", "rivera"),
+            ("GROUNDSWELL_MAIL_PASSWORD", "hush"),
+        ];
+        let config = read("", &mail).unwrap();
+        assert!(config.mail.checked().unwrap().is_some_and(|mail| mail.login.is_some()));
+        assert!(!format!("{config:?}").contains("hush"));
     }
 }

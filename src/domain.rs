@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clock, no randomness: time and ids come in as arguments, so that a replay gives the same bytes.
 
+mod as_json;
 pub mod attendance;
 pub mod broadcast;
 pub mod clip;
@@ -13,6 +14,7 @@ pub mod id;
 pub mod inbox;
 pub mod ledger;
 pub mod likeness;
+pub mod mail;
 pub mod money;
 pub mod privacy;
 pub mod profile;
@@ -44,6 +46,7 @@ pub enum Command {
     Attendance(attendance::Command),
     Donation(donation::Command),
     Inbox(inbox::Command),
+    Mail(mail::Command),
     Privacy(privacy::Command),
     Committee(committee::Command),
 }
@@ -62,6 +65,7 @@ pub enum Event {
     Attendance(attendance::Event),
     Donation(donation::Event),
     Inbox(inbox::Event),
+    Mail(mail::Event),
     Privacy(privacy::Event),
     Committee(committee::Event),
 }
@@ -90,6 +94,8 @@ pub enum Refusal {
     Donation(#[from] donation::Refusal),
     #[error(transparent)]
     Inbox(#[from] inbox::Refusal),
+    #[error(transparent)]
+    Mail(#[from] mail::Refusal),
     #[error(transparent)]
     Privacy(#[from] privacy::Refusal),
     #[error(transparent)]
@@ -130,6 +136,8 @@ pub struct State {
     pub inbox: inbox::Inbox,
     /// The committee's rules for gifts.
     pub rules: committee::Rules,
+    /// Letters.
+    pub mail: mail::Mail,
     /// Who was erased, and whose data the law keeps.
     pub privacy: privacy::Privacy,
 }
@@ -139,7 +147,7 @@ pub struct State {
 /// # Errors
 /// [`Refusal`]: nothing happens.
 pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
-    Ok(match command {
+    let mut events = match command {
         Command::Ledger(command) => ledger::decide(state, command)?,
         Command::Staff(command) => staff::decide(state, command)?,
         Command::Rally(command) => rally::decide(state, command)?,
@@ -150,9 +158,12 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Attendance(command) => attendance::decide(state, command)?,
         Command::Donation(command) => donation::decide(state, command)?,
         Command::Inbox(command) => inbox::decide(state, command)?,
+        Command::Mail(command) => mail::decide(state, command)?,
         Command::Privacy(command) => privacy::decide(state, command)?,
         Command::Committee(command) => committee::decide(state, command)?,
-    })
+    };
+    mail::ask_for(state, &mut events);
+    Ok(events)
 }
 
 impl State {
@@ -169,6 +180,7 @@ impl State {
             Event::Attendance(event) => attendance::evolve(self, event),
             Event::Donation(event) => donation::evolve(self, event, at),
             Event::Inbox(event) => inbox::evolve(self, event),
+            Event::Mail(event) => mail::evolve(self, event, at),
             Event::Privacy(event) => privacy::evolve(self, event, at),
             Event::Committee(event) => committee::evolve(self, event),
         }

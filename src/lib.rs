@@ -11,6 +11,7 @@ pub mod engine;
 pub mod export;
 pub mod live;
 pub mod log;
+pub mod mail;
 pub mod media;
 pub mod payments;
 pub mod projections;

@@ -72,6 +72,7 @@ impl Projections {
             ("attendance", self.state.attendance == other.state.attendance),
             ("donations", self.state.donations == other.state.donations),
             ("inbox", self.state.inbox == other.state.inbox),
+            ("mail", self.state.mail == other.state.mail),
             ("privacy", self.state.privacy == other.state.privacy),
             ("totals", self.totals == other.totals),
             ("open", self.open == other.open),
@@ -95,7 +96,12 @@ impl Projections {
 fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
     let of_donation = |id| state.donations.get(id).map(|donation| donation.rally);
     match event {
-        Event::Ledger(_) | Event::Staff(_) | Event::Inbox(_) | Event::Privacy(_) | Event::Committee(_) => None,
+        Event::Ledger(_)
+        | Event::Staff(_)
+        | Event::Inbox(_)
+        | Event::Mail(_)
+        | Event::Privacy(_)
+        | Event::Committee(_) => None,
         Event::Rally(event) => Some(match event {
             rally::Event::Created(data) | rally::Event::Revised(data) => data.rally,
             rally::Event::SpeakerAdded(data) => data.rally,

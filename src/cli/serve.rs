@@ -2,12 +2,15 @@
 
 use super::control;
 use crate::config::{Config, ProcessorKind};
-use crate::domain::ledger;
 use crate::domain::{Command, Refusal};
+use crate::domain::{ledger, mail as letters};
 use crate::engine::{Engine, Failure, Fault, Writer};
 use crate::log;
 use crate::log::archive::Archive;
 use crate::log::scrub::Scrub;
+use crate::mail::letter::Writer as LetterWriter;
+use crate::mail::postman::Postman;
+use crate::mail::smtp;
 use crate::media::clip::Shelf;
 use crate::media::ingest::whip::Whip;
 use crate::media::{self, Media, Recordings, clip, gate, keeping, restream};
@@ -59,6 +62,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 /// Opens the log and the listeners, and starts everything.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
     let processor = processor(&config)?;
+    let outgoing = config.mail.checked()?;
+    let mail_server = outgoing.as_ref().map(smtp::Server::new).transpose()?;
     let data = config.data.clone();
     let opened = tokio::task::spawn_blocking(move || open(&data)).await?;
     let (engine, writer) = opened?;
@@ -71,6 +76,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         Err(Failure::Refused(refusal @ Refusal::Ledger(_))) => bail!("{refusal}"),
         Err(failure) => return Err(failure.into()),
     }
+    let switch = Command::Mail(letters::Command::Switch { on: outgoing.is_some() });
+    engine.execute(switch, web::fresh_key("mail"), "server").await?;
     let http = TcpListener::bind(config.listen).await;
     let http =
         http.with_context(|| format!("{} is not free for HTTP: choose another address with --listen", config.listen))?;
@@ -115,6 +122,10 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     tasks.spawn(gate::follow(engine.clone(), media, shutdown.clone()));
     let (stop, of_cashier) = (shutdown.clone(), cashier.clone());
     tasks.spawn(async move { of_cashier.run(stop).await });
+    if let (Some(outgoing), Some(server)) = (outgoing, mail_server) {
+        let postman = Postman::new(engine.clone(), server, LetterWriter::new(&config, &outgoing));
+        tasks.spawn(postman.run(shutdown.clone()));
+    }
     if let Some(live) = app.live().cloned() {
         let stop = shutdown.clone();
         tasks.spawn(async move { live.run(stop).await });

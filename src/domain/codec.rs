@@ -13,6 +13,7 @@ use super::committee::Event as Committee;
 use super::donation::Event as Donation;
 use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
+use super::mail::Event as Mail;
 use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
 use super::restream::Event as Restream;
@@ -169,6 +170,10 @@ kinds! {
     "inbox.received" 1 Inbox Received,
     "inbox.interpreted" 1 Inbox Interpreted,
     "inbox.caught_up" 1 Inbox CaughtUp,
+    "mail.switched" 1 Mail Switched,
+    "mail.requested" 1 Mail Requested,
+    "mail.sent" 1 Mail Sent,
+    "mail.failed" 1 Mail Failed,
     "privacy.erased" 1 Privacy Erased,
     "privacy.disclosed" 1 Privacy Disclosed,
     "committee.rules_set" 1 Committee RulesSet,

@@ -57,6 +57,10 @@ id!(
     DestinationId
 );
 id!(
+    /// One letter to one person: a hash of what it tells of, so that the same is never asked for twice.
+    MailId
+);
+id!(
     /// One erasure of a person.
     ErasureId
 );

@@ -262,6 +262,7 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
             state.privacy.closed.extend(&erased.closed);
             state.staff.remove(&erased.person);
             state.attendance.forget(erased.person);
+            state.mail.forget(erased.person);
         }
         Event::Disclosed(_) => {}
     }
@@ -288,6 +289,7 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Clip(_)
         | super::Event::Restream(_)
         | super::Event::Inbox(_)
+        | super::Event::Mail(_)
         | super::Event::Privacy(_)
         | super::Event::Committee(_) => {}
     }

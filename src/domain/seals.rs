@@ -69,6 +69,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         )
         | Event::Inbox(inbox::Event::Interpreted(_) | inbox::Event::CaughtUp(_))
         | Event::Ledger(_)
+        | Event::Mail(_)
         | Event::Rally(_)
         | Event::Broadcast(_)
         | Event::Show(_)

@@ -67,6 +67,7 @@ impl Feed {
             | Event::Restream(_)
             | Event::Attendance(_)
             | Event::Inbox(_)
+            | Event::Mail(_)
             | Event::Privacy(_)
             | Event::Committee(_) => {}
         }

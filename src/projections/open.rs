@@ -62,7 +62,9 @@ impl Open {
             | Event::Clip(_)
             | Event::Restream(_)
             | Event::Attendance(_)
-            | Event::Inbox(_) => {}
+            | Event::Inbox(_)
+            | Event::Mail(_)
+            | Event::Committee(_) => {}
         }
     }
 

@@ -54,6 +54,7 @@ impl Room {
             | Event::Restream(_)
             | Event::Donation(_)
             | Event::Inbox(_)
+            | Event::Mail(_)
             | Event::Privacy(_)
             | Event::Committee(_) => {}
         }

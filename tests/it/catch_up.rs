@@ -36,6 +36,10 @@ async fn ledger_at(data: &Path, base: &str) -> (Engine, Cashier) {
         shown: Sealed::new(&[1]),
         attestations: donation::ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
         refcode: None,
+        likeness: None,
+        covers_fee: None,
+        came: None,
+        on_program: None,
     };
     for (number, command) in [
         Command::Ledger(ledger::Command::Start { mode: Mode::Test }),

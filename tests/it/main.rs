@@ -26,6 +26,9 @@ mod live;
 #[path = "../support/localstripe.rs"]
 mod localstripe;
 mod log;
+mod mail;
+#[path = "../support/mail_server.rs"]
+mod mail_server;
 mod media;
 mod past;
 mod permutations;

@@ -249,6 +249,10 @@ fn standing(donations: usize) -> Vec<Command> {
             shown: Sealed::new(&[2; 40]),
             attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).into()).collect(),
             refcode: None,
+            likeness: None,
+            covers_fee: None,
+            came: None,
+            on_program: None,
         })));
         commands.push(Command::Donation(Donation::RequestPayment { donation, method: "tok".into() }));
     }

@@ -393,9 +393,14 @@ impl House {
 
     /// Ends this server by `end` and starts another on the same folder.
     pub fn again(self, end: impl FnOnce(Server)) -> Self {
+        self.again_with(&[], end)
+    }
+
+    /// The same, with these settings in the environment.
+    pub fn again_with(self, env: &[(&str, &str)], end: impl FnOnce(Server)) -> Self {
         let Self { folder, server, owner } = self;
         end(server);
-        let server = Server::start(&folder.path().join("data"));
+        let server = Server::start_with(&folder.path().join("data"), env);
         Self { folder, server, owner }
     }
 }

@@ -3,7 +3,9 @@
 use super::*;
 use crate::domain::donation::{ATTESTATIONS, Command as Donation, Pledged};
 use crate::domain::id::DonationId;
+use crate::domain::id::MailId;
 use crate::domain::ledger::{Command as Ledger, Mode};
+use crate::domain::mail::Command as Mail;
 use crate::domain::rally::Command as Rally;
 use crate::domain::test_kit::{OTHER_PERSON, PERSON, RALLY, details, payment, processor_refund, sealed, usd};
 use crate::domain::{Command, attendance};
@@ -22,6 +24,7 @@ fn write(data: &Path, from: u128, gifts: u128) {
         let take = async |key: String, command: Command| engine.execute(command, key, "test").await.unwrap();
         if from == 0 {
             take("start".into(), Command::Ledger(Ledger::Start { mode: Mode::Test })).await;
+            take("mail".into(), Command::Mail(Mail::Switch { on: true })).await;
             take("rally".into(), Command::Rally(Rally::Create { rally: RALLY, details: details() })).await;
         }
         for n in from..from + gifts {
@@ -47,6 +50,7 @@ fn write(data: &Path, from: u128, gifts: u128) {
             let method = "card".into();
             take(format!("pay:{n}"), Command::Donation(Donation::RequestPayment { donation, method })).await;
             let paid = payment(&format!("pi_{n}"));
+            let mail = MailId::receipt(donation, &paid);
             if n % 5 == 4 {
                 // A refund that comes before its payment waits in the state.
                 let (refund, processor_refund) = (None, processor_refund(&format!("re_{n}")));
@@ -58,6 +62,15 @@ fn write(data: &Path, from: u128, gifts: u128) {
                 let fee = (n % 3 == 0).then(|| usd(175));
                 let settled = Donation::RecordSettled { donation, payment: paid, amount: usd(5_000), fee, card: None };
                 take(format!("settled:{n}"), Command::Donation(settled)).await;
+                // Some receipts wait, some went, some never arrive.
+                match n % 3 {
+                    0 => {}
+                    1 => drop(take(format!("sent:{n}"), Command::Mail(Mail::RecordSent { mail })).await),
+                    _ => {
+                        let reason = "the mailbox is full".into();
+                        take(format!("failed:{n}"), Command::Mail(Mail::RecordFailed { mail, reason })).await;
+                    }
+                }
             }
         }
     });

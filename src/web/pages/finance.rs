@@ -19,6 +19,7 @@ use crate::web::problem::{self, Problem};
 use crate::web::selection::{RallyMoney, Selection};
 use crate::web::session::{Staff, csrf_matches};
 use crate::web::view::StaffRoom;
+use crate::web::view::letters::Letters;
 use crate::web::view::{Choice, Field, Layout};
 use crate::web::{App, as_of, notice, present, see_other};
 use axum::Router;
@@ -71,6 +72,8 @@ pub struct Finance {
     pub rows: Vec<FinanceRow>,
     /// How many more rows the CSV has: `Showing 50 of 18,204; the CSV has them all.` Empty when all are shown.
     pub rows_note: String,
+    /// Part `letters`: mail that waits or failed, as it is now.
+    pub letters: Letters,
     /// The log's head hash at that instant, 64 hex digits.
     pub head: String,
     /// The same, shortened.
@@ -242,6 +245,7 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
             days: days(money.by_day),
             rows,
             rows_note,
+            letters: present::letters::letters(&world),
             head: String::new(),
             head_short: String::new(),
         };

@@ -11,6 +11,7 @@ use crate::domain::rally::{Phase, Rally};
 use crate::log;
 use crate::projections::totals::timezone;
 use crate::web::problem::{self, Problem};
+use crate::web::view::letters::ReceiptMail;
 use crate::web::view::{Layout, Total};
 use crate::web::{App, present};
 use axum::Router;
@@ -37,8 +38,8 @@ pub struct Thanks {
     pub amount: String,
     /// The receipt's lines.
     pub receipt: Vec<ReceiptLine>,
-    /// The address the receipt goes to, or empty when none is sent.
-    pub receipt_email: String,
+    /// What became of the receipt by mail, and the address as typed; none where no mail is sent.
+    pub receipt_mail: Option<(ReceiptMail, String)>,
     /// Live part: the total with this donation in it.
     pub total: Total,
     /// The whole address, to pass on.
@@ -143,16 +144,17 @@ pub fn page(
             receipt.push(line("Card", card.into()));
         }
         receipt.push(line("Receipt number", id.to_string()));
+        let mailed = row.and_then(|row| present::letters::receipt(&world, id, &row.payment));
         let page = Thanks {
             layout: app.layout("Thank you", Some(details)),
             rally_title: details.title.clone(),
             share_url: format!("{}{rally_href}?via=shared&refcode={}", app.public_url(), own_refcode(app, id)),
             rally_href,
             rally_live: matches!(rally.phase, Phase::Live { .. }),
+            receipt_mail: mailed.zip(contact.as_ref().map(|contact| contact.email.clone())),
             first_name: contact.map(|contact| contact.first_name).unwrap_or_default(),
             amount: paid.to_short(),
             receipt,
-            receipt_email: String::new(),
             total: present::total(&world, rally_id, rally),
             proof_href: format!("/r/{}/donate/{id}/proof.json", details.slug),
             paid_for_by: details.paid_for_by.clone(),
