@@ -254,6 +254,8 @@ proptest! {
         prop_assert!(copied > 0 || joins.iter().all(|(kind, ..)| kind % 2 == 1));
         let ends = |track: &[(i64, Sample)]| track.last().map_or(0, |(at, sample)| at + i64::from(sample.duration));
         let off = ends(&sounds) * SECOND / hertz - pictures.last().map_or(0, |(_, at)| at + 3_600);
-        prop_assert!(off.abs() <= SECOND / 40, "the sound ends {off} ticks after the pictures");
+        // The last sound may begin just before the last picture ends, and be as far from its place as any.
+        let last = 1_024 * SECOND / hertz + SECOND / 80;
+        prop_assert!(off.abs() <= last, "the sound ends {off} ticks after the pictures");
     }
 }
