@@ -65,6 +65,9 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Proxies on other machines than this: their `X-Forwarded-For` says who sends. One on this machine is believed anyway.
     pub proxies: Vec<IpAddr>,
+    /// Sites that may show the donate form in a frame: `https://campaign.example`.
+    #[serde(deserialize_with = "origins")]
+    pub embed: Vec<String>,
     /// The address encoders send to, such as `rtmp://rally.example:1935/live`; made from `public_url` and `rtmp` if none.
     pub rtmp_url: Option<String>,
     /// The campaign's name, on the mark of every page.
@@ -93,6 +96,7 @@ impl Default for Config {
             webrtc_public_ip: None,
             public_url: None,
             proxies: vec![],
+            embed: vec![],
             rtmp_url: None,
             site_name: "Groundswell".into(),
             processor: ProcessorKind::Simulated,
@@ -260,6 +264,26 @@ fn gib<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
         .ok_or_else(|| serde::de::Error::custom("recordings_gib_max is a whole number of GiB; 0 records nothing"))
 }
 
+/// Origins only: each goes into a header as it stands, and whoever frames a page of giving must be somebody that was named.
+fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let origins = Vec::<String>::deserialize(deserializer)?;
+    let is_host = |text: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':');
+        !text.is_empty() && text.bytes().all(plain)
+    };
+    let is_origin = |text: &String| {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://127.0.0.1:"));
+        rest.is_some_and(is_host)
+    };
+    if origins.iter().all(is_origin) {
+        Ok(origins)
+    } else {
+        Err(serde::de::Error::custom(
+            "embed is a list of sites like \"https://campaign.example\", with nothing after the host",
+        ))
+    }
+}
+
 fn variable(key: &str) -> String {
     format!("GROUNDSWELL_{}", key.replace('.', "_").to_uppercase())
 }
@@ -325,6 +349,18 @@ mod tests {
         for wrong in ["retention_years = -1", "retention_years = \"three\"", "retention_years = 101"] {
             let error = read(wrong, &[]).unwrap_err().to_string();
             assert!(error.contains("retention_years is a number of years from 0 to 100"), "{error}");
+        }
+    }
+
+    #[test]
+    fn sites_that_may_embed_are_origins_and_nothing_else() {
+        let given = r#"embed = ["https://campaign.example", "https://a.example:8443", "http://127.0.0.1:9000"]"#;
+        assert_eq!(read(given, &[]).unwrap().embed.len(), 3);
+        for wrong in
+            ["*", "https://", "https://a.example/x", "https://a.example; script-src *", "http://a.example", "a.example"]
+        {
+            let error = read(&format!("embed = [\"{wrong}\"]"), &[]).unwrap_err().to_string();
+            assert!(error.contains("embed is a list of sites"), "{wrong}: {error}");
         }
     }
 

@@ -9,6 +9,7 @@ pub mod clip;
 pub mod codec;
 pub mod committee;
 pub mod donation;
+pub mod drive;
 pub mod hash;
 pub mod id;
 pub mod inbox;
@@ -49,6 +50,7 @@ pub enum Command {
     Mail(mail::Command),
     Privacy(privacy::Command),
     Committee(committee::Command),
+    Drive(drive::Command),
 }
 
 /// What happened.
@@ -68,6 +70,7 @@ pub enum Event {
     Mail(mail::Event),
     Privacy(privacy::Event),
     Committee(committee::Event),
+    Drive(drive::Event),
 }
 
 /// The rules said no; the message says what to do instead and is fit for the person who asked.
@@ -100,6 +103,8 @@ pub enum Refusal {
     Privacy(#[from] privacy::Refusal),
     #[error(transparent)]
     Committee(#[from] committee::Refusal),
+    #[error(transparent)]
+    Drive(#[from] drive::Refusal),
 }
 
 /// An event at its place in the log.
@@ -134,6 +139,8 @@ pub struct State {
     pub donations: donation::Donations,
     /// The processor's notices.
     pub inbox: inbox::Inbox,
+    /// Goals and matches.
+    pub drives: drive::Drives,
     /// The committee's rules for gifts.
     pub rules: committee::Rules,
     /// Letters.
@@ -161,6 +168,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Mail(command) => mail::decide(state, command)?,
         Command::Privacy(command) => privacy::decide(state, command)?,
         Command::Committee(command) => committee::decide(state, command)?,
+        Command::Drive(command) => drive::decide(state, command)?,
     };
     mail::ask_for(state, &mut events);
     Ok(events)
@@ -183,6 +191,7 @@ impl State {
             Event::Mail(event) => mail::evolve(self, event, at),
             Event::Privacy(event) => privacy::evolve(self, event, at),
             Event::Committee(event) => committee::evolve(self, event),
+            Event::Drive(event) => drive::evolve(self, event),
         }
         privacy::follow(self, event, at);
     }

@@ -1,5 +1,6 @@
 //! What pages and exports read: pure folds over recorded events, as of the last durable one.
 
+pub mod drive;
 pub mod feed;
 pub mod ledger;
 pub mod open;
@@ -29,6 +30,8 @@ pub struct Projections {
     pub feed: feed::Feed,
     /// Every settled donation, and what happened to its money since, for finance.
     pub ledger: ledger::Ledger,
+    /// What was given towards goals and under matches.
+    pub drive: drive::Drive,
     /// What a host has to know of feeds.
     pub signals: signals::Signals,
     changed: HashMap<RallyId, u64>,
@@ -43,6 +46,7 @@ impl Projections {
         self.room.apply(recorded);
         self.feed.apply(recorded);
         self.ledger.apply(recorded, &self.state);
+        self.drive.apply(recorded, &self.state, &self.ledger);
         self.signals.apply(recorded);
         self.seq = recorded.seq;
         let touches_all = matches!(
@@ -73,12 +77,14 @@ impl Projections {
             ("donations", self.state.donations == other.state.donations),
             ("inbox", self.state.inbox == other.state.inbox),
             ("mail", self.state.mail == other.state.mail),
+            ("goals and matches", self.state.drives == other.state.drives),
             ("privacy", self.state.privacy == other.state.privacy),
             ("totals", self.totals == other.totals),
             ("open", self.open == other.open),
             ("room", self.room == other.room),
             ("feed", self.feed == other.feed),
             ("ledger", self.ledger == other.ledger),
+            ("drive", self.drive == other.drive),
             ("signals", self.signals == other.signals),
             ("changes", self.changed == other.changed),
         ];
@@ -102,6 +108,7 @@ fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         | Event::Mail(_)
         | Event::Privacy(_)
         | Event::Committee(_) => None,
+        Event::Drive(event) => Some(event.rally()),
         Event::Rally(event) => Some(match event {
             rally::Event::Created(data) | rally::Event::Revised(data) => data.rally,
             rally::Event::SpeakerAdded(data) => data.rally,

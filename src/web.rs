@@ -14,6 +14,7 @@ pub mod pages;
 pub mod present;
 pub mod problem;
 pub mod prompt;
+pub mod qr;
 pub mod screen;
 pub mod selection;
 pub mod serve;
@@ -84,6 +85,8 @@ pub struct Settings {
     pub shelf: Shelf,
     /// Proxies on other machines, whose word on the sender's address is believed.
     pub proxies: Vec<IpAddr>,
+    /// Origins of the sites that may show the donate form in a frame.
+    pub embed: Vec<String>,
 }
 
 /// Everything a handler needs. Cheap to clone.
@@ -182,6 +185,11 @@ impl App {
         &self.0.presence
     }
 
+    /// Origins of the sites that may show the donate form in a frame.
+    pub fn embed(&self) -> &[String] {
+        &self.0.settings.embed
+    }
+
     /// The address people see.
     pub fn public_url(&self) -> &str {
         &self.0.settings.public_url
@@ -248,6 +256,7 @@ impl App {
             csrf: String::new(),
             staff: None,
             notice: None,
+            framed: false,
         }
     }
 
@@ -325,6 +334,18 @@ impl FromRequestParts<App> for SentFrom {
     }
 }
 
+/// Whether a page is asked for to stand in a frame. Browsers say so; from one that does not, the page has its own header.
+#[derive(Clone, Copy, Debug)]
+pub struct Framed(pub bool);
+
+impl<State: Sync> FromRequestParts<State> for Framed {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Infallible> {
+        Ok(Self(parts.headers.get("sec-fetch-dest").is_some_and(|dest| dest == "iframe")))
+    }
+}
+
 /// Every address, with what stands around all of them.
 pub fn router(app: App) -> Router {
     // A stream must not be held back to be compressed, and pictures are compressed already.
@@ -339,6 +360,8 @@ pub fn router(app: App) -> Router {
         .merge(pages::card::routes())
         .merge(pages::thanks::routes())
         .merge(pages::overlay::routes())
+        .merge(pages::share::routes())
+        .merge(pages::goals::routes())
         .merge(pages::program::routes())
         .merge(pages::subtitles::routes())
         .merge(pages::transcript::routes())

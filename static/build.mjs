@@ -1,6 +1,7 @@
 // Bundles static/src into static/dist under names that hold a hash of the content, and writes the table of names.
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { basename, dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -52,6 +53,14 @@ for (const script of ["latin", "latin-ext", "vietnamese"]) {
   const packed = readFileSync(join(archivo, `archivo-${script}-standard-normal.woff2`));
   writeFileSync(join(dist, `slate-${script}.ttf`), await decompress(packed));
 }
+
+// The countries of the donate form: codes of ISO 3166-1 with the names of CLDR, which people use, the likely ones first.
+const LIKELY = ["US", "CA", "GB", "AU", "DE", "ES", "FR", "IE", "IL", "IN", "IT", "JP", "KR", "MX", "NL", "NZ", "CH"];
+const codes = createRequire(import.meta.url)("i18n-iso-countries/codes.json").map(([code]) => code);
+const nameOf = (code) => new Intl.DisplayNames(["en"], { type: "region" }).of(code);
+const rest = codes.filter((code) => !LIKELY.includes(code) && code !== "XK");
+rest.sort((a, b) => nameOf(a).localeCompare(nameOf(b), "en"));
+writeFileSync(join(dist, "countries.json"), JSON.stringify([...LIKELY, ...rest].map((code) => [code, nameOf(code)])));
 
 const sorted = Object.fromEntries(Object.entries(manifest).sort(([a], [b]) => (a < b ? -1 : 1)));
 writeFileSync(join(dist, "manifest.json"), `${JSON.stringify(sorted, null, 2)}\n`);

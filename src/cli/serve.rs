@@ -103,6 +103,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         site_name: config.site_name.clone(),
         shelf: shelf.clone(),
         proxies: config.proxies.clone(),
+        embed: config.embed.clone(),
     };
     let app = App::new(engine.clone(), cashier.clone(), media.clone(), settings, shutdown.clone());
 

@@ -11,6 +11,7 @@ use super::broadcast::Event as Broadcast;
 use super::clip::Event as Clip;
 use super::committee::Event as Committee;
 use super::donation::Event as Donation;
+use super::drive::Event as Drive;
 use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
 use super::mail::Event as Mail;
@@ -177,6 +178,9 @@ kinds! {
     "privacy.erased" 1 Privacy Erased,
     "privacy.disclosed" 1 Privacy Disclosed,
     "committee.rules_set" 1 Committee RulesSet,
+    "drive.goals_set" 1 Drive GoalsSet,
+    "drive.match_set" 1 Drive MatchSet,
+    "drive.match_withdrawn" 1 Drive MatchWithdrawn,
 }
 
 /// How to read an event's data.

@@ -61,6 +61,10 @@ id!(
     MailId
 );
 id!(
+    /// One sponsor's promise to match gifts.
+    MatchId
+);
+id!(
     /// One erasure of a person.
     ErasureId
 );

@@ -291,7 +291,8 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Inbox(_)
         | super::Event::Mail(_)
         | super::Event::Privacy(_)
-        | super::Event::Committee(_) => {}
+        | super::Event::Committee(_)
+        | super::Event::Drive(_) => {}
     }
 }
 

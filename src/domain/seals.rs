@@ -76,6 +76,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Clip(_)
         | Event::Restream(restream::Event::Removed(_) | restream::Event::Switched(_))
         | Event::Privacy(_)
-        | Event::Committee(_) => vec![],
+        | Event::Committee(_)
+        | Event::Drive(_) => vec![],
     }
 }

@@ -61,6 +61,14 @@ pub struct CardFormView {
     pub action: String,
     /// The amount as the button names it: `$50`.
     pub amount: String,
+    /// The same in minor units, for the processor's script.
+    pub amount_minor: i64,
+    /// The currency as that script writes it: `usd`.
+    pub currency: String,
+    /// The donor's name, for the processor's script to begin from; empty where it is not known.
+    pub name: String,
+    /// The donor's e-mail address, likewise.
+    pub email: String,
     /// Hidden fields that go along, such as a token against forged requests: name and value.
     pub fields: Vec<(String, String)>,
     /// Why the last try failed, for the page without JavaScript; empty if nothing failed.
@@ -86,6 +94,10 @@ impl CardFormView {
             kind: kind.into(),
             action,
             amount: amount.to_short(),
+            amount_minor: amount.minor,
+            currency: amount.currency.code().to_ascii_lowercase(),
+            name: String::new(),
+            email: String::new(),
             fields: Vec::new(),
             error: String::new(),
             publishable_key,

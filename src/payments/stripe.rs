@@ -37,6 +37,9 @@ use stripe_shared::PaymentIntentCaptureMethod;
 /// What an answer about a payment brings along: fee and card in the same call.
 const EXPANDED: [&str; 2] = ["latest_charge.balance_transaction", "payment_method"];
 
+/// How the ids of confirmation tokens begin.
+const CONFIRMATION_TOKEN: &str = "ctoken_";
+
 /// Longest id that goes into a path, in bytes; Stripe's are about 30.
 const ID_BYTES_MAX: usize = 255;
 
@@ -123,12 +126,17 @@ impl Processor for Stripe {
             .confirm(true)
             // At once rather than a little later, so that the answer knows the fee.
             .capture_method(PaymentIntentCaptureMethod::Automatic)
-            .payment_method(charge.method.as_str())
             .metadata(HashMap::from([
                 (METADATA_DONATION.to_owned(), charge.donation.to_string()),
                 (METADATA_RALLY.to_owned(), charge.rally.clone()),
             ]))
             .expand(expanded());
+        // What the browser made: a token for all that was filled in, a mandate for a debit with it; or a card alone.
+        create = if charge.method.starts_with(CONFIRMATION_TOKEN) {
+            create.confirmation_token(charge.method.as_str())
+        } else {
+            create.payment_method(charge.method.as_str())
+        };
         if !self.stand_in {
             // The stand-in refuses both. The real one needs to hear that the bank's question is left to its script, and
             // that there is no page to return to.
@@ -228,7 +236,8 @@ fn declined(error: CallError) -> Result<Outcome, Fault> {
         }
         // The token is the one thing in the call that came from outside.
         CallError::Refused { status, error, .. }
-            if status.as_u16() == 404 || error.param.as_deref() == Some("payment_method") =>
+            if status.as_u16() == 404
+                || matches!(error.param.as_deref(), Some("payment_method" | "confirmation_token")) =>
         {
             Ok(method_unusable())
         }

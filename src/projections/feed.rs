@@ -69,7 +69,8 @@ impl Feed {
             | Event::Inbox(_)
             | Event::Mail(_)
             | Event::Privacy(_)
-            | Event::Committee(_) => {}
+            | Event::Committee(_)
+            | Event::Drive(_) => {}
         }
     }
 }

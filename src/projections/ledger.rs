@@ -3,7 +3,7 @@
 use super::totals::{Sums, day_of};
 use crate::domain::donation::Movement;
 use crate::domain::hash::HashMap;
-use crate::domain::id::{DonationId, PaymentId, PersonId, RallyId};
+use crate::domain::id::{DonationId, PaymentId, PersonId, RallyId, SourceId};
 use crate::domain::money::Money;
 use crate::domain::{Event, Recorded, State, donation};
 use chrono::serde::ts_microseconds;
@@ -100,6 +100,8 @@ pub struct Pledge {
     pub refcode: Option<Box<str>>,
     /// How much of it is there to cover the fee.
     pub covers_fee: Option<Money>,
+    /// Who was on program then.
+    pub on_program: Option<SourceId>,
     /// Places of its rows.
     places: Vec<usize>,
 }
@@ -220,8 +222,9 @@ impl Ledger {
         match event {
             donation::Event::Pledged(pledged) => {
                 let refcode = pledged.refcode.as_deref().map(Into::into);
-                let covers_fee = pledged.covers_fee;
-                self.pledges.insert(pledged.donation, Pledge { seq, at, refcode, covers_fee, places: vec![] });
+                let (covers_fee, on_program) = (pledged.covers_fee, pledged.on_program);
+                let pledge = Pledge { seq, at, refcode, covers_fee, on_program, places: vec![] };
+                self.pledges.insert(pledged.donation, pledge);
             }
             donation::Event::Settled(settled) => self.add(Row {
                 seq,

@@ -64,7 +64,8 @@ impl Open {
             | Event::Attendance(_)
             | Event::Inbox(_)
             | Event::Mail(_)
-            | Event::Committee(_) => {}
+            | Event::Committee(_)
+            | Event::Drive(_) => {}
         }
     }
 

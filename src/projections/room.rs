@@ -56,7 +56,8 @@ impl Room {
             | Event::Inbox(_)
             | Event::Mail(_)
             | Event::Privacy(_)
-            | Event::Committee(_) => {}
+            | Event::Committee(_)
+            | Event::Drive(_) => {}
         }
     }
 }

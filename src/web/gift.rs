@@ -43,26 +43,15 @@ const TYPED: &[&str] = &[
     "message",
 ];
 
-/// Countries, the likely ones first (ISO 3166-1 alpha-2).
-pub const COUNTRIES: &[(&str, &str)] = &[
-    ("US", "United States"),
-    ("CA", "Canada"),
-    ("GB", "United Kingdom"),
-    ("AU", "Australia"),
-    ("DE", "Germany"),
-    ("ES", "Spain"),
-    ("FR", "France"),
-    ("IE", "Ireland"),
-    ("IL", "Israel"),
-    ("IN", "India"),
-    ("IT", "Italy"),
-    ("JP", "Japan"),
-    ("KR", "South Korea"),
-    ("MX", "Mexico"),
-    ("NL", "Netherlands"),
-    ("NZ", "New Zealand"),
-    ("CH", "Switzerland"),
-];
+include!(concat!(env!("OUT_DIR"), "/countries.rs"));
+
+/// Addresses that are in the United States and have a code of their own (ISO 3166-1).
+const TERRITORIES: [&str; 6] = ["AS", "GU", "MP", "PR", "UM", "VI"];
+
+/// Whether an address there is one abroad.
+fn is_abroad(country: &str) -> bool {
+    country != "US" && !TERRITORIES.contains(&country)
+}
 
 /// What a donor means to give, and who they are.
 pub struct Gift {
@@ -144,7 +133,7 @@ fn read_contact(form: &Form, abroad: Abroad, errors: &mut Errors) -> Contact {
     let country = form.get("country");
     if !COUNTRIES.iter().any(|(code, _)| *code == country) {
         errors.add("country", "Choose your country.");
-    } else if country != "US" && abroad == Abroad::Refused {
+    } else if is_abroad(&country) && abroad == Abroad::Refused {
         errors.add("country", "This campaign takes gifts from addresses in the United States only.");
     }
     let passport = read_passport(form, &country, abroad, errors);
@@ -174,7 +163,7 @@ fn read_contact(form: &Form, abroad: Abroad, errors: &mut Errors) -> Contact {
 
 /// The number of a passport of the United States, which is asked of who lives abroad.
 fn read_passport(form: &Form, country: &str, abroad: Abroad, errors: &mut Errors) -> Option<String> {
-    if country == "US" || abroad != Abroad::WithPassport {
+    if !is_abroad(country) || abroad != Abroad::WithPassport {
         return None;
     }
     let number: String = form.get("passport").chars().filter(|c| !c.is_whitespace()).collect();

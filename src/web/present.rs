@@ -1,6 +1,7 @@
 //! From projections to the parts of a page: words and figures in their final form, the same at first paint and in a frame.
 
 pub mod captions;
+pub mod drive;
 pub mod letters;
 pub mod restream;
 pub mod run;
@@ -380,6 +381,8 @@ struct Frame {
     raised_minor: i64,
     currency: &'static str,
     goal_minor: Option<i64>,
+    /// What sponsors promised to add: not received, and in no total.
+    matched_minor: i64,
     donors: usize,
     here: u64,
     joined: u64,
@@ -395,6 +398,7 @@ pub fn frame(app: &App, id: RallyId, audience: Audience) -> Bytes {
     let mut parts = BTreeMap::from([
         ("total", render(total(&world, id, rally).render())),
         ("feed", render(feed(app, &world, id, now).render())),
+        ("drive", render(drive::drive(&world, id, rally, now).render())),
     ]);
     match audience {
         Audience::Public => parts.extend([
@@ -424,6 +428,7 @@ pub fn frame(app: &App, id: RallyId, audience: Audience) -> Bytes {
         raised_minor: world.totals.sums(id).raised_minor(),
         currency: rally.details.currency.code(),
         goal_minor: rally.details.goal_minor,
+        matched_minor: drive::matched_minor(&world, id),
         donors: world.totals.of(id).map_or(0, |totals| totals.donors()),
         here: people.here,
         joined: people.joined,

@@ -4,6 +4,7 @@
 //! Every field is text (or a flag or a list) in its final form: templates choose words and places, they compute nothing.
 
 pub mod captions;
+pub mod drive;
 pub mod letters;
 pub mod restream;
 pub mod run;
@@ -35,6 +36,8 @@ pub struct Layout {
     pub staff: Option<Staff>,
     /// One message about what was just done, shown once under the header.
     pub notice: Option<Notice>,
+    /// Whether the page stands in a frame: beside the rally's picture, or on the campaign's own site.
+    pub framed: bool,
 }
 
 /// The signed-in member of staff and where in the staff pages they are.

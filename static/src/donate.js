@@ -1,7 +1,10 @@
 // The donate forms: the amount on the button, the fields that only some need, the fee's exact sum, no second send.
 import { coverOf, minorOf, written } from "./_cover.js";
 import { solve } from "./_effort.js";
+import { panel } from "./_panel.js";
 
+// The United States, and what of them has a code of its own.
+const HOME = ["US", "AS", "GU", "MP", "PR", "UM", "VI"];
 const shows = (box, shown) => box && box.classList.toggle("open", shown);
 
 for (const form of document.querySelectorAll("form[data-donate]")) {
@@ -30,7 +33,7 @@ for (const form of document.querySelectorAll("form[data-donate]")) {
     shows(box, isOther);
     shows(form.querySelector("[data-alias]"), value("show_as") === "alias");
     const country = form.querySelector("[data-country]");
-    shows(form.querySelector("[data-passport]"), Boolean(country) && country.value !== "US");
+    shows(form.querySelector("[data-passport]"), Boolean(country) && !HOME.includes(country.value));
     const typed = other ? other.value.trim() : "";
     const amount = isOther || !chosen ? typed : chosen.value;
     const bare = chosen && !isOther ? chosen.dataset.label : typed && `${other.dataset.symbol}${typed}`;
@@ -64,10 +67,14 @@ for (const form of document.querySelectorAll("form[data-donate]")) {
     });
   }
 }
+panel();
+
 // A payment that waits for the bank: the page asks again, a little less often each time.
 const wait = document.querySelector("[data-reload]");
 if (wait) {
   const tries = Number(sessionStorage.getItem(location.pathname) || 0) + 1;
   sessionStorage.setItem(location.pathname, String(tries));
-  setTimeout(() => location.reload(), Math.min(15, Number(wait.dataset.reload) + tries) * 1000);
+  // What takes days is not asked for all night.
+  const most = Number(wait.dataset.tries || Infinity);
+  if (tries <= most) setTimeout(() => location.reload(), Math.min(15, Number(wait.dataset.reload) + tries) * 1000);
 }

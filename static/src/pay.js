@@ -1,5 +1,7 @@
-// The card step: gets a token for the card from Stripe's script, sends it to our server, runs the bank's question when
+// The card step: gets a token for the card, wallet or account from Stripe's script, sends it to our server, runs the bank's question when
 // the server asks for it, and lets the server say how it ended. Markup: templates/parts/card_form.html.
+
+import { fieldsOf } from "./_fields.js";
 
 // After this long the script counts as blocked; some blockers never report an error.
 const SCRIPT_TIMEOUT_MS = 15_000;
@@ -15,7 +17,6 @@ const BLOCKED =
 const LOST =
   "We could not reach the server, so we don't know yet whether the donation went through. Press the button again: you " +
   "won't be charged twice.";
-const INCOMPLETE = "Please fill in the card's number, date and security code.";
 
 // The server answered and said no to the request itself: sending it again would not help.
 class Refused extends Error {}
@@ -32,14 +33,6 @@ function loadScript(url) {
     setTimeout(() => failed(new Error("timeout")), SCRIPT_TIMEOUT_MS);
     document.head.append(script);
   });
-}
-
-// The card's token. Stripe's script makes a payment method; the stand-in's answers nothing to that, and makes a card.
-async function methodOf(stripe, card) {
-  const made = await stripe.createPaymentMethod({ type: "card", card });
-  if (made) return made.error ? { error: made.error.message || INCOMPLETE } : { method: made.paymentMethod.id };
-  const { token, error } = await stripe.createToken(card).catch(() => ({ error: {} }));
-  return token ? { method: token.card.id } : { error: error?.message || INCOMPLETE };
 }
 
 async function sendOnce(form, body) {
@@ -94,22 +87,19 @@ export async function startStripe(form) {
   });
 
   setState("loading");
-  let stripe;
-  let card;
+  let fields;
   try {
     await loadScript(form.dataset.scriptUrl);
-    stripe = window.Stripe(form.dataset.publishableKey);
-    const { color, fontFamily } = getComputedStyle(form);
-    card = stripe.elements().create("card", { disableLink: true, style: { base: { color, fontFamily, fontSize: "16px" } } });
+    fields = fieldsOf(window.Stripe(form.dataset.publishableKey), form);
     place.replaceChildren();
-    card.mount(place);
+    fields.element.mount(place);
   } catch {
     place.replaceChildren();
     setState("blocked");
     say(BLOCKED);
     return;
   }
-  card.on("change", (event) => {
+  fields.element.on("change", (event) => {
     message.textContent = event?.error?.message ?? "";
   });
   setState("ready");
@@ -119,7 +109,7 @@ export async function startStripe(form) {
     setState("busy");
     try {
       if (!unanswered) {
-        const { method, error } = await methodOf(stripe, card);
+        const { method, error } = await fields.method();
         if (error) {
           say(error);
           return;
@@ -140,7 +130,7 @@ export async function startStripe(form) {
       const answer = await send(form, unanswered);
       if (answer.state === "action") {
         // Whether the donor agreed is for the server to look up; what the script says here is not proof.
-        await stripe.confirmCardPayment(answer.client_secret);
+        await fields.question(answer.client_secret);
         unanswered = { confirmed: true };
         continue;
       }

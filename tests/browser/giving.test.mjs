@@ -37,9 +37,7 @@ async function seen(total, since) {
 const typed = { first_name: "عائشة", last_name: "O’Brien 🌊", city: "Zürich", message: "¡Vamos! يلا 🎉" };
 
 test("what is missing is asked for, and what was typed stays", async () => {
-  page = await donor.open(made.href);
-  await page.locator("input[name=amount][value='50']").check({ force: true });
-  await page.click("form.give [data-donate-button]");
+  page = await donor.open(`${made.href}/donate?amount=50`);
   assert.equal(await page.locator("input[name=amount][value='50']").isChecked(), true, "the amount comes along");
   await donor.expecting(REFUSED_FORM, () => pledge(page, { ...typed, other: "12.345", email: "nowhere" }));
   assert.equal(await page.locator(".summary").count(), 1);
@@ -110,7 +108,7 @@ test("without JavaScript the total stands there, and a donation goes to its than
 });
 
 test("every public page says that the money is simulated", async () => {
-  for (const address of ["/", made.href, `${made.href}/donate`, `${made.href}/overlay/total`, `${made.href}/overlay/feed`, `${made.href}/overlay/goal`, page.url()]) {
+  for (const address of ["/", made.href, `${made.href}/donate`, `${made.href}/overlay/total`, `${made.href}/overlay/feed`, `${made.href}/overlay/goal`, `${made.href}/overlay/drive`, `${made.href}/overlay/qr`, page.url()]) {
     const shown = await watcher.open(address);
     assert.equal(await shown.locator("aside.sim").isVisible(), true, address);
     await shown.close();

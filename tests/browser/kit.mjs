@@ -1,7 +1,7 @@
 // What the browser tests share: a server of their own, encoders, Stripe's stand-in, and browsers whose every error counts.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -105,10 +105,13 @@ export function program(name, args, env) {
 // ---- the server
 
 export class Server {
-  static async start(env = {}) {
+  /** `config` is the text of a settings' file, where the environment does not do. */
+  static async start(env = {}, config = "") {
     need(BINARY, "build it with `cargo build`, or name another one in GROUNDSWELL_BIN");
     const server = new Server();
     server.folder = mkdtempSync(path.join(os.tmpdir(), "groundswell-browser-"));
+    server.config = path.join(server.folder, "groundswell.toml");
+    writeFileSync(server.config, config);
     server.env = env;
     server.listen = "127.0.0.1:0";
     server.rtmpListen = "127.0.0.1:0";
@@ -119,7 +122,7 @@ export class Server {
 
   /** Starts, or starts again on the same folder and ports. */
   async run() {
-    const args = ["serve", "--data", path.join(this.folder, "data"), "--listen", this.listen, "--rtmp", this.rtmpListen, "--webrtc", this.webrtcListen];
+    const args = ["serve", "--config", this.config, "--data", path.join(this.folder, "data"), "--listen", this.listen, "--rtmp", this.rtmpListen, "--webrtc", this.webrtcListen];
     this.child = start(BINARY, args, this.env);
     const find = async (what, pattern) => until(`the server prints ${what}`, () => {
       assert(!this.child.gone || pattern.test(this.child.said), `the server ended: ${this.child.said}`);
@@ -375,12 +378,12 @@ export async function pledge(page, { amount = "25", other, message = "", show_as
   const donor = { ...DONOR, ...change };
   if (other) {
     await page.locator("input[name=amount][value=other]").check({ force: true });
-    await page.fill("#amount_other", other);
+    await page.locator("#amount_other").fill(other);
   } else {
     await page.locator(`input[name=amount][value="${amount}"]`).check({ force: true });
   }
-  for (const [id, value] of Object.entries(donor)) await page.fill(`#${id}`, value);
-  if (message) await page.fill("#message", message);
+  for (const [id, value] of Object.entries(donor)) await page.locator(`#${id}`).fill(value);
+  if (message) await page.locator("#message").fill(message);
   await page.locator(`input[name=show_as][value=${show_as}]`).check();
   for (const box of await page.locator("input[name=attest]").all()) await box.check();
   await page.locator("[data-donate-button]").click();

@@ -110,6 +110,10 @@ test("before: the poster, the form with errors, the studio", async () => {
   await staff("/host/r/before/show", "show");
   await staff("/host/r/before", "studio-practice");
   await staff("/host/r/before/edit", "rally-edit");
+  await staff("/host/r/before/share?refcode=mail-2", "share");
+  await staff("/host/r/before/goals", "goals");
+  await staff("/finance/rules?preset=candidate", "rules");
+  await staff("/finance/reconciliation", "reconciliation");
   const page = await host.open("/host/new");
   await host.expecting(REFUSED_FORM, () => page.click("button.primary"));
   await look(page, "rally-form-errors");
@@ -158,7 +162,16 @@ test("live: the stage, the studio, how to go live, overlays, home", async () => 
     const paid = await fetch(new URL(`${made.headers.get("location")}/pay`, server.url), { method: "POST", body: new URLSearchParams({ method: "simulated_ok" }), redirect: "manual" });
     assert.equal(paid.status, 303);
   }
+  await send(host, `${studio}/goals`, `${studio}/goals`, {
+    goal_name_1: "Ten field offices", goal_amount_1: "250000", goal_name_2: "A bus for Ohio", goal_amount_2: "10000",
+    goal_name_3: "Her district", goal_amount_3: "5000", goal_speaker_3: ids[0],
+  });
+  await send(host, `${studio}/goals`, `${studio}/goals/match`, {
+    sponsor: "The Rivera family", percent: "100", most: "100000", from: "2020-01-01T00:00", until: "2099-12-31T21:00",
+  });
   await visit(href, "rally-live-slate");
+  await visit(`${href}/donate`, "donate-matched");
+  await staff(`${studio}/goals`, "goals-set");
   encoder = Encoder.clip(server.rtmp, key);
   await cut(host, { studio, ids }, 0);
   const viewer = await come();
@@ -175,7 +188,7 @@ test("live: the stage, the studio, how to go live, overlays, home", async () => 
   await staff(studio, "studio-live");
   await staff(`${studio}/clips`, "clips-empty");
   await staff(`${studio}/speakers/${ids[0]}`, "golive");
-  for (const kind of ["total", "goal", "feed"]) await visit(`${href}/overlay/${kind}`, `overlay-${kind}`, { overlay: true });
+  for (const kind of ["total", "goal", "feed", "drive", "qr"]) await visit(`${href}/overlay/${kind}`, `overlay-${kind}`, { overlay: true });
   await visit("/", "home-live");
   await staff("/host", "host-list");
 });

@@ -18,6 +18,7 @@ mod cashier;
 mod catch_up;
 mod clips;
 mod crash;
+mod drive;
 mod faults;
 mod folder;
 mod golden;

@@ -14,7 +14,7 @@ use crate::web::form::Form;
 use crate::web::problem::{Problem, sentence};
 use crate::web::screen::{Sign, Verdict};
 use crate::web::view::Layout;
-use crate::web::{App, SentFrom, see_other};
+use crate::web::{App, Framed, SentFrom, see_other};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -48,6 +48,8 @@ pub struct Card {
     pub name: String,
     /// The donor's e-mail address.
     pub email: String,
+    /// Whether a receipt goes there by mail.
+    pub mails: bool,
     /// Where the payment stands.
     pub state: CardState,
     /// The form by which the card, or the simulated one, is given.
@@ -65,6 +67,8 @@ pub enum CardState {
     Declined,
     /// The processor has not answered yet; the page loads itself again.
     Processing,
+    /// The processor has taken it up and answers in days, as with a debit from a bank account.
+    Days,
 }
 
 /// The routes of this page.
@@ -72,19 +76,25 @@ pub fn routes() -> Router<App> {
     Router::new().route("/r/{slug}/donate/{id}", get(show)).route("/r/{slug}/donate/{id}/pay", post(pay))
 }
 
-/// What a page may load: ours only, and on the card step what the processor's own fields need.
+/// What a page may load: ours only, and on the card step what the processor's own fields need. And where it may be shown:
+/// giving alone may stand on other sites, on those that were named.
 pub fn policy_for(app: &App, path: &str) -> String {
     let card_step = path.starts_with("/r/") && path.contains("/donate/");
     let Sources { script, frame, connect } =
         if card_step { app.cashier().processor().card_form().sources() } else { Sources::default() };
     let also = |sources: Vec<String>| sources.into_iter().map(|source| format!(" {source}")).collect::<String>();
-    let frames = if frame.is_empty() { " 'none'".into() } else { also(frame) };
+    let gives = path
+        .strip_prefix("/r/")
+        .and_then(|rest| rest.split_once('/'))
+        .is_some_and(|(_, step)| step == "donate" || step.starts_with("donate/"));
+    let ancestors = if gives { also(app.embed().to_vec()) } else { String::new() };
     format!(
         "default-src 'none'; script-src 'self'{}; style-src 'self' 'unsafe-inline'; font-src 'self'; \
-         img-src 'self' data:; media-src 'self' blob: data:; connect-src 'self'{}; frame-src{frames}; form-action 'self'; \
-         base-uri 'none'; frame-ancestors 'self'",
+         img-src 'self' data:; media-src 'self' blob: data:; connect-src 'self'{}; frame-src 'self'{}; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'self'{ancestors}",
         also(script),
         also(connect),
+        also(frame),
     )
 }
 
@@ -94,9 +104,10 @@ struct Gift {
     rally_id: RallyId,
     gift: donation::Donation,
     href: String,
+    framed: bool,
 }
 
-fn find(app: &App, slug: &str, id: &str) -> Result<Gift, Problem> {
+fn find(app: &App, slug: &str, id: &str, framed: bool) -> Result<Gift, Problem> {
     let id: DonationId = id.parse().map_err(|_| Problem::NotFound)?;
     let (rally_id, rally) = app.rally(slug)?;
     let gift = app.engine().world().state.donations.get(id).cloned().ok_or(Problem::NotFound)?;
@@ -104,18 +115,22 @@ fn find(app: &App, slug: &str, id: &str) -> Result<Gift, Problem> {
         return Err(Problem::NotFound);
     }
     let href = format!("/r/{}/donate/{id}", rally.details.slug);
-    Ok(Gift { id, rally, rally_id, gift, href })
+    Ok(Gift { id, rally, rally_id, gift, href, framed })
 }
 
-async fn show(State(app): State<App>, Path((slug, id)): Path<(String, String)>) -> Result<Response, Problem> {
-    let gift = find(&app, &slug, &id)?;
+async fn show(
+    State(app): State<App>,
+    Path((slug, id)): Path<(String, String)>,
+    Framed(framed): Framed,
+) -> Result<Response, Problem> {
+    let gift = find(&app, &slug, &id, framed)?;
     let standing = app.cashier().look(gift.id).await?;
     page(&app, &gift, standing, StatusCode::OK)
 }
 
 fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Result<Response, Problem> {
     if standing == Standing::Settled {
-        return thanks::page(app, gift.rally_id, &gift.rally, gift.id, &gift.gift);
+        return thanks::page(app, gift.rally_id, &gift.rally, gift.id, &gift.gift, gift.framed);
     }
     if app.engine().world().state.privacy.is_closed(gift.id) {
         return Err(Problem::Refused(donation::Refusal::Erased.to_string()));
@@ -139,27 +154,38 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
             }
             CardState::Ready
         }
+        Standing::Processing if taken_up(app, gift.id) => CardState::Days,
         Standing::Processing => CardState::Processing,
     };
+    let name =
+        contact.as_ref().map(|contact| format!("{} {}", contact.first_name, contact.last_name)).unwrap_or_default();
+    let email = contact.map(|contact| contact.email).unwrap_or_default();
+    card.name.clone_from(&name);
+    card.email.clone_from(&email);
     let rally_href = format!("/r/{}", details.slug);
     let page = Card {
-        layout: app.layout(&format!("Donate to {}", details.title), Some(details)),
+        layout: Layout { framed: gift.framed, ..app.layout(&format!("Donate to {}", details.title), Some(details)) },
         rally_title: details.title.clone(),
         edit_href: format!("{rally_href}/donate?again={}", gift.id),
         rally_href,
         donation_href: gift.href.clone(),
         amount: gift.gift.amount.to_short(),
         covers_fee: covers_fee.map(Money::to_exact).unwrap_or_default(),
-        name: contact
-            .as_ref()
-            .map(|contact| format!("{} {}", contact.first_name, contact.last_name))
-            .unwrap_or_default(),
-        email: contact.map(|contact| contact.email).unwrap_or_default(),
+        name,
+        email,
+        mails: app.engine().world().state.mail.is_on(),
         state,
         card,
         paid_for_by: details.paid_for_by.clone(),
     };
     Ok((status, Html(page.render()?)).into_response())
+}
+
+/// Whether the processor has named the payment and is at work on it.
+fn taken_up(app: &App, id: DonationId) -> bool {
+    let world = app.engine().world();
+    let attempt = world.state.donations.get(id).and_then(|donation| donation.in_flight.as_deref());
+    attempt.is_some_and(|attempt| attempt.payment.is_some() && !attempt.waits_for_donor)
 }
 
 fn contact(app: &App, gift: &Gift) -> Option<Contact> {
@@ -180,10 +206,11 @@ async fn pay(
     State(app): State<App>,
     Path((slug, id)): Path<(String, String)>,
     SentFrom(sender): SentFrom,
+    Framed(framed): Framed,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let gift = find(&app, &slug, &id)?;
+    let gift = find(&app, &slug, &id, framed)?;
     let by_script = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     let paid = if by_script {
         serde_json::from_slice(&body)
@@ -200,11 +227,15 @@ async fn pay(
     let cashier = app.cashier().clone();
     let id = gift.id;
     let outcome = tokio::spawn(async move { advance(&cashier, id, paid).await }).await;
-    let standing = over_limit(outcome.map_err(|error| crate::web::problem::internal(&error))?)?;
+    let outcome = outcome.map_err(|error| crate::web::problem::internal(&error))?;
+    let (asked_a_bank, standing) = (outcome.is_ok(), over_limit(outcome)?);
     let (declined, now) = (matches!(standing, Standing::Open { .. }), clock::now().timestamp());
-    screen.tried(declined, now);
-    if declined {
-        screen.note(vault, sender, Sign::Declined, now);
+    // A gift over a limit never reached a bank: it tells nobody whether a card is good.
+    if asked_a_bank {
+        screen.tried(declined, now);
+        if declined {
+            screen.note(vault, sender, Sign::Declined, now);
+        }
     }
     if !by_script {
         return match standing {

@@ -19,7 +19,7 @@ use crate::web::problem::{Problem, sentence};
 use crate::web::screen::{BITS, Effort, Sender, Sign, Verdict, WAIT_SECONDS};
 use crate::web::session::capability;
 use crate::web::view::{Amount, Choice, Field, FormError, Layout};
-use crate::web::{App, SentFrom, came, known, present, see_other};
+use crate::web::{App, Framed, SentFrom, came, known, present, see_other};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
@@ -39,6 +39,8 @@ pub struct Donate {
     pub rally_href: String,
     /// What is wrong, when the form was refused.
     pub errors: Vec<FormError>,
+    /// The matches that run: `Every gift is doubled until 9:00 pm EDT by the Rivera family`.
+    pub matches: Vec<String>,
     /// Suggested amounts, field `amount`; `other` is the last choice.
     pub amounts: Vec<Amount>,
     /// Whether `other` is chosen.
@@ -142,6 +144,7 @@ async fn show(
     State(app): State<App>,
     Path(slug): Path<String>,
     RawQuery(query): RawQuery,
+    Framed(framed): Framed,
 ) -> Result<Response, Problem> {
     let query = Form::parse(query.unwrap_or_default().as_bytes());
     let (id, rally) = app.rally(&slug)?;
@@ -154,7 +157,7 @@ async fn show(
             None => form,
         },
     };
-    Page { app: &app, id, rally: &rally, form: &form, errors: &errors, effort: false }.answer(StatusCode::OK)
+    Page { app: &app, id, rally: &rally, form: &form, errors: &errors, effort: false, framed }.answer(StatusCode::OK)
 }
 
 /// What a person typed for the last donation they offered a card for.
@@ -204,6 +207,7 @@ struct Page<'a> {
     form: &'a Form,
     errors: &'a Errors,
     effort: bool,
+    framed: bool,
 }
 
 impl Page<'_> {
@@ -212,9 +216,10 @@ impl Page<'_> {
         let details = &rally.details;
         let currency = details.currency;
         let now = clock::now();
-        let (rules, on_program) = {
+        let (rules, on_program, matches) = {
             let world = app.engine().world();
-            (world.state.rules.clone(), world.state.broadcast.on_program(self.id))
+            let matches = present::drive::running(&world, self.id, rally, now);
+            (world.state.rules.clone(), world.state.broadcast.on_program(self.id), matches)
         };
         let most = most(&rules, details);
         let (asked, other) = gift::asked_amount(form, currency);
@@ -252,10 +257,14 @@ impl Page<'_> {
             ("known", form.get("known")),
         ];
         let page = Donate {
-            layout: app.layout(&format!("Donate to {}", details.title), Some(details)),
+            layout: Layout {
+                framed: self.framed,
+                ..app.layout(&format!("Donate to {}", details.title), Some(details))
+            },
             rally_title: details.title.clone(),
             rally_href: format!("/r/{}", details.slug),
             errors: errors.summary(),
+            matches,
             amounts,
             other_selected: wants_other,
             amount_other: errors.field("amount_other", if wants_other { other } else { String::new() }),
@@ -329,6 +338,7 @@ async fn pledge(
     State(app): State<App>,
     Path(slug): Path<String>,
     SentFrom(sender): SentFrom,
+    Framed(framed): Framed,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let (rally_id, rally) = app.rally(&slug)?;
@@ -347,7 +357,7 @@ async fn pledge(
         check_limit(&app, &form, &gift, giver, &rally, &mut errors);
     }
     let again = |errors: &Errors, effort: bool| {
-        let page = Page { app: &app, id: rally_id, rally: &rally, form: &form, errors, effort };
+        let page = Page { app: &app, id: rally_id, rally: &rally, form: &form, errors, effort, framed };
         page.answer(StatusCode::UNPROCESSABLE_ENTITY)
     };
     if !errors.is_empty() {

@@ -1,13 +1,16 @@
-//! `/r/{slug}/overlay/{total|feed|goal|captions}`: pictures to lay over the program in OBS.
+//! `/r/{slug}/overlay/{total|feed|goal|drive|qr|captions}`: pictures to lay over the program in OBS.
 
 use askama::Template;
 
+use super::share;
 use crate::clock;
+use crate::domain::donation::Way;
 use crate::web::problem::Problem;
+use crate::web::view::drive::Drive;
 use crate::web::view::{Feed, Layout, Total};
-use crate::web::{App, present};
+use crate::web::{App, present, qr};
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::Html;
 use axum::routing::get;
 
@@ -25,6 +28,12 @@ pub struct Overlay {
     pub total: Total,
     /// Live part of the overlay `feed`.
     pub feed: Feed,
+    /// Live part of the overlay `drive`.
+    pub drive: Drive,
+    /// The square code of the overlay `qr`, drawn.
+    pub code: String,
+    /// Where it leads to, for those who type: `rally.example/r/answer-the-call`.
+    pub typed: String,
 }
 
 /// Which overlay it is.
@@ -36,6 +45,10 @@ pub enum OverlayKind {
     Feed,
     /// The bar towards the goal.
     Goal,
+    /// Matches and goals.
+    Drive,
+    /// The square code that opens the form.
+    Qr,
     /// What is said.
     Captions,
 }
@@ -48,6 +61,8 @@ impl OverlayKind {
             Self::Total => "total",
             Self::Feed => "feed",
             Self::Goal => "goal",
+            Self::Drive => "drive",
+            Self::Qr => "qr",
             Self::Captions => "captions",
         }
     }
@@ -58,10 +73,20 @@ pub fn routes() -> Router<App> {
     Router::new().route("/r/{slug}/overlay/{kind}", get(show))
 }
 
-async fn show(State(app): State<App>, Path((slug, kind)): Path<(String, String)>) -> Result<Html<String>, Problem> {
-    let kinds = [OverlayKind::Total, OverlayKind::Feed, OverlayKind::Goal, OverlayKind::Captions];
+async fn show(
+    State(app): State<App>,
+    Path((slug, kind)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Result<Html<String>, Problem> {
+    use OverlayKind::{Captions, Drive, Feed, Goal, Qr, Total};
+    let kinds = [Total, Feed, Goal, Drive, Qr, Captions];
     let kind = kinds.into_iter().find(|known| known.word() == kind).ok_or(Problem::NotFound)?;
     let (id, rally) = app.rally(&slug)?;
+    let code = match kind {
+        Qr => qr::svg(&share::form_url(&app, &rally.details.slug, Way::Qr, &share::refcode(query))),
+        Total | Feed | Goal | Drive | Captions => None,
+    };
+    let host = app.public_url().split_once("://").map_or(app.public_url(), |(_, host)| host);
     let html = {
         let world = app.engine().world();
         let overlay = Overlay {
@@ -70,6 +95,9 @@ async fn show(State(app): State<App>, Path((slug, kind)): Path<(String, String)>
             kind,
             total: present::total(&world, id, &rally),
             feed: present::feed(&app, &world, id, clock::now()),
+            drive: present::drive::drive(&world, id, &rally, clock::now()),
+            code: code.unwrap_or_default(),
+            typed: format!("{host}/r/{}", rally.details.slug),
         };
         overlay.render()?
     };

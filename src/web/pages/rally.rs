@@ -17,6 +17,7 @@ use crate::projections::totals::timezone;
 use crate::web::form::{Errors, Form};
 use crate::web::problem::Problem;
 use crate::web::session::{MaybeVisitor, Visitor, visitor_cookie};
+use crate::web::view::drive::Drive;
 use crate::web::view::{Amount, Feed, Field, FormError, Layout, Lineup, Phase, Room, Speaker, Stage, Ticker, Total};
 use crate::web::{App, came, present, see_other};
 use axum::Router;
@@ -61,6 +62,8 @@ pub struct Rally {
     pub join: Join,
     /// Live part.
     pub total: Total,
+    /// Live part: matches and goals.
+    pub drive: Drive,
     /// Live part.
     pub feed: Feed,
     /// Live part.
@@ -171,6 +174,7 @@ fn page(app: &App, slug: &str, visitor: Option<Visitor>, join: Join, status: Sta
             carried: join.carried.clone(),
             join: Join { joined_as: known.map(|visitor| visitor.name), ..join },
             total: present::total(&world, id, &rally),
+            drive: present::drive::drive(&world, id, &rally, now),
             feed: present::feed(app, &world, id, now),
             ticker: present::ticker(app, &world, id),
             stage: present::stage(&world, &rally),

@@ -154,6 +154,8 @@ fn page(
                 overlay("total", "Total"),
                 overlay("goal", "Goal bar"),
                 overlay("feed", "Latest donors"),
+                overlay("drive", "Matches and goals"),
+                overlay("qr", "Square code to give"),
                 overlay("captions", "Captions"),
             ],
             share_url: share_url.clone(),

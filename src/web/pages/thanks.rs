@@ -109,6 +109,7 @@ pub fn page(
     rally: &Rally,
     id: DonationId,
     gift: &donation::Donation,
+    framed: bool,
 ) -> Result<Response, Problem> {
     let details = &rally.details;
     let rally_href = format!("/r/{}", details.slug);
@@ -146,7 +147,7 @@ pub fn page(
         receipt.push(line("Receipt number", id.to_string()));
         let mailed = row.and_then(|row| present::letters::receipt(&world, id, &row.payment));
         let page = Thanks {
-            layout: app.layout("Thank you", Some(details)),
+            layout: Layout { framed, ..app.layout("Thank you", Some(details)) },
             rally_title: details.title.clone(),
             share_url: format!("{}{rally_href}?via=shared&refcode={}", app.public_url(), own_refcode(app, id)),
             rally_href,
