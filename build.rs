@@ -11,7 +11,9 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=static/dist");
     println!("cargo::rerun-if-changed=static/dist/manifest.json");
-    if let Err(reason) = write_table().and_then(|()| embed_fonts()).and_then(|()| embed_countries()).and_then(|()| number_folds()) {
+    if let Err(reason) =
+        write_table().and_then(|()| embed_fonts()).and_then(|()| embed_countries()).and_then(|()| number_folds())
+    {
         // A panic would bury the one line that helps under a backtrace.
         println!("cargo::error={reason}");
         process::exit(1);
@@ -75,9 +77,10 @@ fn embed_countries() -> Result<(), String> {
     let out = env::var("OUT_DIR").map_err(|error| error.to_string())?;
     let text = fs::read_to_string(Path::new(&root).join("static/dist/countries.json"))
         .map_err(|_| "static/dist/countries.json is missing: run `make assets`".to_owned())?;
-    let countries: Vec<(String, String)> =
-        serde_json::from_str(&text).map_err(|error| format!("static/dist/countries.json ({error}): run `make assets`"))?;
-    let mut table = String::from("/// Code and name, the likely ones first.\npub const COUNTRIES: &[(&str, &str)] = &[\n");
+    let countries: Vec<(String, String)> = serde_json::from_str(&text)
+        .map_err(|error| format!("static/dist/countries.json ({error}): run `make assets`"))?;
+    let mut table =
+        String::from("/// Code and name, the likely ones first.\npub const COUNTRIES: &[(&str, &str)] = &[\n");
     for (code, name) in countries {
         let _ = writeln!(table, "    ({code:?}, {name:?}),");
     }

@@ -214,7 +214,10 @@ fn files_below(root: &Path, folder: &str) -> Vec<String> {
     for entry in entries.flatten() {
         let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
         if entry.path().is_dir() {
-            found.extend(files_below(root, &path));
+            // The fuzz targets are built in a folder of their own, which holds others' sources.
+            if entry.file_name() != "target" {
+                found.extend(files_below(root, &path));
+            }
         } else {
             found.push(path);
         }

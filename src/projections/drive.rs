@@ -66,11 +66,11 @@ fn is_under(matching: &Matching, rally: RallyId, row: &Row, ledger: &Ledger) -> 
 #[cfg(test)]
 mod tests {
     use crate::domain::Event;
+    use crate::domain::Recorded;
     use crate::domain::donation::{self, Pledged, Refunded, Settled};
     use crate::domain::drive::{self, MatchNamed, MatchSet, Matching};
     use crate::domain::id::{DonationId, MatchId};
     use crate::domain::test_kit::*;
-    use crate::domain::Recorded;
     use crate::projections::Projections;
     use uuid::Uuid;
 
