@@ -141,7 +141,7 @@ pub struct MatchSet {
     #[serde(rename = "match")]
     pub id: MatchId,
     /// All of it, also what did not change.
-    #[serde(flatten)]
+    #[serde(rename = "terms")]
     pub matching: Matching,
 }
 
