@@ -63,13 +63,13 @@ pub struct Finding {
 }
 
 /// How a mismatch ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// A later reading found both the same.
     Agrees,
     /// A person says why it is fine; who stands in the event's `by`.
-    Noted(String),
+    Noted,
 }
 
 /// What may be asked.
@@ -78,8 +78,8 @@ pub enum How {
 pub enum Command {
     /// A reading found a difference.
     Find(Finding),
-    /// It is none any more.
-    Settle { mismatch: MismatchId, how: How },
+    /// It is none any more: a reading found both the same, or a person says why it is fine.
+    Settle { mismatch: MismatchId, note: Option<String> },
 }
 
 /// What happened.
@@ -97,6 +97,9 @@ pub struct Settled {
     pub mismatch: MismatchId,
     /// How.
     pub how: How,
+    /// Why it is fine, as that person says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// Why not.
@@ -165,11 +168,11 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             }
             Event::Found(finding)
         }
-        Command::Settle { mismatch, how } => {
+        Command::Settle { mismatch, note } => {
             if !audit.open.contains_key(&mismatch) {
                 return Err(Refusal::NotOpen);
             }
-            if let How::Noted(note) = &how {
+            if let Some(note) = &note {
                 if note.trim().is_empty() || note.chars().nth(NOTE_CHARS_MAX).is_some() {
                     return Err(Refusal::Note);
                 }
@@ -177,7 +180,8 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
                     return Err(Refusal::TooManyNoted);
                 }
             }
-            Event::Settled(Settled { mismatch, how })
+            let how = if note.is_some() { How::Noted } else { How::Agrees };
+            Event::Settled(Settled { mismatch, how, note })
         }
     };
     Ok(vec![super::Event::Audit(event)])
@@ -190,11 +194,11 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
             audit.noted.remove(&finding.mismatch);
             audit.open.insert(finding.mismatch.clone(), Open { since: at, finding: finding.clone() });
         }
-        Event::Settled(Settled { mismatch, how }) => {
+        Event::Settled(Settled { mismatch, how, .. }) => {
             let Some(open) = audit.open.remove(mismatch) else { return };
             match how {
                 How::Agrees => {}
-                How::Noted(_) => {
+                How::Noted => {
                     audit.noted.insert(mismatch.clone(), (open.finding.ours, open.finding.theirs));
                 }
             }

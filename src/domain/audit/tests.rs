@@ -13,12 +13,13 @@ fn finding(name: &str, theirs: i64) -> Finding {
     }
 }
 
-fn settle(name: &str, how: How) -> Command {
-    Command::Settle { mismatch: MismatchId(format!("fee:{name}")), how }
+fn settle(name: &str, note: Option<&str>) -> Command {
+    Command::Settle { mismatch: MismatchId(format!("fee:{name}")), note: note.map(String::from) }
 }
 
-fn settled(name: &str, how: How) -> Event {
-    Event::Settled(Settled { mismatch: MismatchId(format!("fee:{name}")), how })
+fn settled(name: &str, note: Option<&str>) -> Event {
+    let how = if note.is_some() { How::Noted } else { How::Agrees };
+    Event::Settled(Settled { mismatch: MismatchId(format!("fee:{name}")), how, note: note.map(String::from) })
 }
 
 #[test]
@@ -27,9 +28,9 @@ fn a_mismatch_is_found_once_and_found_again_after_it_agreed() {
     let open = given_nothing().when(find()).then([Event::Found(finding("txn_1", 180))]);
     open.when(find()).changes_nothing();
     assert_eq!(open.state.audit.open().next().unwrap().finding, finding("txn_1", 180));
-    let agrees = open.when(settle("txn_1", How::Agrees)).then([settled("txn_1", How::Agrees)]);
+    let agrees = open.when(settle("txn_1", None)).then([settled("txn_1", None)]);
     assert_eq!(agrees.state.audit.open().len(), 0);
-    agrees.when(settle("txn_1", How::Agrees)).refuses(Refusal::NotOpen);
+    agrees.when(settle("txn_1", None)).refuses(Refusal::NotOpen);
     agrees.when(find()).then([Event::Found(finding("txn_1", 180))]);
 }
 
@@ -37,10 +38,10 @@ fn a_mismatch_is_found_once_and_found_again_after_it_agreed() {
 fn what_a_person_found_fine_stays_so_until_a_side_changes() {
     let open = given([Event::Found(finding("txn_1", 180))]);
     for note in ["", " \n", &"x".repeat(NOTE_CHARS_MAX + 1)] {
-        open.when(settle("txn_1", How::Noted(note.into()))).refuses(Refusal::Note);
+        open.when(settle("txn_1", Some(note))).refuses(Refusal::Note);
     }
-    let how = || How::Noted("A fee of the old price list.".into());
-    let noted = open.when(settle("txn_1", how())).then([settled("txn_1", how())]);
+    let why = Some("A fee of the old price list.");
+    let noted = open.when(settle("txn_1", why)).then([settled("txn_1", why)]);
     noted.when(Command::Find(finding("txn_1", 180))).changes_nothing();
     let again = noted.when(Command::Find(finding("txn_1", 190))).then([Event::Found(finding("txn_1", 190))]);
     assert_eq!(again.state.audit.open().len(), 1);

@@ -1,7 +1,7 @@
 //! What does not fit: made known as an event and on a page, never as a line in a log alone.
 
 use super::{Cashier, Trouble};
-use crate::domain::audit::{self, Finding, How, What};
+use crate::domain::audit::{self, Finding, What};
 use crate::domain::id::{DonationId, EntryId, MismatchId, NoticeId, PayoutId};
 use crate::domain::{Command, Refusal, donation};
 use crate::engine::Failure;
@@ -87,7 +87,7 @@ impl Cashier {
         let mut settled = 0_u64;
         for mismatch in agreed {
             let key = format!("agreed:{mismatch}:{}", self.engine.clock().now().timestamp_micros());
-            let command = Command::Audit(audit::Command::Settle { mismatch, how: How::Agrees });
+            let command = Command::Audit(audit::Command::Settle { mismatch, note: None });
             match self.engine.execute(command, key, "server").await {
                 Ok(_) => settled = settled.saturating_add(1),
                 // A person was quicker.

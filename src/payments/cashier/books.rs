@@ -437,10 +437,10 @@ impl Cashier {
     }
 }
 
-/// What the rules refuse stays a mismatch.
+/// What the rules refuse, or what is not this ledger's, stays a mismatch.
 fn may_be_refused<T>(told: Result<T, Trouble>) -> Result<(), Trouble> {
     match told {
-        Ok(_) | Err(Trouble::Failure(Failure::Refused(_))) => Ok(()),
+        Ok(_) | Err(Trouble::Failure(Failure::Refused(_)) | Trouble::Fault(Fault::NotOurs { .. })) => Ok(()),
         Err(trouble) => Err(trouble),
     }
 }
