@@ -262,7 +262,7 @@ impl Cashier {
             told = told.saturating_add(part.len());
             let is_last = told >= entries.len();
             let command = books::Command::Compose { payout: payout.clone(), entries: part, complete: last && is_last };
-            self.record_books(command, &format!("composed:{payout}:{told}"), now).await?;
+            self.record_books(command, &format!("composed:{payout}:{}", last && is_last), now).await?;
             if is_last {
                 return Ok(());
             }
@@ -428,11 +428,15 @@ impl Cashier {
 
     /// Records what the books say; whether it was new.
     async fn record_books(&self, command: books::Command, what: &str, at: DateTime<Utc>) -> Result<bool, Trouble> {
-        let first = match &command {
-            books::Command::List { entries } => entries.first().map(|entry| entry.entry.0.clone()),
-            books::Command::RecordPayout(_) | books::Command::Compose { .. } | books::Command::RecordRead(_) => None,
+        let entries = match &command {
+            books::Command::List { entries } | books::Command::Compose { entries, .. } => entries.as_slice(),
+            books::Command::RecordPayout(_) | books::Command::RecordRead(_) => &[],
         };
-        let key = format!("{what}:{}:{}", first.unwrap_or_default(), at.timestamp_micros());
+        // By what is told as well as by when: a clock may stand still, or step back to where it was.
+        let name = |entry: Option<&Entry>| entry.map(|entry| entry.entry.0.as_str()).unwrap_or_default().to_owned();
+        let ends = blake3::hash(format!("{} {}", name(entries.first()), name(entries.last())).as_bytes()).to_hex();
+        let ends = ends.as_str().get(..16).unwrap_or_default().to_owned();
+        let key = format!("{what}:{ends}:{}", at.timestamp_micros());
         Ok(self.engine.execute(Command::Books(command), key, "processor").await?.count > 0)
     }
 }
