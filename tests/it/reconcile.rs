@@ -260,7 +260,8 @@ fn open(engine: &Engine) -> Vec<(What, String)> {
 
 #[tokio::test]
 async fn an_answer_that_is_not_for_this_ledger_is_never_booked_and_is_a_mismatch() {
-    let spoils: [(fn(&mut Value), &str); 3] = [
+    type Spoil = fn(&mut Value);
+    let spoils: [(Spoil, &str); 3] = [
         (|answer| answer["livemode"] = json!(true), "test money beside live money"),
         (|answer| answer["currency"] = json!("eur"), "another currency than"),
         (|answer| answer["metadata"]["donation"] = json!(Uuid::from_u128(6).to_string()), "another donation"),

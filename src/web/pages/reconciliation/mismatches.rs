@@ -15,6 +15,8 @@ pub struct Mismatch {
     pub what: &'static str,
     /// What to do.
     pub help: &'static str,
+    /// Whose sum the first of the two is.
+    pub sides: &'static str,
     /// What the ledger has; `–` where it has nothing.
     pub ours: String,
     /// What the processor has.
@@ -45,6 +47,7 @@ pub fn mismatches(world: &Projections, zone: Tz, sent: Option<&super::Sent>, mos
             id: finding.mismatch.0.clone(),
             what,
             help,
+            sides: if finding.what == What::PayoutSum { "What is in it" } else { "Ledger" },
             ours: sum(finding.ours),
             theirs: sum(finding.theirs),
             when: when_in_words(open.since, zone),
