@@ -4,6 +4,8 @@
 //! the same key, so that nothing is charged or refunded twice and nothing stays unknown.
 
 mod asks;
+mod audit;
+mod books;
 mod catch_up;
 mod fees;
 mod overdue;
@@ -19,6 +21,7 @@ use crate::domain::{Command, Refusal};
 use crate::engine::{Engine, Failure, Receipt};
 use crate::vault;
 use asks::Asks;
+pub use books::{BooksRead, BooksSaid};
 pub use catch_up::CaughtUp;
 use chrono::{DateTime, Utc};
 pub use overdue::LOST_AFTER;
@@ -79,6 +82,7 @@ pub struct Cashier {
     overdue: Arc<parking_lot::Mutex<Overdue>>,
     /// Until when the processor's list was read, held by whoever reads it.
     read_until: Arc<Mutex<Option<DateTime<Utc>>>>,
+    desk: Arc<books::Desk>,
 }
 
 /// A settled payment whose fee the processor has not said yet.
@@ -90,7 +94,7 @@ impl Cashier {
         let (to_learn, waiting) = mpsc::channel(FEES_WAITING_MAX);
         let fees = Arc::new((to_learn, Mutex::new(waiting)));
         let (webhook_came, asks, overdue) = (Arc::default(), Arc::default(), Arc::default());
-        Self { engine, processor, webhook_came, fees, asks, overdue, read_until: Arc::default() }
+        Self { engine, processor, webhook_came, fees, asks, overdue, read_until: Arc::default(), desk: Arc::default() }
     }
 
     /// The processor.
@@ -119,7 +123,8 @@ impl Cashier {
                 return Err(Failure::from(Refusal::from(donation::Refusal::InFlight)).into());
             };
             // The donor came back with another card: the old payment must not settle beside the new one.
-            let outcome = self.processor.cancel(&waiting.0).await?;
+            let answer = self.processor.cancel(&waiting.0).await;
+            let outcome = self.heard(donation, answer).await?;
             match self.record(donation, outcome).await? {
                 Standing::Open { .. } => {}
                 standing @ (Standing::Action { .. } | Standing::Processing | Standing::Settled) => return Ok(standing),
@@ -142,7 +147,8 @@ impl Cashier {
     /// [`Trouble`].
     pub async fn confirmed(&self, donation: DonationId) -> Result<Standing, Trouble> {
         if let Some(payment) = self.waiting_for_donor(donation) {
-            let outcome = self.processor.confirmed(&payment.0).await?;
+            let answer = self.processor.confirmed(&payment.0).await;
+            let outcome = self.heard(donation, answer).await?;
             return self.record(donation, outcome).await;
         }
         Ok(self.standing(donation))
@@ -154,7 +160,7 @@ impl Cashier {
     /// [`Trouble`].
     pub async fn look(&self, donation: DonationId) -> Result<Standing, Trouble> {
         if let Some(payment) = self.waiting_for_donor(donation) {
-            let outcome = self.processor.look_up(&payment.0).await?;
+            let outcome = self.looked_up(donation, &payment.0).await?;
             return self.record(donation, outcome).await;
         }
         Ok(self.standing(donation))
@@ -227,7 +233,7 @@ impl Cashier {
         for donation in attempts {
             let in_flight = self.in_flight(donation);
             let result = match in_flight.and_then(|attempt| attempt.payment) {
-                Some(payment) => match self.processor.look_up(&payment.0).await {
+                Some(payment) => match self.looked_up(donation, &payment.0).await {
                     Ok(outcome) => self.record(donation, outcome).await.map(|_| ()),
                     Err(fault) => Err(fault.into()),
                 },
@@ -248,12 +254,13 @@ impl Cashier {
         let Some((attempt, charge)) = self.asks.ask(|| self.charge_of(donation)) else {
             return Ok(self.standing(donation));
         };
-        let fault = match self.processor.charge(&charge).await {
+        let answer = self.processor.charge(&charge).await;
+        let fault = match self.heard(donation, answer).await {
             Ok(outcome) => return self.record(donation, outcome).await,
             Err(fault) => fault,
         };
         let is_over = match &fault {
-            Fault::Unknown { .. } => false,
+            Fault::Unknown { .. } | Fault::NotOurs { .. } => false,
             Fault::Throttled { .. } | Fault::Barred { .. } => self.asks.is_refused((donation, attempt)),
             Fault::Rejected { .. } => true,
         };
@@ -268,7 +275,7 @@ impl Cashier {
             Fault::Throttled { .. } => {
                 "Very many people are giving right now. Nothing was charged; try again in a moment."
             }
-            Fault::Rejected { .. } | Fault::Barred { .. } | Fault::Unknown { .. } => {
+            Fault::Rejected { .. } | Fault::Barred { .. } | Fault::Unknown { .. } | Fault::NotOurs { .. } => {
                 "The payment company did not accept this. Nothing was charged; try again, or use another card."
             }
         };
@@ -285,7 +292,8 @@ impl Cashier {
         };
         let Some((payment, amount)) = request else { return Ok(()) };
         let asked = Refund { refund, donation, payment: payment.0.clone(), amount, key: refund_key(refund) };
-        let outcome = match self.processor.refund(&asked).await {
+        let answer = self.processor.refund(&asked).await;
+        let outcome = match self.heard(donation, answer).await {
             Ok(outcome) => outcome,
             Err(Fault::Rejected { code, .. }) => RefundOutcome::Failed { processor_refund: None, code },
             Err(fault) => return Err(fault.into()),
@@ -314,6 +322,9 @@ impl Cashier {
 
     /// Puts what the processor said into the ledger.
     async fn record(&self, donation: DonationId, outcome: Outcome) -> Result<Standing, Trouble> {
+        if let Outcome::Settled { payment, amount, .. } = &outcome {
+            self.check_currency(donation, payment, *amount).await?;
+        }
         let (command, key, standing) = match outcome {
             Outcome::Settled { payment, amount, fee, card } => {
                 let key = format!("settled:{payment}:{}", fee.is_some());
@@ -341,15 +352,30 @@ impl Cashier {
         Ok(standing)
     }
 
+    /// Money in another currency than was pledged is not booked.
+    async fn check_currency(&self, donation: DonationId, payment: &str, amount: Money) -> Result<(), Fault> {
+        let pledged = self.engine.world().state.donations.get(donation).map(|known| known.amount.currency);
+        if pledged.is_none_or(|pledged| pledged == amount.currency) {
+            return Ok(());
+        }
+        let why = "another currency than was pledged";
+        self.heard(donation, Err(Fault::NotOurs { payment: payment.into(), why })).await
+    }
+
     /// Webhooks do not say what the processor keeps; asking for the payment does. The gift counts either way.
     async fn learn_fee(&self, donation: DonationId, payment: &str) {
-        let looked = match self.processor.look_up(payment).await {
+        let looked = match self.looked_up(donation, payment).await {
             Ok(outcome) => self.record(donation, outcome).await.map(|_| ()),
             Err(fault) => Err(fault.into()),
         };
         if let Err(trouble) = looked {
             tracing::warn!(%donation, %trouble, "a fee is not known yet");
         }
+    }
+
+    async fn looked_up(&self, donation: DonationId, payment: &str) -> Result<Outcome, Fault> {
+        let answer = self.processor.look_up_of(payment, donation).await;
+        self.heard(donation, answer).await
     }
 
     async fn tell(&self, command: donation::Command, key: String, by: &str) -> Result<Receipt, Trouble> {

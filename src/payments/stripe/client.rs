@@ -43,6 +43,8 @@ pub enum CallError {
     NoAnswer(&'static str),
     /// The caller's idempotency key is empty or too long; nothing was sent.
     BadKey,
+    /// A success about something that is not this ledger's.
+    NotOurs { payment: String, why: &'static str },
     /// An answer that is not a success.
     Refused {
         status: StatusCode,
@@ -63,6 +65,7 @@ impl CallError {
     pub fn into_fault(self) -> Fault {
         let (status, retry_after, error) = match self {
             Self::NoAnswer(cause) => return Fault::Unknown { cause: cause.into() },
+            Self::NotOurs { payment, why } => return Fault::NotOurs { payment, why },
             Self::BadKey => {
                 let message = "an idempotency key has 1 to 255 characters".into();
                 return Fault::Rejected { code: "idempotency_key".into(), message };
