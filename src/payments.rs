@@ -6,6 +6,7 @@
 
 pub mod card_form;
 pub mod cashier;
+pub mod checkout;
 mod notice;
 pub mod simulated;
 pub mod stripe;
@@ -14,6 +15,7 @@ use crate::domain::id::{DonationId, RefundId};
 pub use crate::domain::ledger::Mode;
 use crate::domain::money::Money;
 use async_trait::async_trait;
+use checkout::{Checkout, Hosted, Visit};
 pub use notice::Notice;
 use std::fmt;
 use std::time::Duration;
@@ -31,6 +33,11 @@ pub const METHOD_BYTES_MAX: usize = 255;
 /// The key under which one attempt to charge a donation is sent: asking again with it never charges twice.
 pub fn charge_key(donation: DonationId, attempt: u32) -> String {
     format!("charge-{donation}-{attempt}")
+}
+
+/// The key under which one attempt is given a page of the processor's own: asking again with it gives the same page.
+pub fn checkout_key(donation: DonationId, attempt: u32) -> String {
+    format!("checkout-{donation}-{attempt}")
 }
 
 /// The key under which a refund is sent: asking again with it never refunds twice.
@@ -297,6 +304,30 @@ pub trait Processor: Send + Sync {
     /// [`Fault`].
     async fn cancel(&self, payment: &str) -> Result<Outcome, Fault>;
 
+    /// Keeps a page of its own for one attempt, where the donor pays without our page's card fields.
+    ///
+    /// # Errors
+    /// [`Fault`]; after `Unknown`, call again with the same [`Checkout`].
+    async fn checkout(&self, _checkout: &Checkout) -> Result<Hosted, Fault> {
+        Err(no_checkout())
+    }
+
+    /// How such a page stands now.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn look_up_checkout(&self, _checkout: &str) -> Result<Visit, Fault> {
+        Err(no_checkout())
+    }
+
+    /// Closes such a page, so that it can't be paid on beside a later attempt; answers how it stands then.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn close_checkout(&self, _checkout: &str) -> Result<Visit, Fault> {
+        Err(no_checkout())
+    }
+
     /// Gives money back.
     ///
     /// # Errors
@@ -333,4 +364,8 @@ pub trait Processor: Send + Sync {
     /// # Errors
     /// `Rejected` when it concerns a donation of ours and still can't be read.
     fn interpret(&self, body: &[u8]) -> Result<Vec<Notice>, Fault>;
+}
+
+fn no_checkout() -> Fault {
+    Fault::Rejected { code: "no_checkout".into(), message: "this processor keeps no page of its own".into() }
 }

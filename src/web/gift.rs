@@ -192,3 +192,6 @@ fn read_shown(form: &Form, contact: &Contact, errors: &mut Errors) -> Shown {
     };
     Shown { name, place, message: Some(message).filter(|message| !message.is_empty()) }
 }
+
+#[cfg(test)]
+mod tests;
