@@ -115,6 +115,11 @@ def shown(thing, expanded=False):
     return thing
 
 
+def written(form, where):
+    """The metadata whose parameters begin so."""
+    return {field[len(where):-1]: value for field, value in form.items() if field.startswith(where)}
+
+
 def make_session(form):
     for field, value in form.items():
         if METADATA.match(field):
@@ -129,8 +134,7 @@ def make_session(form):
     closes, now = int(form["expires_at"]), time.time()
     if not now + 30 * 60 <= closes <= now + 24 * 3600:
         raise Refused(400, "parameter_invalid", "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation.", "expires_at")
-    metadata = {key[9:-1]: value for key, value in form.items() if key.startswith("metadata[")}
-    on_payment = {key[29:-1]: value for key, value in form.items() if key.startswith("payment_intent_data[metadata][")}
+    metadata, on_payment = written(form, "metadata["), written(form, "payment_intent_data[metadata][")
     amount = int(form["line_items[0][price_data][unit_amount]"])
     made = {
         "id": name("cs_test"), "object": "checkout.session", "adaptive_pricing": {"enabled": False}, "amount_subtotal": amount,
@@ -212,8 +216,7 @@ def api(method, path, query, form):
     if (method, path) == ("POST", "/v1/checkout/sessions"):
         return make_session(form)
     if (method, path) == ("POST", "/v1/payment_intents"):
-        metadata = {key[9:-1]: value for key, value in form.items() if key.startswith("metadata[")}
-        paid = intent(int(form["amount"]), form["currency"], metadata, "requires_payment_method")
+        paid = intent(int(form["amount"]), form["currency"], written(form, "metadata["), "requires_payment_method")
         if form["payment_method"] != "pm_good":
             raise Refused(404, "resource_missing", "No such PaymentMethod", "payment_method")
         succeed(paid)
@@ -289,6 +292,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self.json(200, calls)
         if url.path.startswith("/c/pay/"):
             return self.visited(method, url.path[7:], query, dict(urllib.parse.parse_qsl(body)))
+        if url.path == "/favicon.ico":
+            return self.reply(204, b"", "image/x-icon")
         if not url.path.startswith("/v1/"):
             return self.reply(404, b"There is nothing here.", "text/plain")
         return self.called(method, url.path, query, body)

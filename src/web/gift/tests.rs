@@ -71,7 +71,7 @@ fn every_field_by_table() {
     let long = "x".repeat(5_000);
     let line = "x".repeat(LINE_CHARS_MAX + 1);
     let table: &[(&str, &[&str], &str)] = &[
-        ("amount", &["", "0", "-1", "1e9", "NaN", "२५", "100000000000000000000"], "amount_other"),
+        ("amount", &["", "-1", "1e9", "NaN", "२५", "100000000000000000000"], "amount_other"),
         ("amount_other", &["", "0.001", "--5", "$-5", "1/2", &long], "amount_other"),
         ("first_name", &["", " ", "\u{202e}", "\0", "\u{200b}\u{2060}", &line], "first_name"),
         ("last_name", &["", "\u{feff}", &line], "last_name"),
