@@ -320,7 +320,7 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
         }
         Command::RecordCheckoutOpened { donation, attempt, checkout } => {
             let news = at_checkout(known(donation)?, attempt).is_some_and(|current| current.checkout.is_none());
-            let opened = news.then(|| Event::CheckoutOpened(CheckoutOpened { donation, attempt, checkout }));
+            let opened = news.then_some(Event::CheckoutOpened(CheckoutOpened { donation, attempt, checkout }));
             opened.into_iter().collect()
         }
         Command::RecordCheckoutClosed(closed) => {

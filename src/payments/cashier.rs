@@ -127,7 +127,10 @@ impl Cashier {
             }
             match self.give_up(donation, attempt).await? {
                 Standing::Open { .. } => {}
-                standing => return Ok(standing),
+                standing @ (Standing::Action { .. }
+                | Standing::Checkout { .. }
+                | Standing::Processing
+                | Standing::Settled) => return Ok(standing),
             }
         }
         // Whoever began an attempt since that was read has this very key: theirs is gone on with, and no second begun

@@ -265,11 +265,8 @@ async fn an_answer_that_was_lost_is_asked_for_again_with_the_same_key() {
 async fn killed_between_intent_and_call() {
     let stand_in = StandIn::start();
     let settings = stand_in.env();
-    let dead: Vec<_> = settings
-        .iter()
-        .cloned()
-        .map(|(name, value)| (name, value.replace(&stand_in.base(), "http://127.0.0.1:1")))
-        .collect();
+    let nowhere = |value: &String| value.replace(&stand_in.base(), "http://127.0.0.1:1");
+    let dead: Vec<_> = settings.iter().map(|(name, value)| (*name, nowhere(value))).collect();
     let house = House::with(&env(&dead)).await;
     let donation = pledge(&house.server, "25", "joan@example.org").await;
     // The call goes nowhere, as if the server had died before it.

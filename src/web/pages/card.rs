@@ -133,11 +133,11 @@ async fn show(
     Framed(framed): Framed,
 ) -> Result<Response, Problem> {
     let gift = find(&app, &slug, &id, framed)?;
-    let standing = match app.cashier().look(gift.id).await? {
-        // The processor's page says that it was paid on, and the processor does not yet.
-        Standing::Checkout { .. } if query.as_deref() == Some(PAID) => Standing::Processing,
-        standing => standing,
-    };
+    let mut standing = app.cashier().look(gift.id).await?;
+    // The processor's page says that it was paid on, and the processor does not yet.
+    if matches!(standing, Standing::Checkout { .. }) && query.as_deref() == Some(PAID) {
+        standing = Standing::Processing;
+    }
     page(&app, &gift, standing, StatusCode::OK)
 }
 
