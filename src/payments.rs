@@ -7,6 +7,7 @@
 mod books;
 pub mod card_form;
 pub mod cashier;
+pub mod checkout;
 mod notice;
 pub mod simulated;
 pub mod stripe;
@@ -16,6 +17,7 @@ pub use crate::domain::ledger::Mode;
 use crate::domain::money::Money;
 use async_trait::async_trait;
 pub use books::{Entries, EntryPage, Listed, ListedPayout, PayoutPage, Strange, Thing};
+use checkout::{Checkout, Hosted, Visit};
 pub use notice::Notice;
 use std::fmt;
 use std::time::Duration;
@@ -33,6 +35,11 @@ pub const METHOD_BYTES_MAX: usize = 255;
 /// The key under which one attempt to charge a donation is sent: asking again with it never charges twice.
 pub fn charge_key(donation: DonationId, attempt: u32) -> String {
     format!("charge-{donation}-{attempt}")
+}
+
+/// The key under which one attempt is given a page of the processor's own: asking again with it gives the same page.
+pub fn checkout_key(donation: DonationId, attempt: u32) -> String {
+    format!("checkout-{donation}-{attempt}")
 }
 
 /// The key under which a refund is sent: asking again with it never refunds twice.
@@ -315,6 +322,30 @@ pub trait Processor: Send + Sync {
     /// [`Fault`].
     async fn cancel(&self, payment: &str) -> Result<Outcome, Fault>;
 
+    /// Keeps a page of its own for one attempt, where the donor pays without our page's card fields.
+    ///
+    /// # Errors
+    /// [`Fault`]; after `Unknown`, call again with the same [`Checkout`].
+    async fn checkout(&self, _checkout: &Checkout) -> Result<Hosted, Fault> {
+        Err(no_checkout())
+    }
+
+    /// How such a page stands now.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn look_up_checkout(&self, _checkout: &str) -> Result<Visit, Fault> {
+        Err(no_checkout())
+    }
+
+    /// Closes such a page, so that it can't be paid on beside a later attempt; answers how it stands then.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn close_checkout(&self, _checkout: &str) -> Result<Visit, Fault> {
+        Err(no_checkout())
+    }
+
     /// Gives money back.
     ///
     /// # Errors
@@ -383,4 +414,8 @@ pub trait Processor: Send + Sync {
     /// # Errors
     /// `Rejected` when it concerns a donation of ours and still can't be read.
     fn interpret(&self, body: &[u8]) -> Result<Vec<Notice>, Fault>;
+}
+
+fn no_checkout() -> Fault {
+    Fault::Rejected { code: "no_checkout".into(), message: "this processor keeps no page of its own".into() }
 }

@@ -153,6 +153,8 @@ kinds! {
     "donation.payment_requested" 1 Donation PaymentRequested,
     "donation.action_required" 1 Donation ActionRequired,
     "donation.processing" 1 Donation Processing,
+    "donation.checkout_opened" 1 Donation CheckoutOpened,
+    "donation.checkout_closed" 1 Donation CheckoutClosed,
     "donation.settled" 1 Donation Settled,
     "donation.fee_recorded" 1 Donation FeeRecorded,
     "donation.declined" 1 Donation Declined,

@@ -11,16 +11,16 @@ pub use after::{
     DisputeOutcome, DisputeRevised, Moved, Movement, News, REFUNDS_MAX, RefundFailureNews, RefundReversed, ReturnNews,
 };
 pub use event::{
-    Came, Card, Declined, Event, FeeRecorded, PaymentNamed, PaymentRequested, Pledged, RefundFailed, RefundRequested,
-    RefundUnmatched, Refunded, Settled, Way,
+    Came, Card, CheckoutClosed, CheckoutOpened, Declined, Event, FeeRecorded, PaymentNamed, PaymentRequested, Pledged,
+    RefundFailed, RefundRequested, RefundUnmatched, Refunded, Settled, Way,
 };
 pub use kin::{Giver, KIN_MAX, room};
-pub use payment::{Attempt, Decline, RefundRequest};
+pub use payment::{Attempt, CHECKOUT, Decline, RefundRequest};
 
 use super::State;
 use super::committee::Room;
 use super::hash::HashMap;
-use super::id::{DisputeId, DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, Short};
+use super::id::{CheckoutId, DisputeId, DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, Short};
 use super::money::Money;
 use super::shared::Shared;
 use after::{After, Owner};
@@ -214,6 +214,10 @@ pub enum Command {
     RecordAction { donation: DonationId, payment: PaymentId },
     /// The bank takes its time.
     RecordProcessing { donation: DonationId, payment: PaymentId },
+    /// The processor keeps a page of its own for this attempt.
+    RecordCheckoutOpened { donation: DonationId, attempt: u32, checkout: CheckoutId },
+    /// Nothing can be paid on that page any more.
+    RecordCheckoutClosed(CheckoutClosed),
     /// The money is there.
     RecordSettled { donation: DonationId, payment: PaymentId, amount: Money, fee: Option<Money>, card: Option<Card> },
     /// The card was refused.
@@ -314,6 +318,17 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
                 Some(_) => vec![],
             }
         }
+        Command::RecordCheckoutOpened { donation, attempt, checkout } => {
+            let news = at_checkout(known(donation)?, attempt).is_some_and(|current| current.checkout.is_none());
+            let opened = news.then_some(Event::CheckoutOpened(CheckoutOpened { donation, attempt, checkout }));
+            opened.into_iter().collect()
+        }
+        Command::RecordCheckoutClosed(closed) => {
+            // Who closes a page unheard of may have been overtaken by its name, and by a donor who has its address.
+            let is_it = |current: &Attempt| current.checkout.is_none() || current.checkout == closed.checkout;
+            let news = at_checkout(known(closed.donation)?, closed.attempt).is_some_and(is_it);
+            news.then_some(Event::CheckoutClosed(closed)).into_iter().collect()
+        }
         Command::RecordSettled { donation, payment, amount, fee, card } => {
             settle(state, known(donation)?, donation, payment, amount, fee, card)?
         }
@@ -395,6 +410,11 @@ fn request_payment(state: &State, current: &Donation, donation: DonationId, meth
     }
     let attempt = current.attempts.saturating_add(1);
     Ok(Event::PaymentRequested(PaymentRequested { donation, attempt, method }))
+}
+
+/// The attempt of this number, where it is in flight and the donor pays it on the processor's own page.
+fn at_checkout(current: &Donation, attempt: u32) -> Option<&Attempt> {
+    current.in_flight.as_deref().filter(|current| current.number == attempt && current.is_at_checkout())
 }
 
 fn settle(
@@ -522,12 +542,27 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
                 method: requested.method.clone(),
                 payment: None,
                 waits_for_donor: false,
+                checkout: None,
+                since: at,
             }));
             let giver = donation.giver();
             donations.kin.add(giver, requested.donation);
         }
         Event::ActionRequired(named) => donations.evolve_under_way(named, true),
         Event::Processing(named) => donations.evolve_under_way(named, false),
+        Event::CheckoutOpened(opened) => {
+            let attempt = donations.get_mut(opened.donation).and_then(|donation| donation.in_flight.as_mut());
+            if let Some(attempt) = attempt {
+                attempt.checkout = Some(opened.checkout.clone());
+                attempt.waits_for_donor = true;
+            }
+        }
+        Event::CheckoutClosed(closed) => {
+            let Some(donation) = donations.get_mut(closed.donation) else { return };
+            donation.in_flight = None;
+            let (code, reason) = (&closed.code, closed.reason.clone());
+            donation.decline = reason.map(|reason| Box::new(Decline { code: code.clone(), reason }));
+        }
         Event::Settled(settled) => {
             donations.by_payment.insert(settled.payment.short(), settled.donation);
             donations.unmatched.remove(&settled.payment);
@@ -621,7 +656,7 @@ impl Donations {
             Some(payment) => {
                 self.by_payment.insert(payment.short(), declined.donation);
                 let before = donation.payments.insert(payment.clone(), Payment::Declined);
-                donation.in_flight.as_ref().is_some_and(|attempt| attempt.may_be(payment, before.is_some()))
+                donation.in_flight.as_ref().is_some_and(|attempt| attempt.ends_with(payment, before.is_some()))
             }
         };
         if ends_attempt {

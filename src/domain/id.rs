@@ -100,6 +100,10 @@ text_id!(
     PaymentId
 );
 text_id!(
+    /// The processor's own name for a page of its own on which a donor pays.
+    CheckoutId
+);
+text_id!(
     /// The processor's own name for a refund.
     ProcessorRefundId
 );

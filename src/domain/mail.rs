@@ -295,6 +295,8 @@ fn letter_of(state: &State, event: &super::Event) -> Option<Requested> {
         | donation::Event::PaymentRequested(_)
         | donation::Event::ActionRequired(_)
         | donation::Event::Processing(_)
+        | donation::Event::CheckoutOpened(_)
+        | donation::Event::CheckoutClosed(_)
         | donation::Event::FeeRecorded(_)
         | donation::Event::Declined(_)
         | donation::Event::RefundRequested(_)

@@ -48,6 +48,8 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
             donation::Event::PaymentRequested(_)
             | donation::Event::ActionRequired(_)
             | donation::Event::Processing(_)
+            | donation::Event::CheckoutOpened(_)
+            | donation::Event::CheckoutClosed(_)
             | donation::Event::Settled(_)
             | donation::Event::FeeRecorded(_)
             | donation::Event::Declined(_)

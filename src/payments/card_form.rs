@@ -40,6 +40,8 @@ pub struct Sources {
     pub frame: Vec<String>,
     /// For `connect-src`.
     pub connect: Vec<String>,
+    /// For `form-action`: where the processor keeps pages of its own, to which a form of ours leads on.
+    pub form: Vec<String>,
 }
 
 impl CardForm {
@@ -48,6 +50,14 @@ impl CardForm {
         match self {
             Self::Choices(_) => Sources::default(),
             Self::Scripted { sources, .. } => sources.clone(),
+        }
+    }
+
+    /// Whether the processor keeps pages of its own, where a donor pays whose browser shows no card fields.
+    pub fn has_checkout(&self) -> bool {
+        match self {
+            Self::Choices(_) => false,
+            Self::Scripted { sources, .. } => !sources.form.is_empty(),
         }
     }
 }
@@ -79,6 +89,12 @@ pub struct CardFormView {
     pub script_url: String,
     /// What the simulation can do; empty when not simulated.
     pub choices: Vec<Choice>,
+    /// Where the form goes that leads to a page of the processor's own: `/r/{slug}/donate/{id}/checkout`; empty without one.
+    pub checkout: String,
+    /// Whether the donor has begun to pay there.
+    pub at_checkout: bool,
+    /// Whether that page must have a window of its own, since it lets nobody frame it.
+    pub framed: bool,
 }
 
 impl CardFormView {
@@ -103,6 +119,9 @@ impl CardFormView {
             publishable_key,
             script_url,
             choices,
+            checkout: String::new(),
+            at_checkout: false,
+            framed: false,
         }
     }
 

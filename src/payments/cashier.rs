@@ -7,6 +7,7 @@ mod asks;
 mod audit;
 mod books;
 mod catch_up;
+mod checkout;
 mod fees;
 mod overdue;
 mod webhooks;
@@ -23,6 +24,8 @@ use crate::vault;
 use asks::Asks;
 pub use books::{BooksRead, BooksSaid};
 pub use catch_up::CaughtUp;
+pub use checkout::Handover;
+use checkout::Visits;
 use chrono::{DateTime, Utc};
 pub use overdue::LOST_AFTER;
 use overdue::Overdue;
@@ -48,6 +51,11 @@ pub enum Standing {
     Action {
         /// For the donor's browser only.
         client_secret: String,
+    },
+    /// The donor pays on a page of the processor's own.
+    Checkout {
+        /// Where, for the donor's browser only; `None` where the processor was not asked or gave no answer.
+        url: Option<String>,
     },
     /// The outcome is not known yet.
     Processing,
@@ -80,6 +88,7 @@ pub struct Cashier {
     fees: Arc<(mpsc::Sender<WithoutFee>, Mutex<mpsc::Receiver<WithoutFee>>)>,
     asks: Arc<Asks>,
     overdue: Arc<parking_lot::Mutex<Overdue>>,
+    visits: Arc<Visits>,
     /// Until when the processor's list was read, held by whoever reads it.
     read_until: Arc<Mutex<Option<DateTime<Utc>>>>,
     desk: Arc<books::Desk>,
@@ -94,7 +103,8 @@ impl Cashier {
         let (to_learn, waiting) = mpsc::channel(FEES_WAITING_MAX);
         let fees = Arc::new((to_learn, Mutex::new(waiting)));
         let (webhook_came, asks, overdue) = (Arc::default(), Arc::default(), Arc::default());
-        Self { engine, processor, webhook_came, fees, asks, overdue, read_until: Arc::default(), desk: Arc::default() }
+        let (visits, read_until, desk) = (Arc::default(), Arc::default(), Arc::default());
+        Self { engine, processor, webhook_came, fees, asks, overdue, visits, read_until, desk }
     }
 
     /// The processor.
@@ -107,7 +117,7 @@ impl Cashier {
     /// # Errors
     /// [`Trouble`]: a refusal changes nothing; after a fault the donation is [`Standing::Processing`] or open again.
     pub async fn pay(&self, donation: DonationId, method: String) -> Result<Standing, Trouble> {
-        if method.len() > super::METHOD_BYTES_MAX {
+        if method.len() > super::METHOD_BYTES_MAX || method == donation::CHECKOUT {
             return Err(Failure::from(Refusal::from(donation::Refusal::MethodMissing)).into());
         }
         if self.standing(donation) == Standing::Settled {
@@ -115,19 +125,16 @@ impl Cashier {
         }
         let (attempts, in_flight) = self.attempts(donation);
         if let Some(attempt) = in_flight {
-            let Some(waiting) = attempt.payment.filter(|_| attempt.waits_for_donor) else {
-                if attempt.method == method {
-                    // The page sends again what it got no answer to: the same attempt, under the same key.
-                    return self.charge(donation).await;
-                }
-                return Err(Failure::from(Refusal::from(donation::Refusal::InFlight)).into());
-            };
-            // The donor came back with another card: the old payment must not settle beside the new one.
-            let answer = self.processor.cancel(&waiting.0).await;
-            let outcome = self.heard(donation, answer).await?;
-            match self.record(donation, outcome).await? {
+            if attempt.method == method && !attempt.waits_for_donor {
+                // The page sends again what it got no answer to: the same attempt, under the same key.
+                return self.charge(donation).await;
+            }
+            match self.give_up(donation, attempt).await? {
                 Standing::Open { .. } => {}
-                standing @ (Standing::Action { .. } | Standing::Processing | Standing::Settled) => return Ok(standing),
+                standing @ (Standing::Action { .. }
+                | Standing::Checkout { .. }
+                | Standing::Processing
+                | Standing::Settled) => return Ok(standing),
             }
         }
         // Whoever began an attempt since that was read has this very key: theirs is gone on with, and no second begun
@@ -139,6 +146,19 @@ impl Cashier {
             self.asks.begin((donation, attempt));
         }
         self.charge(donation).await
+    }
+
+    /// Gives up an attempt that waits for the donor, who came back with another card: the old payment must not settle beside
+    /// the new one. Anything but [`Standing::Open`] is what it has come to instead.
+    async fn give_up(&self, donation: DonationId, attempt: Attempt) -> Result<Standing, Trouble> {
+        if attempt.is_at_checkout() {
+            return self.leave_checkout(donation, attempt).await;
+        }
+        let waiting = attempt.payment.filter(|_| attempt.waits_for_donor);
+        let waiting = waiting.ok_or_else(|| Failure::from(Refusal::from(donation::Refusal::InFlight)))?;
+        let answer = self.processor.cancel(&waiting.0).await;
+        let outcome = self.heard(donation, answer).await?;
+        self.record(donation, outcome).await
     }
 
     /// The donor's browser says that the bank was asked; the processor is asked whether that is so.
@@ -163,7 +183,7 @@ impl Cashier {
             let outcome = self.looked_up(donation, &payment.0).await?;
             return self.record(donation, outcome).await;
         }
-        Ok(self.standing(donation))
+        self.look_at_checkout(donation).await
     }
 
     /// Gives money back.
@@ -218,6 +238,7 @@ impl Cashier {
             let number =
                 |donation| known(donation).and_then(|known| known.in_flight.as_ref()).map(|attempt| attempt.number);
             self.asks.retain(|donation, asked| number(donation) == Some(asked));
+            self.visits.retain(|donation, visited| number(donation) == Some(visited));
             let unfinished = world.ledger.unfinished();
             let unfinished = unfinished.map(|id| (id, known(id.donation).map_or(0, |donation| donation.attempts)));
             let (mut attempts, mut refunds) = (vec![], vec![]);
@@ -232,6 +253,10 @@ impl Cashier {
         };
         for donation in attempts {
             let in_flight = self.in_flight(donation);
+            if let Some(attempt) = in_flight.as_ref().filter(|attempt| attempt.is_at_checkout()) {
+                self.resolve_checkout(donation, attempt).await;
+                continue;
+            }
             let result = match in_flight.and_then(|attempt| attempt.payment) {
                 Some(payment) => match self.looked_up(donation, &payment.0).await {
                     Ok(outcome) => self.record(donation, outcome).await.map(|_| ()),
@@ -386,7 +411,7 @@ impl Cashier {
     fn charge_of(&self, donation: DonationId) -> Option<((DonationId, u32), (u32, Charge))> {
         let world = self.engine.world();
         let known = world.state.donations.get(donation)?;
-        let attempt = known.in_flight.as_ref()?;
+        let attempt = known.in_flight.as_ref().filter(|attempt| attempt.method != donation::CHECKOUT)?;
         let rally = world.state.rallies.get(known.rally)?.details.slug.clone();
         let (number, method) = (attempt.number, attempt.method.clone());
         let charge = Charge { donation, amount: known.amount, key: charge_key(donation, number), method, rally };
@@ -416,6 +441,7 @@ impl Cashier {
             return Standing::Settled;
         }
         match (&known.in_flight, &known.decline) {
+            (Some(attempt), _) if attempt.is_at_checkout() => Standing::Checkout { url: None },
             (Some(_), _) => Standing::Processing,
             (None, Some(decline)) => Standing::Open { declined: Some(decline.reason.clone()) },
             (None, None) => Standing::Open { declined: None },

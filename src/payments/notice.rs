@@ -1,8 +1,8 @@
 //! What a processor tells, in one vocabulary, and what the ledger makes of it.
 
 use super::CardSummary;
-use crate::domain::donation::{Card, Command, DisputeNews, RefundFailureNews, ReturnNews};
-use crate::domain::id::{DonationId, PaymentId, ProcessorRefundId, RefundId};
+use crate::domain::donation::{Card, CheckoutClosed, Command, DisputeNews, RefundFailureNews, ReturnNews};
+use crate::domain::id::{CheckoutId, DonationId, PaymentId, ProcessorRefundId, RefundId};
 use crate::domain::money::Money;
 
 /// Something a processor told us about a payment of ours, or of another program on the same account.
@@ -35,6 +35,19 @@ pub enum Notice {
         /// The processor's id of the payment.
         payment: String,
         /// The reason in the processor's vocabulary.
+        code: String,
+        /// The reason in plain words for the donor.
+        reason: String,
+    },
+    /// Nothing can be paid any more on the page that the processor kept for an attempt.
+    CheckoutClosed {
+        /// The donation written on the page.
+        donation: DonationId,
+        /// The attempt written on it.
+        attempt: u32,
+        /// The processor's id of the page.
+        checkout: String,
+        /// Why, in one word.
         code: String,
         /// The reason in plain words for the donor.
         reason: String,
@@ -83,6 +96,10 @@ impl Notice {
             }
             Self::Declined { donation, payment, code, reason } => {
                 Command::RecordDeclined { donation, payment: Some(PaymentId(payment)), code, reason }
+            }
+            Self::CheckoutClosed { donation, attempt, checkout, code, reason } => {
+                let (checkout, reason) = (Some(CheckoutId(checkout)), Some(reason));
+                Command::RecordCheckoutClosed(CheckoutClosed { donation, attempt, checkout, code, reason })
             }
             Self::Refunded { donation: _, payment, processor_refund, refund, amount } => {
                 let (payment, processor_refund) = (PaymentId(payment), ProcessorRefundId(processor_refund));

@@ -5,6 +5,7 @@
 //! secret, and we look the intent up afterwards; the browser's word counts for nothing.
 
 mod books;
+mod checkout;
 mod client;
 mod dispute;
 mod events;
@@ -18,6 +19,7 @@ pub use events::KINDS as WEBHOOK_KINDS;
 pub use settings::{API_BASE, CALL_TIMEOUT, SCRIPT_URL, Secret, Settings, SettingsError};
 
 use super::card_form::{CardForm, Sources};
+use super::checkout::{Checkout, Hosted, Visit};
 use super::{
     Charge, Entries, EntryPage, EventPage, Fault, METHOD_BYTES_MAX, Mode, Notice, Outcome, PayoutPage, Processor,
     Refund, RefundOutcome, Thing, Webhook, WebhookRefusal,
@@ -121,7 +123,8 @@ impl Processor for Stripe {
     fn card_form(&self) -> CardForm {
         let sources = if self.stand_in {
             let script = vec![settings::origin(&self.settings.script_url)];
-            Sources { connect: script.clone(), frame: Vec::new(), script }
+            let form = vec![settings::origin(&self.settings.api_base)];
+            Sources { connect: script.clone(), frame: Vec::new(), form, script }
         } else {
             // https://docs.stripe.com/security/guide#content-security-policy
             let from = |addresses: &[&str]| addresses.iter().copied().map(String::from).collect();
@@ -129,6 +132,7 @@ impl Processor for Stripe {
                 script: from(&["https://js.stripe.com", "https://*.js.stripe.com"]),
                 frame: from(&["https://js.stripe.com", "https://*.js.stripe.com", "https://hooks.stripe.com"]),
                 connect: from(&["https://api.stripe.com"]),
+                form: from(&[checkout::ORIGIN]),
             }
         };
         CardForm::Scripted {
@@ -195,6 +199,18 @@ impl Processor for Stripe {
             Err(CallError::Refused { status, .. }) if status.as_u16() == 400 => self.look_up(payment).await,
             answer => answer.map_err(CallError::into_fault),
         }
+    }
+
+    async fn checkout(&self, asked: &Checkout) -> Result<Hosted, Fault> {
+        checkout::open(&self.client, asked).await
+    }
+
+    async fn look_up_checkout(&self, checkout: &str) -> Result<Visit, Fault> {
+        checkout::look_up(&self.client, checkout).await
+    }
+
+    async fn close_checkout(&self, checkout: &str) -> Result<Visit, Fault> {
+        checkout::close(&self.client, checkout).await
     }
 
     async fn refund(&self, refund: &Refund) -> Result<RefundOutcome, Fault> {

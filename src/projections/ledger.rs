@@ -300,6 +300,8 @@ impl Ledger {
             donation::Event::PaymentRequested(_)
             | donation::Event::ActionRequired(_)
             | donation::Event::Processing(_)
+            | donation::Event::CheckoutOpened(_)
+            | donation::Event::CheckoutClosed(_)
             | donation::Event::Declined(_)
             | donation::Event::RefundRequested(_)
             | donation::Event::RefundUnmatched(_)

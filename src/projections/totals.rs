@@ -201,6 +201,8 @@ impl Totals {
             | donation::Event::PaymentRequested(_)
             | donation::Event::ActionRequired(_)
             | donation::Event::Processing(_)
+            | donation::Event::CheckoutOpened(_)
+            | donation::Event::CheckoutClosed(_)
             | donation::Event::Declined(_)
             | donation::Event::RefundRequested(_)
             | donation::Event::RefundUnmatched(_)

@@ -91,35 +91,68 @@ fn is_unwanted(c: char) -> bool {
 
 /// Digits of a card's number (ISO/IEC 7812-1).
 const CARD_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
+/// Signs between two groups of its digits: a dash with a space on each side.
+const BETWEEN_MAX: usize = 3;
+/// The zeros of the scripts whose digits keyboards write; the other nine follow each in Unicode's order.
+const ZEROS: [char; 16] = [
+    '\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{a66}', '\u{ae6}', '\u{b66}', '\u{be6}', '\u{c66}', '\u{ce6}',
+    '\u{d66}', '\u{e50}', '\u{ed0}', '\u{f20}', '\u{1040}', '\u{17e0}',
+];
 
-/// Whether a card's number stands in the text: so many digits in a row, single signs between them, the first one a network's,
+fn digit(c: char) -> Option<u32> {
+    let of_script = |zero: &char| u32::from(c).checked_sub(u32::from(*zero)).filter(|digit| *digit < 10);
+    c.to_digit(10).or_else(|| ZEROS.iter().find_map(of_script))
+}
+
+/// What people put between groups of digits, and phones put in its place.
+fn is_between(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '-' | '.' | '_' | '/' | '·' | '•' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+}
+
+/// What nobody sees between two digits, and what is taken out of a text before it is kept.
+fn is_invisible(c: char) -> bool {
+    !c.is_whitespace() && (is_unwanted(c) || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{fe0f}'))
+}
+
+/// Whether a card's number stands in the text: so many digits in a row, few signs between them, the first one a network's,
 /// the last one the check digit (ISO/IEC 7812-1, annex B).
-fn holds_card_number(text: &str) -> bool {
-    let mut digits: Vec<u32> = vec![];
-    let mut between = 0_usize;
-    for c in text.nfkc().chain(std::iter::once('\n')) {
-        if let Some(digit) = c.to_digit(10) {
+pub fn holds_card_number(text: &str) -> bool {
+    let (mut digits, mut groups, mut between) = (vec![], vec![], 0_usize);
+    for c in text.nfkc().filter(|c| !is_invisible(*c)) {
+        if let Some(digit) = digit(c) {
+            if digits.is_empty() || between > 0 {
+                groups.push(digits.len());
+            }
             digits.push(digit);
             between = 0;
-        } else if !digits.is_empty() && between == 0 && matches!(c, ' ' | '-' | '.' | '_' | '/') {
-            between = 1;
+        } else if !digits.is_empty() && between < BETWEEN_MAX && is_between(c) {
+            between += 1;
         } else {
-            if is_card_number_among(&digits) {
+            if is_card_number_among(&digits, &groups) {
                 return true;
             }
             digits.clear();
+            groups.clear();
             between = 0;
         }
     }
-    false
+    is_card_number_among(&digits, &groups)
 }
 
-fn is_card_number_among(digits: &[u32]) -> bool {
-    // In a longer row any stretch may be it; a row that is just as long is looked at as a whole.
-    if CARD_DIGITS.contains(&digits.len()) {
-        return is_card_number(digits);
-    }
-    CARD_DIGITS.into_iter().any(|length| digits.windows(length).any(is_card_number))
+/// Whether whole groups of these digits are a card's number, as where its date stands behind it; in a row longer than any
+/// number is, each stretch may be it. `groups` has the place where each group begins.
+fn is_card_number_among(digits: &[u32], groups: &[usize]) -> bool {
+    let ends: Vec<usize> = groups.iter().copied().skip(1).chain([digits.len()]).collect();
+    let is_number = |from: usize, to: usize| {
+        digits.get(from..to).is_some_and(|digits| CARD_DIGITS.contains(&digits.len()) && is_card_number(digits))
+    };
+    // A group has a digit at least, so no number has more groups than digits.
+    let of_groups = |(place, from): (usize, &usize)| {
+        ends.iter().skip(place).take(*CARD_DIGITS.end()).any(|to| is_number(*from, *to))
+    };
+    let is_longer = digits.len() > *CARD_DIGITS.end();
+    groups.iter().enumerate().any(of_groups)
+        || is_longer && CARD_DIGITS.into_iter().any(|length| digits.windows(length).any(is_card_number))
 }
 
 fn is_card_number(digits: &[u32]) -> bool {
@@ -173,7 +206,8 @@ impl Errors {
 
     /// A required line of text.
     pub fn require(&mut self, field: &'static str, value: &str, chars_max: usize, missing: &str) {
-        if value.is_empty() {
+        // A name that nobody can see is none.
+        if value.chars().all(|c| c.is_whitespace() || is_invisible(c)) {
             self.add(field, missing);
         }
         self.limit(field, value, chars_max);
@@ -228,6 +262,14 @@ mod tests {
             "5555555555554444 12/30 123",
             "12345 4242424242424242 99",
             "6011000990139424",
+            "4242 4242 4242 4242 123",
+            "4242424242424242 12",
+            "4242 - 4242 - 4242 - 4242",
+            "4242  4242\t4242\n4242",
+            "4242–4242–4242–4242",
+            "4242\u{0}4242\u{200b}4242\u{202e}4242",
+            "٤٢٤٢ ٤٢٤٢ ٤٢٤٢ ٤٢٤٢",
+            "४२४२४२४२४२४२४२४२",
         ] {
             let body = form_urlencoded::Serializer::new(String::new())
                 .append_pair("city", held)
@@ -238,6 +280,10 @@ mod tests {
         }
         for plain in ["4242424242424241", "1234567890123", "+1 (212) 555-0199 ext. 42", "10027-1234", "42 42 42", ""] {
             assert!(!holds_card_number(plain), "{plain}");
+        }
+        // A body's worth of digits is looked through in no time.
+        for long in ["1 ".repeat(32_000), "1".repeat(64_000)] {
+            assert!(!holds_card_number(&long));
         }
     }
 

@@ -163,7 +163,8 @@ fn read_contact(form: &Form, abroad: Abroad, errors: &mut Errors) -> Contact {
 
 /// The number of a passport of the United States, which is asked of who lives abroad.
 fn read_passport(form: &Form, country: &str, abroad: Abroad, errors: &mut Errors) -> Option<String> {
-    if !is_abroad(country) || abroad != Abroad::WithPassport {
+    // Who has not said where they live is asked that first.
+    if errors.of("country").is_some() || !is_abroad(country) || abroad != Abroad::WithPassport {
         return None;
     }
     let number: String = form.get("passport").chars().filter(|c| !c.is_whitespace()).collect();
@@ -192,3 +193,6 @@ fn read_shown(form: &Form, contact: &Contact, errors: &mut Errors) -> Shown {
     };
     Shown { name, place, message: Some(message).filter(|message| !message.is_empty()) }
 }
+
+#[cfg(test)]
+mod tests;

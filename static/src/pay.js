@@ -14,6 +14,7 @@ const QUESTIONS_MAX = 3;
 const BLOCKED =
   "The card fields could not be loaded. An ad blocker or your network may be stopping them. Allow this page to load " +
   "them and reload it, or open it in another browser. Nothing was charged.";
+const ELSEWHERE = " You can also pay on Stripe’s own page, with the button below.";
 const LOST =
   "We could not reach the server, so we don't know yet whether the donation went through. Press the button again: you " +
   "won't be charged twice.";
@@ -96,7 +97,7 @@ export async function startStripe(form) {
   } catch {
     place.replaceChildren();
     setState("blocked");
-    say(BLOCKED);
+    say(BLOCKED + (document.querySelector(".checkout") ? ELSEWHERE : ""));
     return;
   }
   fields.element.on("change", (event) => {

@@ -16,6 +16,9 @@ mod backup;
 mod bad_input;
 mod cashier;
 mod catch_up;
+mod checkout;
+#[path = "../support/checkout_stand_in.rs"]
+mod checkout_stand_in;
 mod clips;
 mod crash;
 mod drive;

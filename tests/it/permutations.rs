@@ -2,8 +2,8 @@
 //! versions, they come to the same books. Each body goes through the room that reads Stripe's.
 
 use chrono::{DateTime, Utc};
-use groundswell::domain::donation::{ATTESTATIONS, Command as Donation, Pledged};
-use groundswell::domain::id::{DonationId, PaymentId, PersonId, RallyId};
+use groundswell::domain::donation::{ATTESTATIONS, CHECKOUT, Command as Donation, Pledged};
+use groundswell::domain::id::{CheckoutId, DonationId, PaymentId, PersonId, RallyId};
 use groundswell::domain::money::{Currency, Money};
 use groundswell::domain::sealed::Sealed;
 use groundswell::domain::{Command, Recorded, decide, rally};
@@ -37,6 +37,8 @@ fn instant(second: usize) -> DateTime<Utc> {
 #[derive(Clone, Debug)]
 struct Story {
     settles: bool,
+    /// It is paid on Stripe's own page; what happens there.
+    page: Option<OnPage>,
     /// The fee is asked for and learned.
     fee: bool,
     /// Sums given back, and whether each fails in the end.
@@ -46,6 +48,16 @@ struct Story {
     returned: Option<bool>,
     /// Bodies as an older API version has them.
     old: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct OnPage {
+    /// A card is refused there before anything else comes of it.
+    refused: bool,
+    /// It is paid from a bank account, which takes its days.
+    debit: bool,
+    /// Whether the page's name came before all this, or never.
+    heard: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,16 +78,20 @@ fn story() -> impl Strategy<Value = Story> {
         Just(Dispute::Won)
     ];
     let maybe = proptest::option::of::<proptest::strategy::BoxedStrategy<Dispute>>(dispute.boxed());
+    let page = any::<Option<(bool, bool, bool)>>();
+    let page = page.prop_map(|page| page.map(|(refused, debit, heard)| OnPage { refused, debit, heard }));
     (
         proptest::bool::weighted(0.85),
+        page,
         any::<bool>(),
         vec((1..2000_i64, any::<bool>()), 0..4),
         maybe,
         any::<Option<bool>>(),
         any::<bool>(),
     )
-        .prop_map(|(settles, fee, refunds, dispute, returned, old)| Story {
+        .prop_map(|(settles, page, fee, refunds, dispute, returned, old)| Story {
             settles,
+            page,
             fee,
             refunds,
             dispute,
@@ -112,6 +128,35 @@ impl Story {
     fn bodies(&self, number: usize) -> Vec<Value> {
         let payment = format!("pi_{number}");
         let mut told = vec![];
+        let session = |status: &str, paid: &str| {
+            json!({
+                "id": format!("cs_{number}"), "object": "checkout.session", "amount_total": PAID, "currency": "usd",
+                "status": status, "payment_status": paid,
+                "payment_intent": if status == "complete" { json!(payment) } else { json!(null) },
+                "metadata": { "donation": donation(number).to_string(), "attempt": "1" },
+            })
+        };
+        let intent = |status: &str| {
+            json!({
+                "id": payment, "status": status, "amount": PAID, "currency": "usd",
+                "last_payment_error": { "code": "card_declined", "decline_code": "insufficient_funds" },
+                "metadata": { "donation": donation(number).to_string() },
+            })
+        };
+        if let Some(page) = self.page {
+            if page.refused {
+                told.push(event("payment_intent.payment_failed", intent("requires_payment_method")));
+            }
+            if self.settles && page.debit {
+                told.push(event("payment_intent.processing", intent("processing")));
+                told.push(event("checkout.session.completed", session("complete", "unpaid")));
+                told.push(event("checkout.session.async_payment_succeeded", session("complete", "paid")));
+            } else if self.settles {
+                told.push(event("checkout.session.completed", session("complete", "paid")));
+            } else {
+                told.push(event("checkout.session.expired", session("expired", "unpaid")));
+            }
+        }
         if self.settles {
             told.push(event(
                 "payment_intent.succeeded",
@@ -235,10 +280,10 @@ impl Story {
 }
 
 /// Forms were sent and cards offered; nothing else is known.
-fn standing(donations: usize) -> Vec<Command> {
+fn standing(stories: &[Story]) -> Vec<Command> {
     let details = crate::sample::details("call");
     let mut commands = vec![Command::Rally(rally::Command::Create { rally: RALLY, details })];
-    for number in 0..donations {
+    for (number, story) in stories.iter().enumerate() {
         let donation = donation(number);
         commands.push(Command::Donation(Donation::Pledge(Pledged {
             donation,
@@ -254,15 +299,20 @@ fn standing(donations: usize) -> Vec<Command> {
             came: None,
             on_program: None,
         })));
-        commands.push(Command::Donation(Donation::RequestPayment { donation, method: "tok".into() }));
+        let method = if story.page.is_some() { CHECKOUT } else { "tok" };
+        commands.push(Command::Donation(Donation::RequestPayment { donation, method: method.into() }));
+        if story.page.is_some_and(|page| page.heard) {
+            let checkout = CheckoutId(format!("cs_{number}"));
+            commands.push(Command::Donation(Donation::RecordCheckoutOpened { donation, attempt: 1, checkout }));
+        }
     }
     commands
 }
 
 /// What the pages have after these commands. None may be refused.
-fn told(donations: usize, commands: &[Donation]) -> (Projections, Vec<Recorded>) {
+fn told(stories: &[Story], commands: &[Donation]) -> (Projections, Vec<Recorded>) {
     let (mut world, mut log) = (Projections::default(), vec![]);
-    let commands = standing(donations).into_iter().chain(commands.iter().cloned().map(Command::Donation));
+    let commands = standing(stories).into_iter().chain(commands.iter().cloned().map(Command::Donation));
     for command in commands {
         for event in decide(&world.state, command).unwrap() {
             let recorded = Recorded { seq: log.len() as u64 + 1, at: instant(log.len()), event };
@@ -306,11 +356,11 @@ proptest! {
     fn every_order_and_repetition_comes_to_the_same_books(
         (stories, natural, shuffled) in vec(story(), 1..4).prop_flat_map(telling)
     ) {
-        let (world, _) = told(stories.len(), &natural);
+        let (world, _) = told(&stories, &natural);
         let mut expected = Sums::default();
         stories.iter().for_each(|story| expected.add(&story.sums()));
         prop_assert_eq!(world.totals.sums(RALLY), expected);
-        let (other, log) = told(stories.len(), &shuffled);
+        let (other, log) = told(&stories, &shuffled);
         prop_assert_eq!(&other.state.donations, &world.state.donations);
         prop_assert_eq!(other.totals.sums(RALLY), expected);
         prop_assert_eq!(other.open.of(RALLY), world.open.of(RALLY));
@@ -326,6 +376,6 @@ proptest! {
         }
         // Once more, all of it, is no news.
         let again: Vec<Donation> = shuffled.iter().chain(&natural).cloned().collect();
-        prop_assert_eq!(told(stories.len(), &again).1.len(), log.len());
+        prop_assert_eq!(told(&stories, &again).1.len(), log.len());
     }
 }

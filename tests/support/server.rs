@@ -109,9 +109,11 @@ impl Server {
         loop {
             let text = printed.lock().unwrap().clone();
             let after = |mark: &str| text.split_once(mark).and_then(|(_, rest)| rest.split_whitespace().next());
-            let (http, rtmp) = (after("Groundswell is at http://"), after("Encoders send to rtmp://"));
+            let address = |mark: &str| after(mark).and_then(|text| text.trim_end_matches("/live").parse().ok());
+            // Where it has a public address, the log alone says where it listens.
+            let http = address("Groundswell is at http://").or_else(|| address("serving listen="));
+            let rtmp = address("Encoders send to rtmp://").or_else(|| address(" rtmp="));
             if let (Some(http), Some(rtmp)) = (http, rtmp) {
-                let (http, rtmp) = (http.parse().unwrap(), rtmp.trim_end_matches("/live").parse().unwrap());
                 return Ok(Self { child, http, rtmp, printed, traced: !under.is_empty() });
             }
             if child.try_wait().unwrap().is_some() {

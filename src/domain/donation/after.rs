@@ -238,6 +238,8 @@ impl After {
             | Event::PaymentRequested(_)
             | Event::ActionRequired(_)
             | Event::Processing(_)
+            | Event::CheckoutOpened(_)
+            | Event::CheckoutClosed(_)
             | Event::Settled(_)
             | Event::FeeRecorded(_)
             | Event::Declined(_)

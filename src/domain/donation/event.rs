@@ -3,7 +3,7 @@
 use super::after::{CostRecorded, DisputeClosed, DisputeMoved, DisputeOpened, DisputeRevised};
 use super::after::{DebitReturned, DisputeNews, ReturnNews};
 use super::after::{RefundFailureNews, RefundReversed};
-use crate::domain::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId};
+use crate::domain::id::{CheckoutId, DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId};
 use crate::domain::money::Money;
 use crate::domain::sealed::Sealed;
 use chrono::{DateTime, Utc};
@@ -17,6 +17,8 @@ pub enum Event {
     PaymentRequested(PaymentRequested),
     ActionRequired(PaymentNamed),
     Processing(PaymentNamed),
+    CheckoutOpened(CheckoutOpened),
+    CheckoutClosed(CheckoutClosed),
     Settled(Settled),
     FeeRecorded(FeeRecorded),
     Declined(Declined),
@@ -44,6 +46,8 @@ impl Event {
             Event::Pledged(data) => Some(data.donation),
             Event::PaymentRequested(data) => Some(data.donation),
             Event::ActionRequired(data) | Event::Processing(data) => Some(data.donation),
+            Event::CheckoutOpened(data) => Some(data.donation),
+            Event::CheckoutClosed(data) => Some(data.donation),
             Event::Settled(data) => Some(data.donation),
             Event::FeeRecorded(data) => Some(data.donation),
             Event::Declined(data) => Some(data.donation),
@@ -148,6 +152,34 @@ pub struct PaymentNamed {
     pub donation: DonationId,
     /// The processor's id.
     pub payment: PaymentId,
+}
+
+/// The processor keeps a page of its own for the donor to pay on. Its address is told to the donor alone, and only after this.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckoutOpened {
+    /// Which donation.
+    pub donation: DonationId,
+    /// For which attempt.
+    pub attempt: u32,
+    /// The processor's id of the page.
+    pub checkout: CheckoutId,
+}
+
+/// Nothing can be paid on the processor's page any more, and nothing was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckoutClosed {
+    /// Which donation.
+    pub donation: DonationId,
+    /// For which attempt the page was.
+    pub attempt: u32,
+    /// The processor's id of the page; absent where none was heard, so that nobody was told its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkout: Option<CheckoutId>,
+    /// Why, in one word.
+    pub code: String,
+    /// In plain words, for the donor; absent where the donor closed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// The card that paid, as a receipt names it.

@@ -1,9 +1,13 @@
 //! Payments of a donation: attempts to make one, and what is known of each.
 
 use super::after::After;
-use crate::domain::id::PaymentId;
+use crate::domain::id::{CheckoutId, PaymentId};
 use crate::domain::money::Money;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+/// What stands for a method where the donor pays on a page of the processor's own; no processor's token is called that.
+pub const CHECKOUT: &str = "checkout";
 
 /// An attempt whose outcome is not known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,9 +20,24 @@ pub struct Attempt {
     pub payment: Option<PaymentId>,
     /// Whether the donor has to do something (3-D Secure) or only the bank.
     pub waits_for_donor: bool,
+    /// The page of the processor's own on which the donor pays, once it has a name.
+    pub checkout: Option<CheckoutId>,
+    /// When it began.
+    pub since: DateTime<Utc>,
 }
 
 impl Attempt {
+    /// Whether the donor pays on a page of the processor's own, and nothing is known to have been paid there.
+    pub fn is_at_checkout(&self) -> bool {
+        self.method == CHECKOUT && self.payment.is_none()
+    }
+
+    /// Whether the refusal of `payment` ends this attempt. One on the processor's own page does not: another card may be
+    /// tried there for as long as the page is open.
+    pub(super) fn ends_with(&self, payment: &PaymentId, heard_before: bool) -> bool {
+        !self.is_at_checkout() && self.may_be(payment, heard_before)
+    }
+
     /// Whether news of `payment` is about this attempt: one heard of before this attempt had a name is of an earlier
     /// attempt, and its late refusal must not free the donor to pay twice.
     pub(super) fn may_be(&self, payment: &PaymentId, heard_before: bool) -> bool {

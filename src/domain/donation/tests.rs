@@ -1,3 +1,5 @@
+mod checkout;
+
 use super::*;
 use crate::domain::money::Currency;
 use crate::domain::test_kit::*;

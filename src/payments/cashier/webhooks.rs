@@ -101,6 +101,7 @@ impl Cashier {
                 Notice::Settled { .. }
                 | Notice::Processing { .. }
                 | Notice::Declined { .. }
+                | Notice::CheckoutClosed { .. }
                 | Notice::Refunded { .. }
                 | Notice::RefundFailed { .. }
                 | Notice::Disputed(_)

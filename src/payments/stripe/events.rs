@@ -1,5 +1,6 @@
 //! What Stripe's events mean for our donations: <https://docs.stripe.com/api/events/types>.
 
+use super::checkout::{self, Session};
 use super::dispute::{self, DisputeShape};
 use super::shapes::{ChargeShape, Intent, Missing, RefundShape, donation};
 use crate::payments::{Fault, Notice, Outcome};
@@ -11,6 +12,10 @@ pub const KINDS: &[&str] = &[
     "payment_intent.processing",
     "payment_intent.payment_failed",
     "payment_intent.canceled",
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
     "charge.failed",
     "charge.refunded",
     "charge.dispute.created",
@@ -51,6 +56,9 @@ pub fn interpret(body: &[u8]) -> Result<Vec<Notice>, Fault> {
         | "payment_intent.processing"
         | "payment_intent.payment_failed"
         | "payment_intent.canceled" => Ok(payment(&object(text)?)?.into_iter().collect()),
+        kind if kind.starts_with("checkout.session.") => {
+            checkout::notices(kind, &object::<Session>(text)?).map_err(missing)
+        }
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
             Ok(refund(&object(text)?, None)?.into_iter().collect())
         }

@@ -11,6 +11,9 @@ use stripe_client_core::{RequestBuilder, StripeMethod};
 /// Events a page: most are 4 KiB, and a page must stay below the longest answer that is read.
 const PAGE: u32 = 50;
 
+// Stripe filters by 20 kinds at most: <https://docs.stripe.com/api/events/list>.
+const _: () = assert!(KINDS.len() <= 20);
+
 #[derive(Serialize)]
 struct Query<'a> {
     created: Since,

@@ -30,6 +30,10 @@ pub fn for_donor(code: &str) -> &'static str {
         }
         "method_unusable" => "The card's details have timed out. Nothing was charged. Please enter the card again.",
         "canceled" => "This payment was given up before it finished. Nothing was charged. You can start again.",
+        "checkout_expired" => {
+            "The payment company’s page was open for half an hour and has closed. Nothing was charged. You can start again."
+        }
+        "payment_failed" => "Your bank did not pay. Nothing was charged. You can start again.",
         _ => {
             "Your bank declined the card. Nothing was charged. Use another card, or call the number on the back of this one."
         }

@@ -68,6 +68,13 @@ impl Expandable<Identified> {
     }
 }
 
+impl Expandable<Intent> {
+    pub fn intent_id(expandable: &Option<Self>) -> Option<String> {
+        let found = expandable.as_ref()?;
+        found.id.clone().or_else(|| found.object.as_ref()?.id.clone())
+    }
+}
+
 #[derive(Debug, Deserialize)]
 pub struct Identified {
     id: Option<String>,

@@ -1,5 +1,6 @@
 //! `/r/{slug}/donate/{id}`: the card, the bank's question, the wait, and the thanks once the money is there.
 
+use super::message::Message;
 use super::thanks;
 use crate::clock;
 use crate::domain::id::{DonationId, RallyId};
@@ -9,15 +10,15 @@ use crate::domain::rally::Rally;
 use crate::domain::{Refusal, donation};
 use crate::engine::Failure;
 use crate::payments::card_form::{CardForm, CardFormView, Sources};
-use crate::payments::cashier::{Cashier, Standing, Trouble};
-use crate::web::form::Form;
+use crate::payments::cashier::{Cashier, Handover, Standing, Trouble};
+use crate::web::form::{Form, holds_card_number};
 use crate::web::problem::{Problem, sentence};
 use crate::web::screen::{Sign, Verdict};
 use crate::web::view::Layout;
 use crate::web::{App, Framed, SentFrom, see_other};
 use askama::Template;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
@@ -25,6 +26,9 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
+
+/// What stands behind this page's address where the processor's own page sends a donor who has paid.
+const PAID: &str = "paid";
 
 /// The card step of a donation.
 #[derive(Debug, Clone, Template)]
@@ -73,14 +77,17 @@ pub enum CardState {
 
 /// The routes of this page.
 pub fn routes() -> Router<App> {
-    Router::new().route("/r/{slug}/donate/{id}", get(show)).route("/r/{slug}/donate/{id}/pay", post(pay))
+    Router::new()
+        .route("/r/{slug}/donate/{id}", get(show))
+        .route("/r/{slug}/donate/{id}/pay", post(pay))
+        .route("/r/{slug}/donate/{id}/checkout", post(check_out))
 }
 
 /// What a page may load: ours only, and on the card step what the processor's own fields need. And where it may be shown:
 /// giving alone may stand on other sites, on those that were named.
 pub fn policy_for(app: &App, path: &str) -> String {
     let card_step = path.starts_with("/r/") && path.contains("/donate/");
-    let Sources { script, frame, connect } =
+    let Sources { script, frame, connect, form } =
         if card_step { app.cashier().processor().card_form().sources() } else { Sources::default() };
     let also = |sources: Vec<String>| sources.into_iter().map(|source| format!(" {source}")).collect::<String>();
     let gives = path
@@ -90,11 +97,12 @@ pub fn policy_for(app: &App, path: &str) -> String {
     let ancestors = if gives { also(app.embed().to_vec()) } else { String::new() };
     format!(
         "default-src 'none'; script-src 'self'{}; style-src 'self' 'unsafe-inline'; font-src 'self'; \
-         img-src 'self' data:; media-src 'self' blob: data:; connect-src 'self'{}; frame-src 'self'{}; form-action 'self'; \
+         img-src 'self' data:; media-src 'self' blob: data:; connect-src 'self'{}; frame-src 'self'{}; form-action 'self'{}; \
          base-uri 'none'; frame-ancestors 'self'{ancestors}",
         also(script),
         also(connect),
         also(frame),
+        also(form),
     )
 }
 
@@ -121,10 +129,15 @@ fn find(app: &App, slug: &str, id: &str, framed: bool) -> Result<Gift, Problem> 
 async fn show(
     State(app): State<App>,
     Path((slug, id)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
     Framed(framed): Framed,
 ) -> Result<Response, Problem> {
     let gift = find(&app, &slug, &id, framed)?;
-    let standing = app.cashier().look(gift.id).await?;
+    let mut standing = app.cashier().look(gift.id).await?;
+    // The processor's page says that it was paid on, and the processor does not yet.
+    if matches!(standing, Standing::Checkout { .. }) && query.as_deref() == Some(PAID) {
+        standing = Standing::Processing;
+    }
     page(&app, &gift, standing, StatusCode::OK)
 }
 
@@ -141,7 +154,9 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
     let form = app.cashier().processor().card_form();
     let simulated = matches!(form, CardForm::Choices(_));
     let action = format!("{}/pay", gift.href);
+    let checkout = if form.has_checkout() { format!("{}/checkout", gift.href) } else { String::new() };
     let mut card = CardFormView::new(form, action.clone(), gift.gift.amount);
+    (card.checkout, card.framed) = (checkout, gift.framed);
     let state = match standing {
         Standing::Open { declined: Some(reason) } => {
             card.error = reason;
@@ -152,6 +167,10 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
             if simulated {
                 card = CardFormView::simulated_action(action, gift.gift.amount);
             }
+            CardState::Ready
+        }
+        Standing::Checkout { .. } => {
+            card.at_checkout = true;
             CardState::Ready
         }
         Standing::Processing if taken_up(app, gift.id) => CardState::Days,
@@ -219,6 +238,8 @@ async fn pay(
         let form = Form::parse(&body);
         Paid { method: form.get("method"), confirmed: form.get("confirmed") == "true" }
     };
+    // The log keeps what is sent as a token, so a card itself is not taken for one.
+    let paid = if holds_card_number(&paid.method) { Paid { method: String::new(), ..paid } } else { paid };
     let (screen, vault) = (app.screen(), app.engine().vault());
     if let Verdict::Barred { seconds } = screen.verdict(vault, sender, clock::now().timestamp()) {
         return Err(Problem::TooFast { seconds });
@@ -240,14 +261,17 @@ async fn pay(
     if !by_script {
         return match standing {
             Standing::Open { declined: Some(_) } => page(&app, &gift, standing, StatusCode::PAYMENT_REQUIRED),
-            Standing::Open { .. } | Standing::Action { .. } | Standing::Processing | Standing::Settled => {
-                Ok(see_other(&gift.href))
-            }
+            Standing::Open { .. }
+            | Standing::Action { .. }
+            | Standing::Checkout { .. }
+            | Standing::Processing
+            | Standing::Settled => Ok(see_other(&gift.href)),
         };
     }
     let answer = match standing {
         Standing::Settled => json!({ "state": "settled", "next": gift.href }),
         Standing::Processing => json!({ "state": "processing", "next": gift.href }),
+        Standing::Checkout { .. } => json!({ "state": "checkout", "next": gift.href }),
         Standing::Action { client_secret } => json!({ "state": "action", "client_secret": client_secret }),
         Standing::Open { declined } => {
             let reason = declined.unwrap_or_else(|| "Nothing was charged. Please try again.".into());
@@ -255,6 +279,66 @@ async fn pay(
         }
     };
     Ok(Json(answer).into_response())
+}
+
+/// Leads the donor to the processor's own page.
+async fn check_out(
+    State(app): State<App>,
+    Path((slug, id)): Path<(String, String)>,
+    SentFrom(sender): SentFrom,
+    Framed(framed): Framed,
+) -> Result<Response, Problem> {
+    let gift = find(&app, &slug, &id, framed)?;
+    let form = app.cashier().processor().card_form();
+    if !form.has_checkout() {
+        return Err(Problem::NotFound);
+    }
+    if let Verdict::Barred { seconds } = app.screen().verdict(app.engine().vault(), sender, clock::now().timestamp()) {
+        return Err(Problem::TooFast { seconds });
+    }
+    let back_href = format!("{}{}", app.public_url(), gift.href);
+    let handover = Handover {
+        title: format!("Donation to {}", gift.rally.details.title),
+        email: contact(&app, &gift).map(|contact| contact.email).unwrap_or_default(),
+        paid_href: format!("{back_href}?{PAID}"),
+        back_href,
+    };
+    // As in paying: it goes on when the donor's browser hangs up.
+    let (cashier, id) = (app.cashier().clone(), gift.id);
+    let outcome = tokio::spawn(async move { cashier.check_out(id, &handover).await }).await;
+    let outcome = outcome.map_err(|error| crate::web::problem::internal(&error))?;
+    match over_limit(outcome)? {
+        Standing::Checkout { url: Some(url) } => lead_to(&app, &gift, &form, url),
+        standing @ Standing::Open { declined: Some(_) } => page(&app, &gift, standing, StatusCode::PAYMENT_REQUIRED),
+        Standing::Open { .. }
+        | Standing::Action { .. }
+        | Standing::Checkout { .. }
+        | Standing::Processing
+        | Standing::Settled => Ok(see_other(&gift.href)),
+    }
+}
+
+/// On to the processor's page. A form of ours may lead on to the processor's usual address alone; to another, such as the
+/// account's own, a link leads.
+fn lead_to(app: &App, gift: &Gift, form: &CardForm, url: String) -> Result<Response, Problem> {
+    let is_at = |origin: &String| url.strip_prefix(origin.as_str()).is_some_and(|rest| rest.starts_with('/'));
+    if form.sources().form.iter().any(is_at) {
+        return Ok(see_other(&url));
+    }
+    if !url.starts_with("https://") {
+        return Err(crate::web::problem::internal(
+            &"the processor's page is at no address that a donor could be sent to",
+        ));
+    }
+    let page = Message {
+        layout: app.layout("One more step", Some(&gift.rally.details)),
+        code: String::new(),
+        title: "One more step".into(),
+        body: vec!["The payment company’s page for your gift is ready.".into()],
+        action: Some((url, "Go on to pay".into())),
+        reference: String::new(),
+    };
+    Ok(Html(page.render()?).into_response())
 }
 
 /// A gift over the limit is an answer to the donor, who can give less: nothing was charged.
