@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod likeness;
 pub mod mail;
 pub mod money;
+pub mod plan;
 pub mod privacy;
 pub mod profile;
 pub mod rally;
@@ -51,6 +52,7 @@ pub enum Command {
     Privacy(privacy::Command),
     Committee(committee::Command),
     Drive(drive::Command),
+    Plan(plan::Command),
 }
 
 /// What happened.
@@ -71,6 +73,7 @@ pub enum Event {
     Privacy(privacy::Event),
     Committee(committee::Event),
     Drive(drive::Event),
+    Plan(plan::Event),
 }
 
 /// The rules said no; the message says what to do instead and is fit for the person who asked.
@@ -105,6 +108,8 @@ pub enum Refusal {
     Committee(#[from] committee::Refusal),
     #[error(transparent)]
     Drive(#[from] drive::Refusal),
+    #[error(transparent)]
+    Plan(#[from] plan::Refusal),
 }
 
 /// An event at its place in the log.
@@ -141,6 +146,8 @@ pub struct State {
     pub inbox: inbox::Inbox,
     /// Goals and matches.
     pub drives: drive::Drives,
+    /// Recurring gifts.
+    pub plans: plan::Plans,
     /// The committee's rules for gifts.
     pub rules: committee::Rules,
     /// Letters.
@@ -169,6 +176,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Privacy(command) => privacy::decide(state, command)?,
         Command::Committee(command) => committee::decide(state, command)?,
         Command::Drive(command) => drive::decide(state, command)?,
+        Command::Plan(command) => plan::decide(state, command)?,
     };
     mail::ask_for(state, &mut events);
     Ok(events)
@@ -192,7 +200,9 @@ impl State {
             Event::Privacy(event) => privacy::evolve(self, event, at),
             Event::Committee(event) => committee::evolve(self, event),
             Event::Drive(event) => drive::evolve(self, event),
+            Event::Plan(event) => plan::evolve(self, event),
         }
         privacy::follow(self, event, at);
+        plan::follow(self, event, at);
     }
 }

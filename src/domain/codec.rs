@@ -15,6 +15,7 @@ use super::drive::Event as Drive;
 use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
 use super::mail::Event as Mail;
+use super::plan::Event as Plan;
 use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
 use super::restream::Event as Restream;
@@ -147,6 +148,7 @@ kinds! {
     "attendance.entered" 1 Attendance Entered,
     "attendance.left" 1 Attendance Left,
     "donation.pledged" 1 Donation Pledged,
+    "donation.renewed" 1 Donation Renewed,
     "donation.payment_requested" 1 Donation PaymentRequested,
     "donation.action_required" 1 Donation ActionRequired,
     "donation.processing" 1 Donation Processing,
@@ -181,6 +183,14 @@ kinds! {
     "drive.goals_set" 1 Drive GoalsSet,
     "drive.match_set" 1 Drive MatchSet,
     "drive.match_withdrawn" 1 Drive MatchWithdrawn,
+    "plan.asked" 1 Plan Asked,
+    "plan.started" 1 Plan Started,
+    "plan.card_changed" 1 Plan CardChanged,
+    "plan.changed" 1 Plan Changed,
+    "plan.paused" 1 Plan Paused,
+    "plan.resumed" 1 Plan Resumed,
+    "plan.skipped" 1 Plan Skipped,
+    "plan.ended" 1 Plan Ended,
 }
 
 /// How to read an event's data.

@@ -45,7 +45,8 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         Event::Staff(staff::Event::SessionsRevoked(_))
         | Event::Attendance(attendance::Event::Entered(_) | attendance::Event::Left(_))
         | Event::Donation(
-            donation::Event::PaymentRequested(_)
+            donation::Event::Renewed(_)
+            | donation::Event::PaymentRequested(_)
             | donation::Event::ActionRequired(_)
             | donation::Event::Processing(_)
             | donation::Event::Settled(_)
@@ -77,6 +78,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Restream(restream::Event::Removed(_) | restream::Event::Switched(_))
         | Event::Privacy(_)
         | Event::Committee(_)
-        | Event::Drive(_) => vec![],
+        | Event::Drive(_)
+        | Event::Plan(_) => vec![],
     }
 }

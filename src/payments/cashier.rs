@@ -7,11 +7,12 @@ mod asks;
 mod catch_up;
 mod fees;
 mod overdue;
+mod schedule;
 mod webhooks;
 
 use super::notice::settled;
 use super::{Charge, Fault, Mode, Outcome, Processor, Refund, RefundOutcome, WebhookRefusal};
-use super::{charge_key, refund_key};
+use super::{Repeats, charge_key, refund_key};
 use crate::domain::donation::{self, Attempt};
 use crate::domain::id::{DonationId, PaymentId, ProcessorRefundId, RefundId};
 use crate::domain::money::Money;
@@ -79,6 +80,7 @@ pub struct Cashier {
     overdue: Arc<parking_lot::Mutex<Overdue>>,
     /// Until when the processor's list was read, held by whoever reads it.
     read_until: Arc<Mutex<Option<DateTime<Utc>>>>,
+    schedule: Arc<schedule::Schedule>,
 }
 
 /// A settled payment whose fee the processor has not said yet.
@@ -90,7 +92,8 @@ impl Cashier {
         let (to_learn, waiting) = mpsc::channel(FEES_WAITING_MAX);
         let fees = Arc::new((to_learn, Mutex::new(waiting)));
         let (webhook_came, asks, overdue) = (Arc::default(), Arc::default(), Arc::default());
-        Self { engine, processor, webhook_came, fees, asks, overdue, read_until: Arc::default() }
+        let (read_until, schedule) = (Arc::default(), Arc::default());
+        Self { engine, processor, webhook_came, fees, asks, overdue, read_until, schedule }
     }
 
     /// The processor.
@@ -200,7 +203,7 @@ impl Cashier {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => {}
-            _ = async { tokio::join!(interpret, resolve, learn, self.ask_fees(), self.keep_up()) } => {}
+            _ = async { tokio::join!(interpret, resolve, learn, self.ask_fees(), self.keep_up(), self.keep_schedule()) } => {}
         }
     }
 
@@ -363,7 +366,12 @@ impl Cashier {
         let attempt = known.in_flight.as_ref()?;
         let rally = world.state.rallies.get(known.rally)?.details.slug.clone();
         let (number, method) = (attempt.number, attempt.method.clone());
-        let charge = Charge { donation, amount: known.amount, key: charge_key(donation, number), method, rally };
+        let repeats = world.state.plans.of_donation(donation).and_then(|(plan, known)| {
+            let gift = known.gift(donation)?;
+            Some(Repeats { plan, number: gift.number, due: gift.due, customer: attempt.customer.clone() })
+        });
+        let (amount, key) = (known.amount, charge_key(donation, number));
+        let charge = Charge { donation, amount, key, method, rally, repeats };
         Some(((donation, number), (number, charge)))
     }
 

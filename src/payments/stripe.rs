@@ -7,6 +7,7 @@
 mod client;
 mod dispute;
 mod events;
+mod keep;
 mod list;
 mod reasons;
 mod settings;
@@ -21,9 +22,10 @@ use super::{
     Charge, EventPage, Fault, METHOD_BYTES_MAX, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, Webhook,
     WebhookRefusal,
 };
+use crate::domain::plan::Saved;
 use async_trait::async_trait;
 use client::{CallError, Pooled};
-use shapes::{Intent, METADATA_DONATION, METADATA_RALLY, METADATA_REFUND, Missing, PaymentError, RefundShape};
+use shapes::{Intent, METADATA_DONATION, METADATA_REFUND, Missing, PaymentError, RefundShape};
 use std::collections::HashMap;
 use std::fmt;
 use stripe_client_core::{IdempotencyKey, RequestBuilder, RequestStrategy, StripeRequest};
@@ -126,10 +128,7 @@ impl Processor for Stripe {
             .confirm(true)
             // At once rather than a little later, so that the answer knows the fee.
             .capture_method(PaymentIntentCaptureMethod::Automatic)
-            .metadata(HashMap::from([
-                (METADATA_DONATION.to_owned(), charge.donation.to_string()),
-                (METADATA_RALLY.to_owned(), charge.rally.clone()),
-            ]))
+            .metadata(keep::metadata(charge))
             .expand(expanded());
         // What the browser made: a token for all that was filled in, a mandate for a debit with it; or a card alone.
         create = if charge.method.starts_with(CONFIRMATION_TOKEN) {
@@ -137,12 +136,19 @@ impl Processor for Stripe {
         } else {
             create.payment_method(charge.method.as_str())
         };
+        let owner_is_away = charge.repeats.as_ref().is_some_and(|repeats| repeats.customer.is_some());
         if !self.stand_in {
             // The stand-in refuses both. The real one needs to hear that the bank's question is left to its script, and
             // that there is no page to return to.
             let mut methods = CreatePaymentIntentAutomaticPaymentMethods::new(true);
             methods.allow_redirects = Some(CreatePaymentIntentAutomaticPaymentMethodsAllowRedirects::Never);
-            create = create.use_stripe_sdk(true).automatic_payment_methods(methods);
+            create = create.automatic_payment_methods(methods);
+            if !owner_is_away {
+                create = create.use_stripe_sdk(true);
+            }
+        }
+        if let Some(repeats) = &charge.repeats {
+            create = keep::repeat(&self.client, create, charge, repeats, self.stand_in).await?;
         }
         let sent = self.payment(create.build(), Some(&charge.key)).await;
         sent.or_else(declined)
@@ -152,6 +158,13 @@ impl Processor for Stripe {
         check_payment(payment)?;
         let call = RetrievePaymentIntent::new(payment).expand(expanded()).build();
         self.payment(call, None).await.map_err(CallError::into_fault)
+    }
+
+    async fn saved(&self, payment: &str) -> Result<Option<Saved>, Fault> {
+        check_payment(payment)?;
+        let call = RetrievePaymentIntent::new(payment).build();
+        let intent = call.customize::<Intent>().send(&self.client).await.map_err(CallError::into_fault)?;
+        Ok(intent.saved())
     }
 
     async fn cancel(&self, payment: &str) -> Result<Outcome, Fault> {

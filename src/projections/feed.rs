@@ -70,7 +70,8 @@ impl Feed {
             | Event::Mail(_)
             | Event::Privacy(_)
             | Event::Committee(_)
-            | Event::Drive(_) => {}
+            | Event::Drive(_)
+            | Event::Plan(_) => {}
         }
     }
 }

@@ -65,7 +65,8 @@ impl Open {
             | Event::Inbox(_)
             | Event::Mail(_)
             | Event::Committee(_)
-            | Event::Drive(_) => {}
+            | Event::Drive(_)
+            | Event::Plan(_) => {}
         }
     }
 

@@ -57,7 +57,8 @@ impl Room {
             | Event::Mail(_)
             | Event::Privacy(_)
             | Event::Committee(_)
-            | Event::Drive(_) => {}
+            | Event::Drive(_)
+            | Event::Plan(_) => {}
         }
     }
 }

@@ -17,6 +17,8 @@ pub mod host;
 pub mod live;
 pub mod message;
 pub mod overlay;
+pub mod plan;
+pub mod plans;
 pub mod program;
 pub mod rally;
 pub mod rally_form;

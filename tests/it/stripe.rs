@@ -56,6 +56,7 @@ fn charge(method: &str) -> Charge {
         key: charge_key(donation, 1),
         method: method.into(),
         rally: "opening-night".into(),
+        repeats: None,
     }
 }
 

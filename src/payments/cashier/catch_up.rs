@@ -94,9 +94,13 @@ impl Cashier {
     pub(super) async fn keep_up(&self) {
         loop {
             match self.catch_up().await {
-                Ok(None) => return,
-                Ok(Some(CaughtUp { taken: 0, .. })) => {}
+                Ok(None) => {
+                    self.schedule.is_told();
+                    return;
+                }
+                Ok(Some(CaughtUp { taken: 0, .. })) => self.schedule.is_told(),
                 Ok(Some(done)) => {
+                    self.schedule.is_told();
                     tracing::warn!(taken = done.taken, "events came by the processor's list, not by webhook")
                 }
                 Err(trouble) => tracing::warn!(%trouble, "the processor's list of events could not be read"),

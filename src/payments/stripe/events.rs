@@ -50,7 +50,12 @@ pub fn interpret(body: &[u8]) -> Result<Vec<Notice>, Fault> {
         "payment_intent.succeeded"
         | "payment_intent.processing"
         | "payment_intent.payment_failed"
-        | "payment_intent.canceled" => Ok(payment(&object(text)?)?.into_iter().collect()),
+        | "payment_intent.canceled" => {
+            let intent: Intent = object(text)?;
+            let notice = payment(&intent)?;
+            // What it is for comes before what became of it.
+            Ok(intent.told().filter(|_| notice.is_some()).map(Notice::Renewed).into_iter().chain(notice).collect())
+        }
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
             Ok(refund(&object(text)?, None)?.into_iter().collect())
         }
