@@ -201,6 +201,7 @@ async fn the_stand_ins_webhooks_are_believed_and_understood() {
     }
     let about = |id| {
         notices.iter().find(|notice| match notice {
+            Notice::Renewed(told) => told.donation == id,
             Notice::Settled { donation, .. } | Notice::Declined { donation, .. } => *donation == id,
             Notice::Processing { .. }
             | Notice::Refunded { .. }
