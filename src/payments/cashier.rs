@@ -341,6 +341,9 @@ impl Cashier {
             }
         };
         self.tell(command, key, "processor").await?;
+        if standing == Standing::Settled {
+            self.tell_schedule(donation);
+        }
         Ok(standing)
     }
 

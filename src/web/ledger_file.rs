@@ -60,6 +60,7 @@ struct Copied {
     mode: Mode,
     rally: Rally,
     pledge: Pledge,
+    number: Option<u32>,
 }
 
 fn copy(engine: &Engine, range: Range<usize>, selection: &Selection) -> Vec<Copied> {
@@ -80,7 +81,9 @@ fn copy_row(
         return None;
     }
     let pledge = world.ledger.pledge(row.donation)?.clone();
-    Some(Copied { row: row.clone(), mode: world.state.mode?, rally, pledge })
+    let plan = world.state.plans.of_donation(row.donation);
+    let number = plan.and_then(|(_, plan)| plan.gift(row.donation)).map(|gift| gift.number);
+    Some(Copied { row: row.clone(), mode: world.state.mode?, rally, pledge, number })
 }
 
 impl Copied {
@@ -103,6 +106,7 @@ impl Copied {
             payment: self.row.payment.0,
             refund: self.row.reference.map(Into::into),
             paid_for_by: self.rally.details.paid_for_by,
+            recurring_number: self.number,
         })
     }
 }

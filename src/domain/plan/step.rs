@@ -40,6 +40,11 @@ pub fn step(state: &State, id: PlanId, now: DateTime<Utc>) -> Option<Step> {
     if let Some(donation) = plan.to_learn {
         return Some(Step::Learn(donation));
     }
+    // Most have nothing to do for weeks, and no time zone is more than a day ahead.
+    let latest = now.date_naive().succ_opt().unwrap_or(NaiveDate::MAX);
+    if plan.course == Course::Runs && plan.open.is_none() && plan.next > latest && !plan.is_finished(latest) {
+        return None;
+    }
     let today = state.rallies.get(plan.rally)?.details.day_of(now);
     match (plan.course, plan.open) {
         (Course::Asked | Course::Ended(_), _) => None,

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// How often days are looked at: what a restart at midnight costs nobody notices, and a look is a pass over the plans.
 const EVERY: Duration = Duration::from_secs(10);
@@ -30,6 +31,8 @@ pub(super) struct Schedule {
     ready: AtomicBool,
     /// Where the last round ended: one plan that can't be gone on with must not keep the others waiting.
     last: Mutex<Option<PlanId>>,
+    /// A first gift is there, and the donor looks at the page that says when the next is.
+    begun: Notify,
 }
 
 impl Schedule {
@@ -46,7 +49,18 @@ impl Cashier {
             if self.may_charge() {
                 self.charge_due(self.engine.clock().now()).await;
             }
-            tokio::time::sleep(EVERY).await;
+            tokio::select! {
+                biased;
+                () = self.schedule.begun.notified() => {}
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+
+    /// Looks at once where a gift of a plan has settled.
+    pub(super) fn tell_schedule(&self, donation: DonationId) {
+        if self.engine.world().state.plans.of_donation(donation).is_some() {
+            self.schedule.begun.notify_one();
         }
     }
 

@@ -3,6 +3,7 @@
 use super::confirm::Confirm;
 use crate::domain::Command;
 use crate::domain::id::{PersonId, PlanId};
+use crate::domain::money::Money;
 use crate::domain::plan::{self, Plan, Standing, Why};
 use crate::projections::Projections;
 use crate::web::form::Form;
@@ -17,6 +18,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use std::collections::BTreeMap;
 
 /// Lines on the page: each donor's name is read from the log.
 const LINES_MAX: usize = 200;
@@ -27,7 +29,7 @@ const LINES_MAX: usize = 200;
 pub struct RecurringGifts {
     /// The frame around the page.
     pub layout: Layout,
-    /// `12 active: $300 a month and $40 a week.` Empty where none is.
+    /// `12 active: $300.00 a month and $40.00 a week.` Empty where none is.
     pub sum: String,
     /// Those that want a look first.
     pub lines: Vec<Line>,
@@ -68,6 +70,23 @@ fn rank(plan: &Plan) -> u8 {
     }
 }
 
+/// How many are charged on their days, and how much each month and week, by currency.
+fn sum(world: &Projections) -> String {
+    let active = world.state.plans.iter().filter(|(_, plan)| plan.standing() == Standing::Active);
+    let (mut count, mut sums) = (0_usize, BTreeMap::<(&str, &str), Money>::new());
+    for (_, plan) in active {
+        count += 1;
+        let nothing = Money::zero(plan.amount.currency);
+        let sum = sums.entry((plan.rhythm.every.word(), plan.amount.currency.code())).or_insert(nothing);
+        sum.minor = sum.minor.saturating_add(plan.amount.minor);
+    }
+    if count == 0 {
+        return String::new();
+    }
+    let sums: Vec<String> = sums.iter().map(|((every, _), sum)| format!("{} a {every}", sum.to_exact())).collect();
+    format!("{} active: {}.", present::count(count), sums.join(" and "))
+}
+
 /// A line, and whose name it wants.
 type Wanted = (Line, PersonId, Option<u64>);
 
@@ -95,7 +114,11 @@ fn lines(world: &Projections) -> (Vec<Wanted>, usize) {
 async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let staff = staff.sees_money()?;
     let query = Form::parse(query.unwrap_or_default().as_bytes());
-    let (wanted, more) = lines(&app.engine().world());
+    let (wanted, more, sum) = {
+        let world = app.engine().world();
+        let (wanted, more) = lines(&world);
+        (wanted, more, sum(&world))
+    };
     let mut contacts = app.contacts();
     let lines: Vec<Line> = wanted
         .into_iter()
@@ -108,10 +131,9 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
     let stopped = query.get("done") == "stopped";
     let notice =
         stopped.then(|| Notice { text: "Stopped. Nothing more is charged, and the donor is told.".into(), bad: false });
-    let active = lines.iter().filter(|line| line.standing == "active").count();
     let page = RecurringGifts {
         layout: Layout { notice, ..app.staff_layout("Recurring gifts", &staff, StaffRoom::Finance, None) },
-        sum: if active == 0 { String::new() } else { format!("{active} active.") },
+        sum,
         lines,
         more,
     };
