@@ -649,7 +649,7 @@ fn the_card_step_shows_what_its_processor_needs() {
     card.fields.push(("csrf".into(), "\"><script>".into()));
     let simulated = CardStep { card }.render().unwrap();
     assert!(simulated.contains("SIMULATED") && simulated.contains(r#"name="method" value="simulated_ok" checked"#));
-    assert_eq!(simulated.matches("type=\"radio\"").count(), 4);
+    assert_eq!(simulated.matches("type=\"radio\"").count(), 5);
     assert!(!simulated.contains("<script>"));
     let asks = CardStep { card: CardFormView::simulated_action("/a".into(), usd(5000)) }.render().unwrap();
     assert!(asks.contains("SIMULATED") && asks.contains(r#"name="confirmed" value="true""#));
