@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::committee::{self, Limit, Rules};
-use crate::domain::donation::{Declined, DisputeNews, PaymentRequested, Settled, Told};
+use crate::domain::donation::{DisputeNews, PaymentRequested, Settled, Told};
 use crate::domain::id::DisputeId;
 use crate::domain::money::Currency;
 use crate::domain::test_kit::*;
@@ -353,6 +353,9 @@ fn letters_tell_of_a_refusal_and_of_the_end() {
         let (code, reason) = ("authentication_required".into(), "No.".into());
         Gift::RecordDeclined { donation: nth(2), payment: Some(payment(name)), code, reason }
     };
+    // The donor's own card is answered on the page.
+    let once = refused(on.clone(), 2, 1).done([offered(nth(2))]);
+    assert_eq!(kinds(&decide(&once.state, decline("pi_own").into()).unwrap()), []);
     let mut given = on;
     for (time, expected) in [(1, 1), (2, 1), (3, 1), (4, 0)] {
         given = given.done([Gift::ChargeSaved { donation: nth(2) }]);
@@ -362,9 +365,7 @@ fn letters_tell_of_a_refusal_and_of_the_end() {
     }
     let end = |given: &Given, why| decide(&given.state, Command::End { plan: plan(), why }.into()).unwrap();
     assert_eq!(kinds(&end(&given, Why::Failures)), [mail::Kind::PlanEnded]);
-    // The donor's own card is answered on the page, and what never began has no end.
-    let own = given.done([offered(nth(2))]);
-    assert_eq!(kinds(&decide(&own.state, decline("pi_9").into()).unwrap()), []);
+    // What never began has no end.
     let never = asked(MONTHLY).done([mail::Command::Switch { on: true }]);
     assert_eq!(kinds(&end(&never, Why::Donor)), []);
     assert_eq!(kinds(&end(&never, Why::NotKept)), [mail::Kind::PlanEnded]);
@@ -411,12 +412,4 @@ proptest! {
         let minor = |state: &State| [2, 3].map(|number| state.donations.get(nth(number)).unwrap().settled_minor());
         prop_assert_eq!(minor(&state), [5000, 5000]);
     }
-}
-
-#[test]
-fn a_declined_event_of_a_stranger_moves_nothing() {
-    let given = running(MONTHLY).done([renew("2026-10-23")]);
-    let declined = Declined { donation: nth(2), payment: None, code: "x".into(), reason: "x".into() };
-    let after = given.clone().and([donation::Event::Declined(declined)]);
-    assert_eq!(known(&after).standing(), known(&given).standing());
 }
