@@ -353,8 +353,9 @@ fn letters_tell_of_a_refusal_and_of_the_end() {
         let (code, reason) = ("authentication_required".into(), "No.".into());
         Gift::RecordDeclined { donation: nth(2), payment: Some(payment(name)), code, reason }
     };
-    // The donor's own card is answered on the page.
-    let once = refused(on.clone(), 2, 1).done([offered(nth(2))]);
+    // The donor's own card is answered on the page, also where no letter told of the kept one.
+    let once = refused(running(MONTHLY).done([renew("2026-10-23")]), 2, 1);
+    let once = once.done([mail::Command::Switch { on: true }]).done([offered(nth(2))]);
     assert_eq!(kinds(&decide(&once.state, decline("pi_own").into()).unwrap()), []);
     let mut given = on;
     for (time, expected) in [(1, 1), (2, 1), (3, 1), (4, 0)] {
