@@ -95,7 +95,7 @@ mod tests {
             let last = month + Months::new(1) - chrono::TimeDelta::days(i64::from(month.day()));
             prop_assert!(month.day() == anchor.day() || month.day() < anchor.day() && month.day() >= 28, "{anchor} {month} {last}");
             let after = Every::Month.next_after(anchor, month);
-            let index = |day: NaiveDate| day.year() * 12 + day.month0() as i32;
+            let index = |day: NaiveDate| day.year() * 12 + i32::try_from(day.month0()).unwrap();
             prop_assert_eq!(index(after), index(month) + 1);
             let week = Every::Week.next_after(anchor, from);
             prop_assert!(week > from && (week - from).num_days() <= 7);

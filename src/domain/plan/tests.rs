@@ -342,9 +342,9 @@ fn an_instalment_that_the_log_lost_is_taken_in_and_not_charged_again() {
 #[test]
 fn letters_tell_of_a_refusal_and_of_the_end() {
     let kinds = |events: &[domain::Event]| -> Vec<mail::Kind> {
-        let asked = events.iter().filter_map(|event| match event {
-            domain::Event::Mail(mail::Event::Requested(requested)) => Some(requested.letter),
-            _ => None,
+        let asked = events.iter().filter_map(|event| {
+            let domain::Event::Mail(mail::Event::Requested(requested)) = event else { return None };
+            Some(requested.letter)
         });
         asked.collect()
     };
