@@ -148,7 +148,7 @@ impl Evening {
         let mut attempt = 1;
         let request = |attempt, token: u64| {
             let method = format!("pm_1Q{token:022x}");
-            Event::Donation(Donation::PaymentRequested(PaymentRequested { donation, attempt, method }))
+            Event::Donation(Donation::PaymentRequested(PaymentRequested { donation, attempt, method, customer: None }))
         };
         let token = self.draw.next();
         self.put(format!("pay:{donation}:{attempt}"), by(), request(attempt, token));

@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod likeness;
 pub mod mail;
 pub mod money;
+pub mod plan;
 pub mod privacy;
 pub mod profile;
 pub mod rally;
@@ -55,6 +56,7 @@ pub enum Command {
     Drive(drive::Command),
     Books(books::Command),
     Audit(audit::Command),
+    Plan(plan::Command),
 }
 
 /// What happened.
@@ -77,6 +79,7 @@ pub enum Event {
     Drive(drive::Event),
     Books(books::Event),
     Audit(audit::Event),
+    Plan(plan::Event),
 }
 
 /// The rules said no; the message says what to do instead and is fit for the person who asked.
@@ -115,6 +118,8 @@ pub enum Refusal {
     Books(#[from] books::Refusal),
     #[error(transparent)]
     Audit(#[from] audit::Refusal),
+    #[error(transparent)]
+    Plan(#[from] plan::Refusal),
 }
 
 /// An event at its place in the log.
@@ -157,6 +162,8 @@ pub struct State {
     pub audit: audit::Audit,
     /// Goals and matches.
     pub drives: drive::Drives,
+    /// Recurring gifts.
+    pub plans: plan::Plans,
     /// The committee's rules for gifts.
     pub rules: committee::Rules,
     /// Letters.
@@ -187,6 +194,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Drive(command) => drive::decide(state, command)?,
         Command::Books(command) => books::decide(state, command)?,
         Command::Audit(command) => audit::decide(state, command)?,
+        Command::Plan(command) => plan::decide(state, command)?,
     };
     mail::ask_for(state, &mut events);
     Ok(events)
@@ -212,7 +220,9 @@ impl State {
             Event::Drive(event) => drive::evolve(self, event),
             Event::Books(event) => books::evolve(self, event),
             Event::Audit(event) => audit::evolve(self, event, at),
+            Event::Plan(event) => plan::evolve(self, event),
         }
         privacy::follow(self, event, at);
+        plan::follow(self, event, at);
     }
 }

@@ -12,12 +12,14 @@ mod notice;
 pub mod simulated;
 pub mod stripe;
 
-use crate::domain::id::{DonationId, RefundId};
+use crate::domain::id::{DonationId, PlanId, RefundId};
 pub use crate::domain::ledger::Mode;
 use crate::domain::money::Money;
+use crate::domain::plan::Saved;
 use async_trait::async_trait;
 pub use books::{Entries, EntryPage, Listed, ListedPayout, PayoutPage, Strange, Thing};
 use checkout::{Checkout, Hosted, Visit};
+use chrono::NaiveDate;
 pub use notice::Notice;
 use std::fmt;
 use std::time::Duration;
@@ -69,6 +71,24 @@ pub struct Charge {
     pub method: String,
     /// The rally's slug, written on the payment for whoever reads the processor's own pages.
     pub rally: String,
+    /// The recurring gift it is one of.
+    pub repeats: Option<Repeats>,
+}
+
+/// Which gift of which recurring one a charge is for; written on the payment, so that a log that lost it can take it in.
+///
+/// The same for every call with one key, whatever became of the plan since: processors compare.
+#[derive(Clone)]
+pub struct Repeats {
+    /// Which plan.
+    pub plan: PlanId,
+    /// 1 for the gift on the form.
+    pub number: u32,
+    /// The plan's day that it is for.
+    pub due: NaiveDate,
+    /// For whom the processor keeps the card that is charged now, while its owner is away. `None` where a donor offers one: that
+    /// is to be kept.
+    pub customer: Option<String>,
 }
 
 impl fmt::Debug for Charge {
@@ -312,6 +332,14 @@ pub trait Processor: Send + Sync {
     /// [`Fault`].
     async fn confirmed(&self, payment: &str) -> Result<Outcome, Fault> {
         self.look_up(payment).await
+    }
+
+    /// What it keeps of the means by which a payment was made that was to be kept; `None` where nothing can be charged again.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn saved(&self, _payment: &str) -> Result<Option<Saved>, Fault> {
+        Ok(None)
     }
 
     /// Gives up a payment that waits for the donor, so that it can't settle beside a later attempt.

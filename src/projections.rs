@@ -81,6 +81,7 @@ impl Projections {
             ("inbox", self.state.inbox == other.state.inbox),
             ("mail", self.state.mail == other.state.mail),
             ("goals and matches", self.state.drives == other.state.drives),
+            ("recurring gifts", self.state.plans == other.state.plans),
             ("privacy", self.state.privacy == other.state.privacy),
             ("totals", self.totals == other.totals),
             ("open", self.open == other.open),
@@ -114,6 +115,7 @@ fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         | Event::Books(_)
         | Event::Audit(_) => None,
         Event::Drive(event) => Some(event.rally()),
+        Event::Plan(event) => state.plans.get(event.plan()).map(|plan| plan.rally),
         Event::Rally(event) => Some(match event {
             rally::Event::Created(data) | rally::Event::Revised(data) => data.rally,
             rally::Event::SpeakerAdded(data) => data.rally,

@@ -5,6 +5,7 @@
 //! that holds `keys` also holds the keys of people erased later, so backups of it have to expire.
 
 mod keys;
+mod link;
 mod master;
 
 use crate::domain::id::{ErasureId, PersonId};

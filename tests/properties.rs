@@ -322,6 +322,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                     donation,
                     attempt: number,
                     method: text,
+                    customer: None,
                 })),
                 20 => Event::Donation(donation::Event::ActionRequired(named)),
                 21 => Event::Donation(donation::Event::Processing(named)),

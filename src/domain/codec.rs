@@ -17,6 +17,7 @@ use super::drive::Event as Drive;
 use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
 use super::mail::Event as Mail;
+use super::plan::Event as Plan;
 use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
 use super::restream::Event as Restream;
@@ -150,6 +151,7 @@ kinds! {
     "attendance.entered" 1 Attendance Entered,
     "attendance.left" 1 Attendance Left,
     "donation.pledged" 1 Donation Pledged,
+    "donation.renewed" 1 Donation Renewed,
     "donation.payment_requested" 1 Donation PaymentRequested,
     "donation.action_required" 1 Donation ActionRequired,
     "donation.processing" 1 Donation Processing,
@@ -192,6 +194,14 @@ kinds! {
     "books.read" 1 Books Read,
     "audit.mismatch_found" 1 Audit Found,
     "audit.mismatch_settled" 1 Audit Settled,
+    "plan.asked" 1 Plan Asked,
+    "plan.started" 1 Plan Started,
+    "plan.card_changed" 1 Plan CardChanged,
+    "plan.changed" 1 Plan Changed,
+    "plan.paused" 1 Plan Paused,
+    "plan.resumed" 1 Plan Resumed,
+    "plan.skipped" 1 Plan Skipped,
+    "plan.ended" 1 Plan Ended,
 }
 
 /// How to read an event's data.

@@ -8,6 +8,7 @@ pub mod presets;
 
 use super::State;
 use super::money::{Currency, Money};
+use chrono::NaiveDate;
 pub use limit::{LIMIT_NAME_CHARS_MAX, Limit, Room};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -86,6 +87,13 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// The day up to which gifts may come each week: the last of the first limit to end of those that count on a day, which is
+    /// the election's; `None` where none does.
+    pub fn last_day(&self, day: NaiveDate, currency: Currency) -> Option<NaiveDate> {
+        let counts = self.limits.iter().filter(|limit| limit.covers(day) && limit.most.currency == currency);
+        counts.map(|limit| limit.until).filter(|until| *until > day).min()
+    }
+
     fn check(&self) -> Result<(), Refusal> {
         if self.limits.len() > LIMITS_MAX {
             return Err(Refusal::TooManyLimits);
@@ -159,7 +167,6 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
 mod tests {
     use super::*;
     use crate::domain::test_kit::*;
-    use chrono::NaiveDate;
 
     fn primary() -> Limit {
         Limit {

@@ -12,7 +12,7 @@ pub use after::{
 };
 pub use event::{
     Came, Card, CheckoutClosed, CheckoutOpened, Declined, Event, FeeRecorded, PaymentNamed, PaymentRequested, Pledged,
-    RefundFailed, RefundRequested, RefundUnmatched, Refunded, Settled, Way,
+    RefundFailed, RefundRequested, RefundUnmatched, Refunded, Renewed, Settled, Told, Way,
 };
 pub use kin::{Giver, KIN_MAX, room};
 pub use payment::{Attempt, CHECKOUT, Decline, RefundRequest};
@@ -75,6 +75,22 @@ pub struct Donation {
 }
 
 impl Donation {
+    fn new(rally: RallyId, donor: PersonId, likeness: Option<PersonId>, day: NaiveDate, amount: Money) -> Self {
+        Self {
+            rally,
+            donor,
+            likeness,
+            day,
+            amount,
+            attempts: 0,
+            in_flight: None,
+            decline: None,
+            // Most have one.
+            payments: LiteMap::with_capacity(1),
+            refund_requests: LiteMap::new(),
+        }
+    }
+
     /// What was received, before anything of it went back, in minor units.
     pub fn settled_minor(&self) -> i64 {
         sum(self.settled().map(|(_, settled)| settled.amount_minor))
@@ -208,6 +224,10 @@ impl Donations {
 pub enum Command {
     /// A donor filled in the form.
     Pledge(Pledged),
+    /// The processor tells of an instalment: it is recorded where this log does not know it.
+    TakeIn(Told),
+    /// An instalment is due: intent, before the processor is asked to charge the card it keeps.
+    ChargeSaved { donation: DonationId },
     /// The donor offers a card: intent, before the processor is called.
     RequestPayment { donation: DonationId, method: String },
     /// The processor wants the donor to confirm with the bank.
@@ -297,10 +317,20 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
     let known = |id: DonationId| state.donations.get(id).ok_or(Refusal::Unknown);
     let events = match command {
         Command::Pledge(pledge) => vec![decide_pledge(state, pledge)?],
+        Command::TakeIn(told) => super::plan::take_in(state, told)?,
         // The law wants a donor's name with their money: a pledge whose name is gone is not paid any more.
-        Command::RequestPayment { donation, .. } if state.privacy.is_closed(donation) => return Err(Refusal::Erased),
+        Command::RequestPayment { donation, .. } | Command::ChargeSaved { donation }
+            if state.privacy.is_closed(donation) =>
+        {
+            return Err(Refusal::Erased);
+        }
         Command::RequestPayment { donation, method } => {
-            vec![request_payment(state, known(donation)?, donation, method)?]
+            vec![request_payment(state, known(donation)?, donation, method, None)?]
+        }
+        Command::ChargeSaved { donation } => {
+            let saved = state.plans.of_donation(donation).and_then(|(_, plan)| plan.saved.clone());
+            let super::plan::Saved { customer, method } = saved.ok_or(Refusal::MethodMissing)?;
+            vec![request_payment(state, known(donation)?, donation, method, Some(customer))?]
         }
         Command::RecordAction { donation, payment } => match known(donation)?.payments.get(&payment) {
             Some(_) => vec![],
@@ -388,7 +418,13 @@ fn decide_pledge(state: &State, pledge: Pledged) -> Result<Event, Refusal> {
     Ok(Event::Pledged(Pledged { on_program, ..pledge }))
 }
 
-fn request_payment(state: &State, current: &Donation, donation: DonationId, method: String) -> Result<Event, Refusal> {
+fn request_payment(
+    state: &State,
+    current: &Donation,
+    donation: DonationId,
+    method: String,
+    customer: Option<String>,
+) -> Result<Event, Refusal> {
     if current.settled().next().is_some() {
         return Err(Refusal::AlreadySettled);
     }
@@ -409,7 +445,7 @@ fn request_payment(state: &State, current: &Donation, donation: DonationId, meth
         return Err(Refusal::OverLimit(room));
     }
     let attempt = current.attempts.saturating_add(1);
-    Ok(Event::PaymentRequested(PaymentRequested { donation, attempt, method }))
+    Ok(Event::PaymentRequested(PaymentRequested { donation, attempt, method, customer }))
 }
 
 /// The attempt of this number, where it is in flight and the donor pays it on the processor's own page.
@@ -515,23 +551,21 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
     match event {
         Event::Pledged(pledged) => {
             let rally = state.rallies.get_mut(pledged.rally);
-            let donation = Donation {
-                rally: pledged.rally,
-                donor: pledged.donor,
-                likeness: pledged.likeness,
-                day: rally.as_ref().map_or(at.date_naive(), |rally| rally.details.day_of(at)),
-                amount: pledged.amount,
-                attempts: 0,
-                in_flight: None,
-                decline: None,
-                // Most have one.
-                payments: LiteMap::with_capacity(1),
-                refund_requests: LiteMap::new(),
-            };
-            donations.by_id.insert(pledged.donation, Shared::new(donation));
+            let day = rally.as_ref().map_or(at.date_naive(), |rally| rally.details.day_of(at));
+            let Pledged { rally: given_at, donor, likeness, amount, .. } = *pledged;
+            donations
+                .by_id
+                .insert(pledged.donation, Shared::new(Donation::new(given_at, donor, likeness, day, amount)));
             if let Some(rally) = rally {
                 rally.has_donations = true;
             }
+        }
+        Event::Renewed(renewed) => {
+            let Renewed { donation, rally, donor, likeness, day, amount, .. } = *renewed;
+            let gift = Donation::new(rally, donor, likeness, day, amount);
+            // One that the processor tells of has no attempt here that would do it.
+            donations.kin.add(gift.giver(), donation);
+            donations.by_id.insert(donation, Shared::new(gift));
         }
         Event::PaymentRequested(requested) => {
             let Some(donation) = donations.get_mut(requested.donation) else { return };
@@ -540,6 +574,7 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
             donation.in_flight = Some(Box::new(Attempt {
                 number: requested.attempt,
                 method: requested.method.clone(),
+                customer: requested.customer.clone(),
                 payment: None,
                 waits_for_donor: false,
                 checkout: None,

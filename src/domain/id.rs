@@ -65,6 +65,10 @@ id!(
     MatchId
 );
 id!(
+    /// One recurring gift.
+    PlanId
+);
+id!(
     /// One erasure of a person.
     ErasureId
 );
@@ -127,6 +131,31 @@ text_id!(
     /// What differs between the ledger and the processor's books, by what it is and what it is about: `fee:txn_1`.
     MismatchId
 );
+
+/// A hash of these parts, kept apart by their lengths.
+fn derived(context: &str, parts: &[&[u8]]) -> Uuid {
+    let mut hasher = blake3::Hasher::new_derive_key(context);
+    for part in parts {
+        hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hasher.update(part);
+    }
+    let bytes = hasher.finalize().as_bytes().first_chunk().copied().unwrap_or_default();
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+impl PlanId {
+    /// The plan that begins with a donation.
+    pub fn of(first: DonationId) -> Self {
+        Self(derived("groundswell plan 1", &[first.0.as_bytes()]))
+    }
+}
+
+impl DonationId {
+    /// A plan's gift of this number; not of the first, which the donor's form names.
+    pub fn of_instalment(plan: PlanId, number: u32) -> Self {
+        Self(derived("groundswell instalment 1", &[plan.0.as_bytes(), &number.to_le_bytes()]))
+    }
+}
 
 impl PaymentId {
     pub(super) fn short(&self) -> Short {

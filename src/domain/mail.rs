@@ -4,9 +4,9 @@
 //! Events name a person and never an address: where the letter goes is sealed in the pledge.
 
 use super::hash::HashMap;
-use super::id::{DonationId, MailId, PaymentId, PersonId, ProcessorRefundId};
+use super::id::{DonationId, MailId, PaymentId, PersonId, PlanId, ProcessorRefundId};
 use super::money::Money;
-use super::{State, donation};
+use super::{State, donation, plan};
 use chrono::serde::ts_microseconds;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,10 @@ pub enum Kind {
     Receipt,
     /// Money went back.
     RefundNotice,
+    /// An instalment of a recurring gift was refused, and is tried again.
+    InstalmentRefused,
+    /// A recurring gift ended.
+    PlanEnded,
 }
 
 /// What may be asked.
@@ -79,13 +83,22 @@ pub struct Requested {
     pub person: PersonId,
     /// About which donation.
     pub donation: DonationId,
-    /// About which of its payments.
+    /// About which of its payments; empty where it is about none.
+    #[serde(default = "no_payment", skip_serializing_if = "is_none")]
     pub payment: PaymentId,
     /// About which refund, in a notice of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund: Option<ProcessorRefundId>,
     /// The sum it tells of.
     pub amount: Money,
+}
+
+fn no_payment() -> PaymentId {
+    PaymentId(String::new())
+}
+
+fn is_none(payment: &PaymentId) -> bool {
+    payment.0.is_empty()
 }
 
 /// The mail server took a letter.
@@ -124,6 +137,16 @@ impl MailId {
     /// The notice of a refund.
     pub fn refund_notice(donation: DonationId, payment: &PaymentId, refund: &ProcessorRefundId) -> Self {
         Self::of(&["refund", &donation.to_string(), &payment.0, &refund.0])
+    }
+
+    /// The notice that an instalment was refused for the n-th time.
+    pub fn refused(donation: DonationId, tries: u32) -> Self {
+        Self::of(&["instalment-refused", &donation.to_string(), &tries.to_string()])
+    }
+
+    /// The notice that a recurring gift ended.
+    pub fn plan_ended(plan: PlanId) -> Self {
+        Self::of(&["plan-ended", &plan.to_string()])
     }
 
     /// The donation's id is in it because payments of two ledgers may have the same name, and mailboxes drop what they
@@ -271,8 +294,52 @@ pub(super) fn ask_for(state: &State, events: &mut Vec<super::Event>) {
 }
 
 fn letter_of(state: &State, event: &super::Event) -> Option<Requested> {
-    let super::Event::Donation(event) = event else { return None };
+    let letter = if let super::Event::Donation(event) = event {
+        of_gift(state, event)?
+    } else if let super::Event::Plan(plan::Event::Ended(ended)) = event {
+        of_end(state, ended)?
+    } else {
+        return None;
+    };
+    let is_gone = state.privacy.erasure(letter.person).is_some_and(|erasure| !erasure.came_back);
+    (!is_gone && state.mail.standing(letter.mail).is_none()).then_some(letter)
+}
+
+/// One that never began needs no word of its end, but where its donor believes that it has.
+fn of_end(state: &State, ended: &plan::Ended) -> Option<Requested> {
+    let has_begun = |plan: &&plan::Plan| plan.standing() != plan::Standing::Asked || ended.why == plan::Why::NotKept;
+    let plan = state.plans.get(ended.plan).filter(has_begun)?;
+    Some(Requested {
+        mail: MailId::plan_ended(ended.plan),
+        letter: Kind::PlanEnded,
+        person: plan.donor,
+        donation: plan.gifts.last()?.donation,
+        payment: no_payment(),
+        refund: None,
+        amount: plan.amount,
+    })
+}
+
+/// Only where the card was charged without its owner: whoever offers a card on the page is told there.
+fn of_refusal(state: &State, declined: &donation::Declined) -> Option<Requested> {
+    let gift = state.donations.get(declined.donation)?;
+    gift.in_flight.as_ref()?.customer.as_ref()?;
+    let (_, plan) = state.plans.of_donation(declined.donation)?;
+    let plan::Standing::PastDue { tries, again: Some(_) } = plan.standing() else { return None };
+    Some(Requested {
+        mail: MailId::refused(declined.donation, tries),
+        letter: Kind::InstalmentRefused,
+        person: gift.donor,
+        donation: declined.donation,
+        payment: no_payment(),
+        refund: None,
+        amount: gift.amount,
+    })
+}
+
+fn of_gift(state: &State, event: &donation::Event) -> Option<Requested> {
     let letter = match event {
+        donation::Event::Declined(declined) => return of_refusal(state, declined),
         donation::Event::Settled(settled) => Requested {
             mail: MailId::receipt(settled.donation, &settled.payment),
             letter: Kind::Receipt,
@@ -298,7 +365,7 @@ fn letter_of(state: &State, event: &super::Event) -> Option<Requested> {
         | donation::Event::CheckoutOpened(_)
         | donation::Event::CheckoutClosed(_)
         | donation::Event::FeeRecorded(_)
-        | donation::Event::Declined(_)
+        | donation::Event::Renewed(_)
         | donation::Event::RefundRequested(_)
         | donation::Event::RefundUnmatched(_)
         | donation::Event::RefundFailed(_)
@@ -314,8 +381,7 @@ fn letter_of(state: &State, event: &super::Event) -> Option<Requested> {
         | donation::Event::ReturnUnmatched(_)
         | donation::Event::CostRecorded(_) => return None,
     };
-    let is_gone = state.privacy.erasure(letter.person).is_some_and(|erasure| !erasure.came_back);
-    (!is_gone && state.mail.standing(letter.mail).is_none()).then_some(letter)
+    Some(letter)
 }
 
 pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {

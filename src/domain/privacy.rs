@@ -294,7 +294,8 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Committee(_)
         | super::Event::Drive(_)
         | super::Event::Books(_)
-        | super::Event::Audit(_) => {}
+        | super::Event::Audit(_)
+        | super::Event::Plan(_) => {}
     }
 }
 

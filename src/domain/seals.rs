@@ -45,7 +45,8 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         Event::Staff(staff::Event::SessionsRevoked(_))
         | Event::Attendance(attendance::Event::Entered(_) | attendance::Event::Left(_))
         | Event::Donation(
-            donation::Event::PaymentRequested(_)
+            donation::Event::Renewed(_)
+            | donation::Event::PaymentRequested(_)
             | donation::Event::ActionRequired(_)
             | donation::Event::Processing(_)
             | donation::Event::CheckoutOpened(_)
@@ -81,6 +82,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Committee(_)
         | Event::Drive(_)
         | Event::Books(_)
-        | Event::Audit(_) => vec![],
+        | Event::Audit(_)
+        | Event::Plan(_) => vec![],
     }
 }

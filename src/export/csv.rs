@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use std::io::Write;
 
 /// The columns, in order.
-pub const COLUMNS: [&str; 28] = [
+pub const COLUMNS: [&str; 29] = [
     "seq",
     "received_at_utc",
     "day",
@@ -35,6 +35,7 @@ pub const COLUMNS: [&str; 28] = [
     "payment",
     "refund",
     "paid_for_by",
+    "recurring_number",
     "payout",
 ];
 
@@ -72,6 +73,8 @@ pub struct Row {
     pub refund: Option<String>,
     /// Who paid for the rally's page.
     pub paid_for_by: String,
+    /// Which gift of a recurring one it is: 1 for the first.
+    pub recurring_number: Option<u32>,
     /// The processor's id of the payout that took it to the bank, where that is known.
     pub payout: Option<String>,
 }
@@ -148,6 +151,7 @@ pub fn rows(out: impl Write, rows: impl IntoIterator<Item = Row>) -> std::io::Re
             safe(&row.payment),
             safe(&row.refund.unwrap_or_default()),
             safe(&row.paid_for_by),
+            row.recurring_number.map(|number| number.to_string()).unwrap_or_default(),
             safe(&row.payout.unwrap_or_default()),
         ])?;
     }
@@ -187,6 +191,7 @@ mod tests {
             payment: "pi_1".into(),
             refund: (kind == "refund").then(|| "re_1".into()),
             paid_for_by: "Paid for by Rivera".into(),
+            recurring_number: (kind == "donation").then_some(3),
             payout: (kind == "donation").then(|| "po_1".into()),
         }
     }

@@ -4,6 +4,7 @@
 
 mod facts;
 mod mime;
+mod plan;
 
 use crate::config::Config;
 use crate::config::mail::Outgoing;
@@ -65,6 +66,17 @@ pub enum Fault {
     Form,
 }
 
+/// What a letter says of a recurring gift.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What a letter about it begins with; empty on a receipt.
+    pub lead: String,
+    /// What happened and what comes next, a paragraph an entry.
+    pub paragraphs: Vec<String>,
+    /// What may be done, and where.
+    pub actions: Vec<(&'static str, String)>,
+}
+
 /// What a letter says, whatever its kind.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -106,6 +118,8 @@ pub struct Facts {
     pub proof: String,
     /// The ledger's head by which the proof is checked, 64 hex digits.
     pub head: String,
+    /// The recurring gift it is about, or of which the payment is one.
+    pub plan: Option<Plan>,
 }
 
 impl Facts {
@@ -123,6 +137,10 @@ impl Facts {
         match self.kind {
             Kind::Receipt => format!("{mark}Your receipt for {}: {}", self.amount, self.rally),
             Kind::RefundNotice => format!("{mark}Your refund of {}: {}", self.amount, self.rally),
+            Kind::InstalmentRefused | Kind::PlanEnded => {
+                let lead = self.plan.as_ref().map(|plan| plan.lead.as_str()).unwrap_or_default();
+                format!("{mark}{}: {}", lead.trim_end_matches('.'), self.rally)
+            }
         }
     }
 }
@@ -166,8 +184,16 @@ impl Writer {
     pub fn put_together(&self, facts: &Facts) -> Result<Letter, Fault> {
         let subject = facts.subject();
         let (site, public_url) = (self.site.as_str(), self.public_url.as_str());
-        let html = Html { facts, site, subject: &subject, public_url }.render()?;
-        let text = Text { facts, site, public_url }.render()?;
+        let (html, text) = match facts.plan.as_ref().filter(|plan| !plan.lead.is_empty()) {
+            Some(plan) => {
+                let html = plan::Html { facts, plan, site, subject: &subject }.render()?;
+                (html, plan::Text { facts, plan, site, public_url }.render()?)
+            }
+            None => {
+                let html = Html { facts, site, subject: &subject, public_url }.render()?;
+                (html, Text { facts, site, public_url }.render()?)
+            }
+        };
         mime::put_together(self, facts, &subject, html, text)
     }
 }

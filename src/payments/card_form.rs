@@ -75,6 +75,8 @@ pub struct CardFormView {
     pub amount_minor: i64,
     /// The currency as that script writes it: `usd`.
     pub currency: String,
+    /// Whether the card is to be kept and charged again.
+    pub keeps: bool,
     /// The donor's name, for the processor's script to begin from; empty where it is not known.
     pub name: String,
     /// The donor's e-mail address, likewise.
@@ -112,6 +114,7 @@ impl CardFormView {
             amount: amount.to_short(),
             amount_minor: amount.minor,
             currency: amount.currency.code().to_ascii_lowercase(),
+            keeps: false,
             name: String::new(),
             email: String::new(),
             fields: Vec::new(),

@@ -10,16 +10,18 @@ mod catch_up;
 mod checkout;
 mod fees;
 mod overdue;
+mod schedule;
 mod webhooks;
 
 use super::notice::settled;
 use super::{Charge, Fault, Mode, Outcome, Processor, Refund, RefundOutcome, WebhookRefusal};
-use super::{charge_key, refund_key};
+use super::{Repeats, charge_key, refund_key};
 use crate::domain::donation::{self, Attempt};
 use crate::domain::id::{DonationId, PaymentId, ProcessorRefundId, RefundId};
 use crate::domain::money::Money;
 use crate::domain::{Command, Refusal};
 use crate::engine::{Engine, Failure, Receipt};
+use crate::projections::Projections;
 use crate::vault;
 use asks::Asks;
 pub use books::{BooksRead, BooksSaid};
@@ -92,6 +94,7 @@ pub struct Cashier {
     /// Until when the processor's list was read, held by whoever reads it.
     read_until: Arc<Mutex<Option<DateTime<Utc>>>>,
     desk: Arc<books::Desk>,
+    schedule: Arc<schedule::Schedule>,
 }
 
 /// A settled payment whose fee the processor has not said yet.
@@ -103,8 +106,8 @@ impl Cashier {
         let (to_learn, waiting) = mpsc::channel(FEES_WAITING_MAX);
         let fees = Arc::new((to_learn, Mutex::new(waiting)));
         let (webhook_came, asks, overdue) = (Arc::default(), Arc::default(), Arc::default());
-        let (visits, read_until, desk) = (Arc::default(), Arc::default(), Arc::default());
-        Self { engine, processor, webhook_came, fees, asks, overdue, visits, read_until, desk }
+        let (visits, read_until, desk, schedule) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
+        Self { engine, processor, webhook_came, fees, asks, overdue, visits, read_until, desk, schedule }
     }
 
     /// The processor.
@@ -226,7 +229,7 @@ impl Cashier {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => {}
-            _ = async { tokio::join!(interpret, resolve, learn, self.ask_fees(), self.keep_up()) } => {}
+            _ = async { tokio::join!(interpret, resolve, learn, self.ask_fees(), self.keep_up(), self.keep_schedule()) } => {}
         }
     }
 
@@ -374,6 +377,9 @@ impl Cashier {
             }
         };
         self.tell(command, key, "processor").await?;
+        if standing == Standing::Settled {
+            self.tell_schedule(donation);
+        }
         Ok(standing)
     }
 
@@ -414,7 +420,9 @@ impl Cashier {
         let attempt = known.in_flight.as_ref().filter(|attempt| attempt.method != donation::CHECKOUT)?;
         let rally = world.state.rallies.get(known.rally)?.details.slug.clone();
         let (number, method) = (attempt.number, attempt.method.clone());
-        let charge = Charge { donation, amount: known.amount, key: charge_key(donation, number), method, rally };
+        let repeats = repeats_of(&world, donation, attempt);
+        let (amount, key) = (known.amount, charge_key(donation, number));
+        let charge = Charge { donation, amount, key, method, rally, repeats };
         Some(((donation, number), (number, charge)))
     }
 
@@ -452,4 +460,11 @@ impl Cashier {
     pub fn mode(&self) -> Mode {
         self.processor.mode()
     }
+}
+
+/// Which gift of a recurring one an attempt is to pay.
+fn repeats_of(world: &Projections, donation: DonationId, attempt: &Attempt) -> Option<Repeats> {
+    let (plan, known) = world.state.plans.of_donation(donation)?;
+    let gift = known.gift(donation)?;
+    Some(Repeats { plan, number: gift.number, due: gift.due, customer: attempt.customer.clone() })
 }

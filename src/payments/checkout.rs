@@ -26,6 +26,8 @@ pub struct Checkout {
     pub key: String,
     /// The rally's slug, written on the payment for whoever reads the processor's own pages.
     pub rally: String,
+    /// Which gift of a recurring one it is: then the card is kept.
+    pub repeats: Option<Repeats>,
     /// What the donor reads beside the amount.
     pub title: String,
     /// The donor's e-mail address.

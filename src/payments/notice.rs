@@ -1,13 +1,15 @@
 //! What a processor tells, in one vocabulary, and what the ledger makes of it.
 
 use super::CardSummary;
-use crate::domain::donation::{Card, CheckoutClosed, Command, DisputeNews, RefundFailureNews, ReturnNews};
+use crate::domain::donation::{Card, CheckoutClosed, Command, DisputeNews, RefundFailureNews, ReturnNews, Told};
 use crate::domain::id::{CheckoutId, DonationId, PaymentId, ProcessorRefundId, RefundId};
 use crate::domain::money::Money;
 
 /// Something a processor told us about a payment of ours, or of another program on the same account.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
+    /// A payment is for this instalment, as is written on it; what became of it is told besides.
+    Renewed(Told),
     /// The money was taken.
     Settled {
         /// The donation written on the payment.
@@ -90,6 +92,7 @@ impl Notice {
     /// What the ledger is asked to record for it.
     pub fn into_command(self) -> Command {
         match self {
+            Self::Renewed(told) => Command::TakeIn(told),
             Self::Settled { donation, payment, amount, fee, card } => settled(donation, payment, amount, fee, card),
             Self::Processing { donation, payment } => {
                 Command::RecordProcessing { donation, payment: PaymentId(payment) }

@@ -8,6 +8,7 @@ use super::{
     CardSummary, Charge, Fault, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, Webhook, WebhookRefusal,
 };
 use crate::domain::money::Money;
+use crate::domain::plan::Saved;
 use async_trait::async_trait;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,12 @@ pub const METHOD_DECLINED: &str = "simulated_declined";
 pub const METHOD_ACTION: &str = "simulated_action";
 /// Asks the donor once, then is declined.
 pub const METHOD_ACTION_FAILED: &str = "simulated_action_failed";
+/// Settles, and is declined whenever it is charged again by itself.
+pub const METHOD_ONCE: &str = "simulated_once";
+/// What is kept of a card that works.
+const METHOD_SAVED: &str = "simulated_saved";
+/// What is kept of one that works once.
+const METHOD_SAVED_DECLINED: &str = "simulated_saved_declined";
 
 const CHOICES: &[Choice] = &[
     Choice { method: METHOD_OK, label: "A card that works", hint: "The donation goes through at once." },
@@ -29,6 +36,7 @@ const CHOICES: &[Choice] = &[
         label: "A card that asks the bank first",
         hint: "The bank wants to know it is you.",
     },
+    Choice { method: METHOD_ONCE, label: "A card that works today only", hint: "Later gifts are declined." },
     Choice { method: METHOD_ACTION_FAILED, label: "A card whose bank asks and says no", hint: "The check fails." },
 ];
 
@@ -87,14 +95,20 @@ enum Way {
     Declined,
     Action,
     ActionFailed,
+    Once,
+    Saved,
+    SavedDeclined,
 }
 
 impl Way {
-    const ALL: [(Way, &'static str, &'static str); 4] = [
+    const ALL: [(Way, &'static str, &'static str); 7] = [
         (Way::Ok, METHOD_OK, "ok"),
         (Way::Declined, METHOD_DECLINED, "declined"),
         (Way::Action, METHOD_ACTION, "action"),
         (Way::ActionFailed, METHOD_ACTION_FAILED, "actionfailed"),
+        (Way::Once, METHOD_ONCE, "once"),
+        (Way::Saved, METHOD_SAVED, "saved"),
+        (Way::SavedDeclined, METHOD_SAVED_DECLINED, "saveddeclined"),
     ];
 }
 
@@ -122,13 +136,13 @@ impl Simulated {
     fn outcome(&self, id: &str, payment: &Payment) -> Outcome {
         let ended = lock(&self.ended).entries.get(id).cloned();
         match (payment.way, ended.as_deref()) {
-            (Way::Ok, _) | (Way::Action, Some(CONFIRMED)) => Outcome::Settled {
+            (Way::Ok | Way::Once | Way::Saved, _) | (Way::Action, Some(CONFIRMED)) => Outcome::Settled {
                 payment: id.to_owned(),
                 amount: payment.amount,
                 fee: Some(fee(payment.amount)),
                 card: Some(CardSummary { brand: "simulated".into(), last4: "0000".into() }),
             },
-            (Way::Declined, _) => declined(
+            (Way::Declined | Way::SavedDeclined, _) => declined(
                 id,
                 "simulated_decline",
                 "The simulated bank declined. Nothing was charged. Pick another card.",
@@ -188,6 +202,15 @@ impl Processor for Simulated {
 
     async fn look_up(&self, payment: &str) -> Result<Outcome, Fault> {
         Ok(self.outcome(payment, &parse(payment)?))
+    }
+
+    async fn saved(&self, payment: &str) -> Result<Option<Saved>, Fault> {
+        let method = match parse(payment)?.way {
+            Way::Ok | Way::Action | Way::Saved => METHOD_SAVED,
+            Way::Once | Way::SavedDeclined => METHOD_SAVED_DECLINED,
+            Way::Declined | Way::ActionFailed => return Ok(None),
+        };
+        Ok(Some(Saved { customer: "simulated".into(), method: method.into() }))
     }
 
     async fn confirmed(&self, payment: &str) -> Result<Outcome, Fault> {
@@ -266,6 +289,7 @@ mod tests {
             key: super::super::charge_key(donation, attempt),
             method: method.into(),
             rally: "opening-night".into(),
+            repeats: None,
         }
     }
 

@@ -9,6 +9,7 @@ mod checkout;
 mod client;
 mod dispute;
 mod events;
+mod keep;
 mod list;
 mod reasons;
 mod settings;
@@ -26,10 +27,11 @@ use super::{
 };
 use crate::domain::id::DonationId;
 use crate::domain::money::Money;
+use crate::domain::plan::Saved;
 use async_trait::async_trait;
 use client::{CallError, Pooled};
 use dispute::DisputeShape;
-use shapes::{Intent, METADATA_DONATION, METADATA_RALLY, METADATA_REFUND, Missing, PaymentError, RefundShape};
+use shapes::{Intent, METADATA_DONATION, METADATA_REFUND, Missing, PaymentError, RefundShape};
 use std::collections::HashMap;
 use std::fmt;
 use stripe_client_core::{IdempotencyKey, RequestBuilder, RequestStrategy, StripeMethod, StripeRequest};
@@ -158,10 +160,7 @@ impl Processor for Stripe {
             .confirm(true)
             // At once rather than a little later, so that the answer knows the fee.
             .capture_method(PaymentIntentCaptureMethod::Automatic)
-            .metadata(HashMap::from([
-                (METADATA_DONATION.to_owned(), charge.donation.to_string()),
-                (METADATA_RALLY.to_owned(), charge.rally.clone()),
-            ]))
+            .metadata(keep::metadata(charge.donation, &charge.rally, charge.repeats.as_ref()))
             .expand(expanded());
         // What the browser made: a token for all that was filled in, a mandate for a debit with it; or a card alone.
         create = if charge.method.starts_with(CONFIRMATION_TOKEN) {
@@ -169,12 +168,19 @@ impl Processor for Stripe {
         } else {
             create.payment_method(charge.method.as_str())
         };
+        let owner_is_away = charge.repeats.as_ref().is_some_and(|repeats| repeats.customer.is_some());
         if !self.stand_in {
             // The stand-in refuses both. The real one needs to hear that the bank's question is left to its script, and
             // that there is no page to return to.
             let mut methods = CreatePaymentIntentAutomaticPaymentMethods::new(true);
             methods.allow_redirects = Some(CreatePaymentIntentAutomaticPaymentMethodsAllowRedirects::Never);
-            create = create.use_stripe_sdk(true).automatic_payment_methods(methods);
+            create = create.automatic_payment_methods(methods);
+            if !owner_is_away {
+                create = create.use_stripe_sdk(true);
+            }
+        }
+        if let Some(repeats) = &charge.repeats {
+            create = keep::repeat(&self.client, create, charge, repeats, self.stand_in).await?;
         }
         let of = Of { donation: Some(charge.donation), amount: Some(charge.amount) };
         let sent = self.payment(create.build(), Some(&charge.key), of).await;
@@ -189,6 +195,13 @@ impl Processor for Stripe {
     async fn look_up_of(&self, payment: &str, donation: DonationId) -> Result<Outcome, Fault> {
         check_payment(payment)?;
         self.retrieve(payment, Of { donation: Some(donation), amount: None }).await
+    }
+
+    async fn saved(&self, payment: &str) -> Result<Option<Saved>, Fault> {
+        check_payment(payment)?;
+        let call = RetrievePaymentIntent::new(payment).build();
+        let intent = call.customize::<Intent>().send(&self.client).await.map_err(CallError::into_fault)?;
+        Ok(intent.saved())
     }
 
     async fn cancel(&self, payment: &str) -> Result<Outcome, Fault> {

@@ -111,8 +111,8 @@ mod tests {
     /// What happened, each with the second of [`at`] in which it did.
     fn folded(events: impl IntoIterator<Item = (i64, Event)>) -> Projections {
         let mut world = Projections::default();
-        for (number, (second, event)) in events.into_iter().enumerate() {
-            world.apply(&Recorded { seq: u64::try_from(number).unwrap() + 1, at: at(second), event });
+        for (seq, (second, event)) in (1..).zip(events) {
+            world.apply(&Recorded { seq, at: at(second), event });
         }
         world
     }

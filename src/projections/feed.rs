@@ -72,7 +72,8 @@ impl Feed {
             | Event::Committee(_)
             | Event::Drive(_)
             | Event::Books(_)
-            | Event::Audit(_) => {}
+            | Event::Audit(_)
+            | Event::Plan(_) => {}
         }
     }
 }

@@ -241,6 +241,15 @@ impl Ledger {
                 let pledge = Pledge { seq, at, refcode, covers_fee, on_program, places: vec![] };
                 self.pledges.insert(pledged.donation, pledge);
             }
+            // What the donor typed is read where they typed it.
+            donation::Event::Renewed(renewed) => {
+                let Some(first) = self.pledges.get(&renewed.first) else { return };
+                let asked = state.donations.get(renewed.first).map(|first| first.amount);
+                let covers_fee = first.covers_fee.filter(|_| asked == Some(renewed.amount));
+                let (seq, refcode) = (first.seq, first.refcode.clone());
+                let pledge = Pledge { seq, at, refcode, covers_fee, on_program: None, places: vec![] };
+                self.pledges.insert(renewed.donation, pledge);
+            }
             donation::Event::Settled(settled) => self.add(Row {
                 seq,
                 at,

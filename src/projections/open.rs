@@ -67,7 +67,8 @@ impl Open {
             | Event::Committee(_)
             | Event::Drive(_)
             | Event::Books(_)
-            | Event::Audit(_) => {}
+            | Event::Audit(_)
+            | Event::Plan(_) => {}
         }
     }
 

@@ -59,7 +59,8 @@ impl Room {
             | Event::Committee(_)
             | Event::Drive(_)
             | Event::Books(_)
-            | Event::Audit(_) => {}
+            | Event::Audit(_)
+            | Event::Plan(_) => {}
         }
     }
 }

@@ -198,6 +198,7 @@ impl Totals {
                 self.by_rally.entry(cost.rally).or_default().sums.cost(cost.fee.minor);
             }
             donation::Event::Pledged(_)
+            | donation::Event::Renewed(_)
             | donation::Event::PaymentRequested(_)
             | donation::Event::ActionRequired(_)
             | donation::Event::Processing(_)

@@ -3,10 +3,13 @@
 
 use super::form::{Errors, Form};
 use super::problem::sentence;
+use super::view::Choice;
 use crate::domain::committee::{Abroad, Rules};
 use crate::domain::donation::{AMOUNT_MINOR_MAX, ATTESTATIONS};
 use crate::domain::money::{Currency, Money};
+use crate::domain::plan::{Every, Rhythm};
 use crate::domain::profile::{Contact, Shown};
+use chrono::NaiveDate;
 
 /// Characters of a name, a street, an employer: what the filing format and a screen can hold.
 pub const LINE_CHARS_MAX: usize = 100;
@@ -63,6 +66,42 @@ pub struct Gift {
     pub contact: Contact,
     /// What the room may see.
     pub shown: Shown,
+}
+
+/// How often is asked, in the field `every`: `once`, `month` or `week`; weekly ends with `last_day`.
+pub fn asked_rhythm(form: &Form, last_day: Option<NaiveDate>, errors: &mut Errors) -> Option<Rhythm> {
+    match form.get("every").as_str() {
+        "month" => Some(Rhythm { every: Every::Month, until: None }),
+        "week" => {
+            if last_day.is_none() {
+                errors.add("every", "Weekly gifts can’t be offered here now. Choose once or every month.");
+            }
+            Some(Rhythm { every: Every::Week, until: last_day })
+        }
+        _ => None,
+    }
+}
+
+/// The choices of that field.
+pub fn frequencies(chosen: &str, last_day: Option<NaiveDate>, once: bool) -> Vec<Choice> {
+    let choice = |value: &str, label: String| Choice { value: value.into(), label, selected: value == chosen };
+    let once = once.then(|| Choice {
+        selected: !matches!((chosen, last_day), ("month", _) | ("week", Some(_))),
+        ..choice("once", "Once".into())
+    });
+    let week = last_day.map(|day| choice("week", format!("Every week until {}", day_in_words(day))));
+    once.into_iter().chain([choice("month", "Every month".into())]).chain(week).collect()
+}
+
+/// `November 3, 2026`.
+pub fn day_in_words(day: NaiveDate) -> String {
+    day.format("%B %-d, %Y").to_string()
+}
+
+/// `each month`, or `each week until November 3, 2026`.
+pub fn rhythm_in_words(rhythm: Rhythm) -> String {
+    let until = rhythm.until.map(|day| format!(" until {}", day_in_words(day))).unwrap_or_default();
+    format!("each {}{until}", rhythm.every.word())
 }
 
 /// The least that may be given.

@@ -60,6 +60,7 @@ struct Copied {
     mode: Mode,
     rally: Rally,
     pledge: Pledge,
+    number: Option<u32>,
     /// The processor's name of the payout that the row is in by now.
     payout: Option<String>,
 }
@@ -82,9 +83,11 @@ fn copy_row(
         return None;
     }
     let pledge = world.ledger.pledge(row.donation)?.clone();
+    let plan = world.state.plans.of_donation(row.donation);
+    let number = plan.and_then(|(_, plan)| plan.gift(row.donation)).map(|gift| gift.number);
     let payout = row.paid_out.and_then(|paid_out| world.state.books.name(paid_out.payout));
     let payout = payout.map(|payout| payout.0.clone());
-    Some(Copied { row: row.clone(), mode: world.state.mode?, rally, pledge, payout })
+    Some(Copied { row: row.clone(), mode: world.state.mode?, rally, pledge, payout, number })
 }
 
 impl Copied {
@@ -108,6 +111,7 @@ impl Copied {
             payment: self.row.payment.0,
             refund: self.row.reference.map(Into::into),
             paid_for_by: self.rally.details.paid_for_by,
+            recurring_number: self.number,
             payout: self.payout.filter(|_| payout_known),
         })
     }

@@ -18,6 +18,8 @@ pub mod live;
 pub mod message;
 pub mod overlay;
 pub mod payout;
+pub mod plan;
+pub mod plans;
 pub mod program;
 pub mod rally;
 pub mod rally_form;

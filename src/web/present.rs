@@ -3,6 +3,7 @@
 pub mod captions;
 pub mod drive;
 pub mod letters;
+pub mod plan;
 pub mod restream;
 pub mod run;
 pub mod storage;

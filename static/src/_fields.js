@@ -11,6 +11,8 @@ function paymentFields(stripe, form) {
     mode: "payment",
     amount: Number(amountMinor),
     currency,
+    // What the server will ask for, too: the two must agree.
+    ...(form.dataset.keeps === undefined ? {} : { setupFutureUsage: "off_session" }),
     appearance: { variables: { colorText: color, fontFamily, colorBackground: backgroundColor, fontSizeBase: "16px" } },
   });
   const element = elements.create("payment", { defaultValues: { billingDetails: { name, email } } });

@@ -38,7 +38,11 @@ for (const form of document.querySelectorAll("form[data-donate]")) {
     const amount = isOther || !chosen ? typed : chosen.value;
     const bare = chosen && !isOther ? chosen.dataset.label : typed && `${other.dataset.symbol}${typed}`;
     const label = withCover(amount, bare);
-    if (button) button.textContent = label && label.length < 16 ? `${verb} ${label}` : plain;
+    const every = value("every");
+    const note = form.querySelector("[data-every-note]");
+    if (note) note.hidden = every !== "month" && every !== "week";
+    const often = every === "month" || every === "week" ? ` each ${every}` : "";
+    if (button) button.textContent = label && label.length < 16 ? `${verb} ${label}${often}` : plain;
   };
   form.addEventListener("change", (event) => {
     draw();

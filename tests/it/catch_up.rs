@@ -156,8 +156,14 @@ async fn with_every_webhook_lost_the_ledger_ends_complete() {
         let pledged = pledge(&house.server, amount, "joan@example.org").await;
         let donation: id::DonationId = pledged.rsplit('/').next().unwrap().parse().unwrap();
         let (method, rally) = (local.card(localstripe::CARD_OK), "call".into());
-        let charge =
-            Charge { donation, amount: Money::new(cents, Currency::USD), key: charge_key(donation, 1), method, rally };
+        let charge = Charge {
+            donation,
+            amount: Money::new(cents, Currency::USD),
+            key: charge_key(donation, 1),
+            method,
+            rally,
+            repeats: None,
+        };
         let answer = stripe.charge(&charge).await.unwrap();
         let Outcome::Settled { payment, .. } = answer else { panic!("{answer:?}") };
         paid.push((pledged, payment, cents));

@@ -11,6 +11,8 @@
     clippy::wildcard_enum_match_arm
 )]
 
+#[path = "../support/ahead.rs"]
+mod ahead;
 mod archive;
 mod backup;
 mod bad_input;
@@ -36,6 +38,7 @@ mod mail_server;
 mod media;
 mod past;
 mod permutations;
+mod plans;
 mod privacy;
 mod program;
 mod proof;

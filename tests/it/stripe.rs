@@ -3,13 +3,13 @@
 use crate::localstripe::{self, LocalStripe};
 use askama::Template;
 use groundswell::domain::donation::{DisputeNews, DisputeOutcome, ReturnNews};
-use groundswell::domain::id::{DisputeId, DonationId, PaymentId, RefundId};
+use groundswell::domain::id::{DisputeId, DonationId, PaymentId, PlanId, RefundId};
 use groundswell::domain::money::{Currency, Money};
 use groundswell::payments::card_form::{CardForm, CardFormView};
 use groundswell::payments::simulated::{self, Simulated};
 use groundswell::payments::stripe::{Secret, Settings, Stripe};
 use groundswell::payments::{
-    CardSummary, Charge, Fault, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, SIGNATURE_BYTES_MAX,
+    CardSummary, Charge, Fault, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, Repeats, SIGNATURE_BYTES_MAX,
     WEBHOOK_BYTES_MAX, Webhook, WebhookRefusal, charge_key, refund_key,
 };
 use std::sync::Arc;
@@ -56,6 +56,7 @@ fn charge(method: &str) -> Charge {
         key: charge_key(donation, 1),
         method: method.into(),
         rally: "opening-night".into(),
+        repeats: None,
     }
 }
 
@@ -200,6 +201,7 @@ async fn the_stand_ins_webhooks_are_believed_and_understood() {
     }
     let about = |id| {
         notices.iter().find(|notice| match notice {
+            Notice::Renewed(told) => told.donation == id,
             Notice::Settled { donation, .. } | Notice::Declined { donation, .. } => *donation == id,
             Notice::Processing { .. }
             | Notice::CheckoutClosed { .. }
@@ -522,6 +524,37 @@ async fn the_key_sent_is_the_key_given_each_time() {
     assert_eq!(asked.key, format!("charge-{}-1", asked.donation));
 }
 
+/// The first gift of a plan keeps its card, and the next is charged to it while its owner is away.
+async fn keeps(processor: &dyn Processor, donor: &dyn Donor) {
+    let plan = PlanId(Uuid::from_u128(7));
+    let due = chrono::NaiveDate::from_ymd_opt(2031, 2, 3).unwrap();
+    let first = Repeats { plan, number: 1, due, customer: None };
+    let asked = Charge { repeats: Some(first.clone()), ..charge(&donor.card(Card::Ok)) };
+    let Outcome::Settled { payment, .. } = processor.charge(&asked).await.unwrap() else { panic!("settles") };
+    let saved = processor.saved(&payment).await.unwrap().unwrap();
+    let next = Repeats { number: 2, customer: Some(saved.customer.clone()), ..first };
+    let again = Charge { repeats: Some(next), ..charge(&saved.method) };
+    let Outcome::Settled { payment, .. } = processor.charge(&again).await.unwrap() else { panic!("settles again") };
+    assert_eq!(processor.saved(&payment).await.unwrap(), Some(saved));
+    let once = processor.charge(&charge(&donor.card(Card::Declined))).await.unwrap();
+    assert!(matches!(once, Outcome::Declined { .. }));
+}
+
+#[tokio::test]
+async fn the_simulation_keeps_cards() {
+    keeps(&Simulated::new(), &AtSimulated).await;
+    let asked = Charge { method: simulated::METHOD_ONCE.into(), ..charge("") };
+    let Outcome::Settled { payment, .. } = Simulated::new().charge(&asked).await.unwrap() else { panic!("settles") };
+    let saved = Simulated::new().saved(&payment).await.unwrap().unwrap();
+    assert!(matches!(Simulated::new().charge(&charge(&saved.method)).await, Ok(Outcome::Declined { .. })));
+}
+
+#[tokio::test]
+async fn stripe_keeps_cards() {
+    let local = LocalStripe::start();
+    keeps(&stripe_at(&local.api_base()), &local).await;
+}
+
 /// A server that hands each connection to `serve` as raw bytes.
 async fn raw_server(answer: Option<String>) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -617,7 +650,7 @@ fn the_card_step_shows_what_its_processor_needs() {
     card.fields.push(("csrf".into(), "\"><script>".into()));
     let simulated = CardStep { card }.render().unwrap();
     assert!(simulated.contains("SIMULATED") && simulated.contains(r#"name="method" value="simulated_ok" checked"#));
-    assert_eq!(simulated.matches("type=\"radio\"").count(), 4);
+    assert_eq!(simulated.matches("type=\"radio\"").count(), 5);
     assert!(!simulated.contains("<script>"));
     let asks = CardStep { card: CardFormView::simulated_action("/a".into(), usd(5000)) }.render().unwrap();
     assert!(asks.contains("SIMULATED") && asks.contains(r#"name="confirmed" value="true""#));

@@ -83,6 +83,20 @@ impl LocalStripe {
         self.post("/_config/webhooks/test", "application/json", &body);
     }
 
+    /// How many payments it was asked for.
+    pub fn payments(&self) -> usize {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(START_TIMEOUT)).unwrap();
+        write!(
+            stream,
+            "GET /v1/payment_intents?limit=100 HTTP/1.0\r\nhost: localhost\r\nauthorization: Bearer sk_test_1\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.matches("\"object\": \"payment_intent\"").count()
+    }
+
     fn post(&self, path: &str, kind: &str, body: &str) -> serde_json::Value {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(START_TIMEOUT)).unwrap();

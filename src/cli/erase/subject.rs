@@ -82,6 +82,9 @@ pub fn look(engine: &Engine, asked: &Asked, retention_years: u16) -> anyhow::Res
         "notices about them, can then be read by nobody, in no copy of the log. Amounts, dates and totals stay.".into(),
         "Backups of the folder `vault` that were made before still hold the key until you delete them.".into(),
     ]);
+    if world.state.plans.iter().any(|(_, plan)| plan.donor == person && !plan.is_over()) {
+        lines.push("Their recurring gift ends: nothing more is charged.".into());
+    }
     if known.unpaid > 0 {
         lines.push("Their unpaid donations can't be paid any more.".into());
     }

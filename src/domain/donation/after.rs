@@ -235,6 +235,7 @@ impl After {
             | Event::ReturnUnmatched(_)
             | Event::RefundUnmatched(_)
             | Event::Pledged(_)
+            | Event::Renewed(_)
             | Event::PaymentRequested(_)
             | Event::ActionRequired(_)
             | Event::Processing(_)

@@ -3,10 +3,12 @@
 use super::after::{CostRecorded, DisputeClosed, DisputeMoved, DisputeOpened, DisputeRevised};
 use super::after::{DebitReturned, DisputeNews, ReturnNews};
 use super::after::{RefundFailureNews, RefundReversed};
-use crate::domain::id::{CheckoutId, DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId};
+use crate::domain::id::{
+    CheckoutId, DonationId, PaymentId, PersonId, PlanId, ProcessorRefundId, RallyId, RefundId, SourceId,
+};
 use crate::domain::money::Money;
 use crate::domain::sealed::Sealed;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 /// What happened.
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 #[allow(missing_docs)]
 pub enum Event {
     Pledged(Pledged),
+    Renewed(Renewed),
     PaymentRequested(PaymentRequested),
     ActionRequired(PaymentNamed),
     Processing(PaymentNamed),
@@ -44,6 +47,7 @@ impl Event {
     pub fn donation(&self) -> Option<DonationId> {
         match self {
             Event::Pledged(data) => Some(data.donation),
+            Event::Renewed(data) => Some(data.donation),
             Event::PaymentRequested(data) => Some(data.donation),
             Event::ActionRequired(data) | Event::Processing(data) => Some(data.donation),
             Event::CheckoutOpened(data) => Some(data.donation),
@@ -103,6 +107,33 @@ pub struct Pledged {
     pub on_program: Option<SourceId>,
 }
 
+/// An instalment of a recurring gift is due: a donation as a pledge makes one, without a form. What the donor typed stands in
+/// the pledge of the first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Renewed {
+    /// Which donation: [`DonationId::of_instalment`].
+    pub donation: DonationId,
+    /// Of which plan.
+    pub plan: PlanId,
+    /// 2 for the first instalment: the gift on the form is 1.
+    pub number: u32,
+    /// The gift on the form.
+    pub first: DonationId,
+    /// Where it was given.
+    pub rally: RallyId,
+    /// Who gives.
+    pub donor: PersonId,
+    /// Who gives, by name and postal address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likeness: Option<PersonId>,
+    /// How much.
+    pub amount: Money,
+    /// The plan's day that it is for.
+    pub due: NaiveDate,
+    /// The day of this event, where the rally is: the one that counts for limits.
+    pub day: NaiveDate,
+}
+
 /// How a donor came to the form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Came {
@@ -143,6 +174,24 @@ pub struct PaymentRequested {
     pub attempt: u32,
     /// The processor's token of the card; not the card.
     pub method: String,
+    /// For whom the processor keeps that card, where it is charged without its owner being asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+}
+
+/// An instalment as the processor tells of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Told {
+    /// Of which plan.
+    pub plan: PlanId,
+    /// 2 for the first instalment.
+    pub number: u32,
+    /// Which donation.
+    pub donation: DonationId,
+    /// The plan's day that it is for.
+    pub due: NaiveDate,
+    /// How much.
+    pub amount: Money,
 }
 
 /// Something about one payment.

@@ -16,6 +16,8 @@ pub struct Attempt {
     pub number: u32,
     /// The processor's token of the card; not the card.
     pub method: String,
+    /// For whom the processor keeps that card, where it is charged without its owner being asked.
+    pub customer: Option<String>,
     /// The processor's id, once it gave one.
     pub payment: Option<PaymentId>,
     /// Whether the donor has to do something (3-D Secure) or only the bank.

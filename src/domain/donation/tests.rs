@@ -13,7 +13,7 @@ fn request(method: &str) -> Command {
 }
 
 fn requested(attempt: u32) -> Event {
-    Event::PaymentRequested(PaymentRequested { donation: DONATION, attempt, method: "tok_1".into() })
+    Event::PaymentRequested(PaymentRequested { donation: DONATION, attempt, method: "tok_1".into(), customer: None })
 }
 
 fn in_flight() -> Given {

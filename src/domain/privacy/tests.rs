@@ -37,7 +37,12 @@ fn pledged() -> donation::Event {
 }
 
 fn asked() -> donation::Event {
-    donation::Event::PaymentRequested(PaymentRequested { donation: DONATION, attempt: 1, method: "card".into() })
+    donation::Event::PaymentRequested(PaymentRequested {
+        donation: DONATION,
+        attempt: 1,
+        method: "card".into(),
+        customer: None,
+    })
 }
 
 fn settled() -> donation::Event {

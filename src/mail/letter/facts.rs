@@ -1,6 +1,6 @@
 //! What a letter says, from the ledger, the log and the vault.
 
-use super::{Facts, Fault, mark};
+use super::{Facts, Fault, mark, plan};
 use crate::domain::donation::{self, ATTESTATIONS, Pledged};
 use crate::domain::mail::{Kind, Waiting};
 use crate::domain::money::Money;
@@ -19,6 +19,9 @@ pub(super) fn gather(engine: &Engine, waiting: &Waiting, public_url: &str) -> Re
         Some(_) | None => return Err(Fault::Unknown),
     };
     let contact = contact(engine, &pledged)?;
+    if matches!(asked.letter, Kind::InstalmentRefused | Kind::PlanEnded) {
+        return about_plan(engine, waiting, public_url, contact);
+    }
     let (mut facts, settled_seq) = {
         let world = engine.world();
         let row = world.ledger.payment(asked.donation, &asked.payment).ok_or(Fault::Unknown)?;
@@ -48,6 +51,7 @@ pub(super) fn gather(engine: &Engine, waiting: &Waiting, public_url: &str) -> Re
             statements: if is_refund { vec![] } else { pledged.attestations.iter().filter_map(attested).collect() },
             proof: String::new(),
             head: String::new(),
+            plan: if is_refund { None } else { plan::of_receipt(engine, &world, asked.donation, public_url) },
         };
         (facts, row.seq)
     };
@@ -62,6 +66,36 @@ pub(super) fn gather(engine: &Engine, waiting: &Waiting, public_url: &str) -> Re
         }
     }
     Ok(facts)
+}
+
+/// A letter about a recurring gift: no receipt, and no proof.
+fn about_plan(engine: &Engine, waiting: &Waiting, public_url: &str, contact: Contact) -> Result<Facts, Fault> {
+    let asked = &waiting.requested;
+    let world = engine.world();
+    let (_, known) = world.state.plans.of_donation(asked.donation).ok_or(Fault::Unknown)?;
+    let rally = world.state.rallies.get(known.rally).ok_or(Fault::Unknown)?;
+    Ok(Facts {
+        mail: asked.mail,
+        kind: asked.letter,
+        after: None,
+        at: waiting.at.timestamp(),
+        mark: mark(world.state.mode),
+        name: format!("{} {}", contact.first_name, contact.last_name),
+        address: vec![],
+        email: contact.email,
+        amount: asked.amount.to_exact(),
+        given: String::new(),
+        date: String::new(),
+        rally: rally.details.title.clone(),
+        paid_for_by: rally.details.paid_for_by.clone(),
+        card: String::new(),
+        donation: asked.donation,
+        href: format!("{public_url}/r/{}/donate/{}", rally.details.slug, asked.donation),
+        statements: vec![],
+        proof: String::new(),
+        head: String::new(),
+        plan: Some(plan::of_letter(engine, &world, asked, public_url).ok_or(Fault::Unknown)?),
+    })
 }
 
 fn contact(engine: &Engine, pledged: &Pledged) -> Result<Contact, Fault> {

@@ -93,16 +93,19 @@ impl Cashier {
     /// Reads the list again and again, until dropped.
     pub(super) async fn keep_up(&self) {
         loop {
-            match self.catch_up().await {
-                Ok(None) => {}
-                Ok(Some(CaughtUp { taken: 0, .. })) => {}
+            let read = self.catch_up().await;
+            match &read {
+                Ok(None | Some(CaughtUp { taken: 0, .. })) => {}
                 Ok(Some(done)) => {
                     tracing::warn!(taken = done.taken, "events came by the processor's list, not by webhook")
                 }
                 Err(trouble) => tracing::warn!(%trouble, "the processor's list of events could not be read"),
             }
-            // After what the list brought is in the ledger: the books are compared with that.
+            // After what the list brought is in the ledger: instalments and books are compared with that.
             self.interpret_all().await;
+            if read.is_ok() {
+                self.schedule.is_told();
+            }
             self.keep_books().await;
             tokio::time::sleep(EVERY).await;
         }

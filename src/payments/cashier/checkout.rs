@@ -3,7 +3,7 @@
 //! Its address is told after its name is in the log and the attempt still waits for it. So a page whose name never came can't
 //! be paid on by anybody, and its attempt may end without a question; one that has a name ends only by the processor's word.
 
-use super::{Cashier, Standing, Trouble};
+use super::{Cashier, Standing, Trouble, repeats_of};
 use crate::domain::donation::{self, Attempt, CheckoutClosed};
 use crate::domain::id::{CheckoutId, DonationId};
 use crate::payments::checkout::{Checkout, Hosted, OPEN_SECONDS, Visit};
@@ -213,6 +213,7 @@ impl Cashier {
             amount: known.amount,
             key: checkout_key(donation, attempt.number),
             rally,
+            repeats: repeats_of(&world, donation, attempt),
             title,
             email,
             paid_href,

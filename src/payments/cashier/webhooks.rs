@@ -98,7 +98,8 @@ impl Cashier {
             let key = format!("notice:{}:{number}", received.notice);
             let without_fee = match &notice {
                 Notice::Settled { donation, payment, fee: None, .. } => Some((*donation, payment.clone())),
-                Notice::Settled { .. }
+                Notice::Renewed(_)
+                | Notice::Settled { .. }
                 | Notice::Processing { .. }
                 | Notice::Declined { .. }
                 | Notice::CheckoutClosed { .. }

@@ -1,13 +1,13 @@
 //! Stripe's own page for one payment: <https://docs.stripe.com/api/checkout/sessions>.
 
 use super::client::{CallError, Pooled};
-use super::shapes::{Expandable, Intent, METADATA_DONATION, METADATA_RALLY, Metadata, Missing, donation, money};
-use super::{ID_BYTES_MAX, idempotent, is_token, reasons, rejected, unclear};
+use super::shapes::{Expandable, Intent, Metadata, Missing, donation, money};
+use super::{ID_BYTES_MAX, idempotent, keep, is_token, reasons, rejected, unclear};
 use crate::payments::checkout::{Checkout, Hosted, Visit};
 use crate::payments::{Fault, Notice};
 use miniserde::Deserialize;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use stripe_client_core::{RequestBuilder, StripeMethod};
 
 /// Where the pages are.
@@ -30,7 +30,9 @@ struct Open<'a> {
     line_items: [Item<'a>; 1],
     /// The donor pays what was pledged, in its currency: limits and books are in that.
     adaptive_pricing: Enabled,
-    metadata: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_creation: Option<&'a str>,
+    metadata: HashMap<String, String>,
     payment_intent_data: Intended<'a>,
 }
 
@@ -59,7 +61,9 @@ struct Enabled {
 
 #[derive(Serialize)]
 struct Intended<'a> {
-    metadata: BTreeMap<&'a str, String>,
+    metadata: HashMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    setup_future_usage: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -82,10 +86,11 @@ pub struct Session {
 
 /// Has Stripe keep a page.
 pub async fn open(client: &Pooled, asked: &Checkout) -> Result<Hosted, Fault> {
-    let on_payment =
-        BTreeMap::from([(METADATA_DONATION, asked.donation.to_string()), (METADATA_RALLY, asked.rally.clone())]);
+    let on_payment = keep::metadata(asked.donation, &asked.rally, asked.repeats.as_ref());
     let mut on_page = on_payment.clone();
-    on_page.insert(METADATA_ATTEMPT, asked.attempt.to_string());
+    on_page.insert(METADATA_ATTEMPT.to_owned(), asked.attempt.to_string());
+    // A recurring gift's card is kept for a customer, whom Stripe makes by itself here.
+    let keeps = asked.repeats.is_some();
     let form = Open {
         mode: "payment",
         submit_type: "donate",
@@ -102,8 +107,9 @@ pub async fn open(client: &Pooled, asked: &Checkout) -> Result<Hosted, Fault> {
             },
         }],
         adaptive_pricing: Enabled { enabled: false },
+        customer_creation: keeps.then_some("always"),
         metadata: on_page,
-        payment_intent_data: Intended { metadata: on_payment },
+        payment_intent_data: Intended { metadata: on_payment, setup_future_usage: keeps.then_some("off_session") },
     };
     let call = RequestBuilder::new(StripeMethod::Post, "/checkout/sessions").form(&form);
     let session = send(client, call, Some(&asked.key)).await.map_err(CallError::into_fault)?;

@@ -55,7 +55,12 @@ pub fn interpret(body: &[u8]) -> Result<Vec<Notice>, Fault> {
         "payment_intent.succeeded"
         | "payment_intent.processing"
         | "payment_intent.payment_failed"
-        | "payment_intent.canceled" => Ok(payment(&object(text)?)?.into_iter().collect()),
+        | "payment_intent.canceled" => {
+            let intent: Intent = object(text)?;
+            let notice = payment(&intent)?;
+            // What it is for comes before what became of it.
+            Ok(intent.told().filter(|_| notice.is_some()).map(Notice::Renewed).into_iter().chain(notice).collect())
+        }
         kind if kind.starts_with("checkout.session.") => {
             checkout::notices(kind, &object::<Session>(text)?).map_err(missing)
         }

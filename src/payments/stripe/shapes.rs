@@ -1,8 +1,10 @@
 //! What we read of Stripe's objects: few fields, all optional, so that another API version's shape is still read.
 
 use super::reasons;
+use crate::domain::donation::Told;
 use crate::domain::id::{DonationId, RefundId};
 use crate::domain::money::{Currency, Money};
+use crate::domain::plan::Saved;
 use crate::payments::{CardSummary, Outcome};
 use miniserde::Deserialize;
 use miniserde::de::{Map, Visitor};
@@ -18,6 +20,15 @@ pub const METADATA_REFUND: &str = "refund";
 
 /// The key of a payment's metadata that holds the rally's slug.
 pub const METADATA_RALLY: &str = "rally";
+
+/// The key of a payment's metadata that holds the id of the recurring gift it is one of.
+pub const METADATA_PLAN: &str = "plan";
+
+/// The key of a payment's metadata that holds its number among them.
+pub const METADATA_NUMBER: &str = "gift_number";
+
+/// The key of a payment's metadata that holds the day it is for.
+pub const METADATA_DUE: &str = "due";
 
 pub type Metadata = HashMap<String, String>;
 
@@ -102,6 +113,7 @@ pub struct Intent {
     /// Before API version 2022-11-15.
     charges: Option<List<ChargeShape>>,
     payment_method: Option<Expandable<MethodShape>>,
+    customer: Option<Expandable<Identified>>,
 }
 
 /// <https://docs.stripe.com/api/charges/object>
@@ -137,6 +149,7 @@ pub struct MethodDetails {
 /// A payment method, or a bare card as the stand-in makes them.
 #[derive(Debug, Deserialize)]
 pub struct MethodShape {
+    id: Option<String>,
     card: Option<CardShape>,
     brand: Option<String>,
     last4: Option<String>,
@@ -220,6 +233,23 @@ impl Intent {
             _ => return Err(Missing("a status we know")),
         };
         Ok(outcome)
+    }
+
+    /// The instalment it is for; `None` where it is of none, and for the first of a plan, which a form began.
+    pub fn told(&self) -> Option<Told> {
+        let of = |key: &str| self.metadata.as_ref()?.get(key);
+        let number = of(METADATA_NUMBER)?.parse().ok().filter(|number| *number > 1)?;
+        let (plan, due) = (of(METADATA_PLAN)?.parse().ok()?, of(METADATA_DUE)?.parse().ok()?);
+        let amount = money(self.amount, self.currency.as_deref()).ok()?;
+        Some(Told { plan, number, donation: self.donation()?, due, amount })
+    }
+
+    /// What is kept of it: a customer, and a method of theirs.
+    pub fn saved(&self) -> Option<Saved> {
+        let customer = Expandable::id(&self.customer)?;
+        let method = self.payment_method.as_ref()?;
+        let method = method.id.clone().or_else(|| method.get()?.id.clone())?;
+        Some(Saved { customer, method })
     }
 
     /// What was taken: the stand-in and the oldest API versions only say what was asked for.

@@ -48,6 +48,10 @@ pub struct Card {
     pub amount: String,
     /// What of it covers the fee: `$1.80`; empty where nothing does.
     pub covers_fee: String,
+    /// How often, for the first of a recurring gift: `each month`; empty for a single one.
+    pub each: String,
+    /// What the donor agrees to in paying a recurring gift; empty for a single one.
+    pub agrees: String,
     /// The donor's name.
     pub name: String,
     /// The donor's e-mail address.
@@ -150,6 +154,7 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
     }
     let contact = contact(app, gift);
     let covers_fee = app.engine().world().ledger.pledge(gift.id).and_then(|pledge| pledge.covers_fee);
+    let plan = super::plan::Terms::of(app, gift.id);
     let details = &gift.rally.details;
     let form = app.cashier().processor().card_form();
     let simulated = matches!(form, CardForm::Choices(_));
@@ -179,6 +184,7 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
     let name =
         contact.as_ref().map(|contact| format!("{} {}", contact.first_name, contact.last_name)).unwrap_or_default();
     let email = contact.map(|contact| contact.email).unwrap_or_default();
+    super::plan::offer(&mut card, plan.as_ref());
     card.name.clone_from(&name);
     card.email.clone_from(&email);
     let rally_href = format!("/r/{}", details.slug);
@@ -190,6 +196,8 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
         donation_href: gift.href.clone(),
         amount: gift.gift.amount.to_short(),
         covers_fee: covers_fee.map(Money::to_exact).unwrap_or_default(),
+        each: plan.as_ref().map(|plan| plan.each.clone()).unwrap_or_default(),
+        agrees: plan.map(|plan| plan.agrees).unwrap_or_default(),
         name,
         email,
         mails: app.engine().world().state.mail.is_on(),

@@ -11,7 +11,7 @@ use crate::domain::money::Money;
 use crate::domain::profile::Contact;
 use crate::domain::rally::{Details, Rally};
 use crate::domain::seals::{CONTACT, SHOWN};
-use crate::domain::{Command, Refusal};
+use crate::domain::{Command, Refusal, plan};
 use crate::engine::Failure;
 use crate::web::form::{Errors, Form};
 use crate::web::gift::{self, ALIAS_CHARS_MAX, COUNTRIES, Gift, MESSAGE_CHARS_MAX, NOT_EMPLOYED};
@@ -47,6 +47,10 @@ pub struct Donate {
     pub other_selected: bool,
     /// Field `amount_other`; its error is also the error of the amount as a whole.
     pub amount_other: Field,
+    /// Field `every`: how often.
+    pub frequencies: Vec<Choice>,
+    /// What is wrong with that.
+    pub every_error: Option<String>,
     /// The sign before an amount: `$`.
     pub currency_symbol: String,
     /// The currency's code: `USD`.
@@ -149,7 +153,7 @@ async fn show(
     let query = Form::parse(query.unwrap_or_default().as_bytes());
     let (id, rally) = app.rally(&slug)?;
     let mut errors = Errors::default();
-    let form = gift::without_card_numbers(query, &mut errors);
+    let form = preset(gift::without_card_numbers(query, &mut errors));
     let form = match form.get("again").parse::<DonationId>() {
         Ok(id) => form.over(typed_before(&app, id).unwrap_or_default()),
         Err(_) => match known::person(app.engine().vault(), &form.get("known"), clock::now().timestamp()) {
@@ -160,24 +164,39 @@ async fn show(
     Page { app: &app, id, rally: &rally, form: &form, errors: &errors, effort: false, framed }.answer(StatusCode::OK)
 }
 
+/// A link may choose how often: `?monthly=1`, `?weekly=1`.
+fn preset(form: Form) -> Form {
+    let asks = |name: &str| matches!(form.get(name).as_str(), "1" | "true" | "yes");
+    let every = if asks("monthly") {
+        "month"
+    } else if asks("weekly") {
+        "week"
+    } else {
+        return form;
+    };
+    form.over(Form::from_pairs([("every", every.to_owned())]))
+}
+
 /// What a person typed for the last donation they offered a card for.
 fn typed_last(app: &App, person: PersonId) -> Option<Form> {
     let last = app.engine().world().state.donations.last_of(person)?;
-    typed_before(app, last).map(|form| form.without("amount"))
+    typed_before(app, last).map(|form| form.without("amount").without("every"))
 }
 
 /// What a donor typed for a donation, to change it. Its address is a key that only they have.
 fn typed_before(app: &App, id: DonationId) -> Option<Form> {
-    let (gift, covers, seq) = {
+    let (gift, covers, seq, every) = {
         let world = app.engine().world();
         let pledge = world.ledger.pledge(id)?;
-        (world.state.donations.get(id)?.clone(), pledge.covers_fee, pledge.seq)
+        let every = world.state.plans.of_donation(id).map_or("once", |(_, plan)| plan.rhythm.every.word());
+        (world.state.donations.get(id)?.clone(), pledge.covers_fee, pledge.seq, every)
     };
     let Contact { first_name, last_name, email, line, city, region, postal, country, employer, occupation, passport } =
         app.contacts().shown(gift.donor, seq)?;
     let asked = covers.and_then(|cover| gift.amount.checked_sub(cover).ok()).unwrap_or(gift.amount);
     let mut fields = vec![
         ("amount", present::typed(asked)),
+        ("every", every.to_owned()),
         ("first_name", first_name),
         ("last_name", last_name),
         ("email", email),
@@ -268,6 +287,8 @@ impl Page<'_> {
             amounts,
             other_selected: wants_other,
             amount_other: errors.field("amount_other", if wants_other { other } else { String::new() }),
+            frequencies: gift::frequencies(&form.get("every"), rules.last_day(details.day_of(now), currency), true),
+            every_error: errors.of("every"),
             currency_symbol: currency.symbol().trim().into(),
             currency_code: currency.code().into(),
             amount_hint: format!("From {} to {}.", gift::smallest(currency).to_short(), most.to_short()),
@@ -348,6 +369,7 @@ async fn pledge(
     let mut errors = Errors::default();
     let form = gift::without_card_numbers(Form::parse(&body), &mut errors);
     let gift = gift::read(&form, &rules, details.currency, &mut errors);
+    let rhythm = gift::asked_rhythm(&form, rules.last_day(details.day_of(now), details.currency), &mut errors);
     let vault = app.engine().vault();
     let giver = Giver {
         donor: vault.person_id(&gift.contact.email),
@@ -384,11 +406,18 @@ async fn pledge(
         came,
         on_program: None,
     };
-    let command = Command::Donation(donation::Command::Pledge(pledge));
+    let command = match rhythm {
+        None => Command::Donation(donation::Command::Pledge(pledge)),
+        Some(rhythm) => Command::Plan(plan::Command::Pledge { pledge: Box::new(pledge), rhythm }),
+    };
     match app.engine().execute(command, format!("pledge:{id}"), &format!("donor:{}", giver.donor)).await {
         Ok(_) => Ok(see_other(&format!("/r/{}/donate/{id}", details.slug))),
         Err(Failure::Refused(Refusal::Donation(refusal))) => {
             errors.add("amount_other", sentence(&refusal.to_string()));
+            again(&errors, false)
+        }
+        Err(Failure::Refused(Refusal::Plan(refusal))) => {
+            errors.add("every", sentence(&refusal.to_string()));
             again(&errors, false)
         }
         Err(failure) => Err(failure.into()),

@@ -44,6 +44,10 @@ pub struct Thanks {
     pub total: Total,
     /// The whole address, to pass on.
     pub share_url: String,
+    /// The recurring gift that this is one of: in words, and where its donor changes it.
+    pub plan: Option<(String, String)>,
+    /// Where a single gift is made a monthly one; none where it is one of a recurring gift.
+    pub monthly_href: Option<String>,
     /// Where the proof that it stands in the log is had.
     pub proof_href: String,
     /// Who pays for it, as the law wants it said.
@@ -146,6 +150,7 @@ pub fn page(
         }
         receipt.push(line("Receipt number", id.to_string()));
         let mailed = row.and_then(|row| present::letters::receipt(&world, id, &row.payment));
+        let plan = super::plan::line(app, &world, id);
         let page = Thanks {
             layout: Layout { framed, ..app.layout("Thank you", Some(details)) },
             rally_title: details.title.clone(),
@@ -157,6 +162,8 @@ pub fn page(
             amount: paid.to_short(),
             receipt,
             total: present::total(&world, rally_id, rally),
+            monthly_href: plan.is_none().then(|| format!("/r/{}/donate?monthly=1&again={id}", details.slug)),
+            plan,
             proof_href: format!("/r/{}/donate/{id}/proof.json", details.slug),
             paid_for_by: details.paid_for_by.clone(),
         };

@@ -45,6 +45,8 @@ pub fn letters(world: &Projections) -> Letters {
             what: match failure.letter {
                 Kind::Receipt => "Receipt".into(),
                 Kind::RefundNotice => "Refund notice".into(),
+                Kind::InstalmentRefused => "Notice of a refused gift".into(),
+                Kind::PlanEnded => "Notice of a recurring gift’s end".into(),
             },
             donation: failure.donation.to_string(),
             href: format!("/r/{slug}/donate/{}", failure.donation),

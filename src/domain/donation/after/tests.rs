@@ -6,7 +6,7 @@ use crate::domain::test_kit::*;
 use chrono::{DateTime, Utc};
 
 fn in_flight() -> Given {
-    let requested = PaymentRequested { donation: DONATION, attempt: 1, method: "tok_1".into() };
+    let requested = PaymentRequested { donation: DONATION, attempt: 1, method: "tok_1".into(), customer: None };
     given([created()]).and([Event::Pledged(pledge()), Event::PaymentRequested(requested)])
 }
 

@@ -1,0 +1,534 @@
+//! Recurring gifts: what a donor wants charged again and again, and what becomes of it.
+//!
+//! The schedule is kept here, and no processor's: each instalment is a donation like any other, with an id derived from the
+//! plan and its number, so that limits, refunds, disputes, webhooks and receipts need no second way.
+
+mod event;
+mod rhythm;
+mod step;
+#[cfg(test)]
+mod tests;
+
+pub use event::{Asked, CardChanged, Changed, Ended, Event, Paused, Resumed, Saved, Skipped, Started, Why};
+pub use rhythm::{Every, Rhythm};
+pub use step::{RETRY_DAYS, Step, step};
+
+use super::donation::{self, AMOUNT_MINOR_MAX, Donation, Pledged, Renewed};
+use super::hash::HashMap;
+use super::id::{DonationId, PersonId, PlanId, RallyId};
+use super::money::Money;
+use super::shared::Shared;
+use super::{State, privacy};
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use std::ops::Deref;
+use thiserror::Error;
+
+/// The longest pause that ends by itself, in days: who wants a longer one has none in mind, and goes on by hand.
+pub const PAUSE_DAYS_MAX: u64 = 366;
+
+/// One recurring gift.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Where it was given.
+    pub rally: RallyId,
+    /// Who gives.
+    pub donor: PersonId,
+    /// How much each time.
+    pub amount: Money,
+    /// How often, and until when.
+    pub rhythm: Rhythm,
+    /// What is charged; none until the first gift is there.
+    pub saved: Option<Saved>,
+    /// Its gifts in the order of their numbers, the first one too, as far as they are known.
+    pub gifts: Vec<Gift>,
+    course: Course,
+    /// From which day the rhythm counts.
+    anchor: NaiveDate,
+    next: NaiveDate,
+    /// The last day for which something was charged or skipped.
+    passed: NaiveDate,
+    /// The last day on which one was paid late: what fell due until then is not charged on top.
+    paid_late: NaiveDate,
+    open: Option<Instalment>,
+    /// A gift for which the donor offered a card of their own.
+    offered: Option<DonationId>,
+    /// A gift that was paid with another card than the one that is saved.
+    to_learn: Option<DonationId>,
+}
+
+/// A gift of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gift {
+    /// 1 for the one on the form.
+    pub number: u32,
+    /// Which donation.
+    pub donation: DonationId,
+    /// The plan's day that it is for.
+    pub due: NaiveDate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+enum Course {
+    Asked,
+    Runs,
+    Paused(Option<NaiveDate>),
+    Ended(Why),
+}
+
+/// An instalment whose money is not here.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Instalment {
+    donation: DonationId,
+    /// The day on which it was first due to be charged.
+    since: NaiveDate,
+    /// How often the saved card was tried for it.
+    tries: u32,
+}
+
+/// How a plan stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The first gift is not there, or the processor has not said what it keeps.
+    Asked,
+    /// It is charged on its days.
+    Active,
+    /// The last instalment was refused so many times; it is tried again on a day, where one is left.
+    PastDue {
+        /// Tries so far.
+        tries: u32,
+        /// The next.
+        again: Option<NaiveDate>,
+    },
+    /// Nothing is charged until a day, or until the donor goes on.
+    Paused {
+        /// The day on which it goes on by itself.
+        until: Option<NaiveDate>,
+    },
+    /// Nothing is charged any more.
+    Ended {
+        /// Why.
+        why: Why,
+    },
+}
+
+impl Plan {
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
+        match self.course {
+            Course::Asked => Standing::Asked,
+            Course::Paused(until) => Standing::Paused { until },
+            Course::Ended(why) => Standing::Ended { why },
+            Course::Runs => match self.open.filter(|open| open.tries > 0) {
+                Some(open) => Standing::PastDue { tries: open.tries, again: open.again() },
+                None => Standing::Active,
+            },
+        }
+    }
+
+    /// When something is charged next; `None` where nothing is planned.
+    pub fn next(&self) -> Option<NaiveDate> {
+        let within = self.rhythm.until.is_none_or(|until| self.next <= until);
+        (self.course == Course::Runs && within).then_some(self.next)
+    }
+
+    /// Whether anything may still be charged under it.
+    pub fn is_over(&self) -> bool {
+        matches!(self.course, Course::Ended(_))
+    }
+
+    /// The instalment whose money is not here.
+    pub fn open(&self) -> Option<DonationId> {
+        self.open.map(|open| open.donation)
+    }
+
+    /// The gift of it that a donation is.
+    pub fn gift(&self, donation: DonationId) -> Option<&Gift> {
+        self.gifts.iter().find(|gift| gift.donation == donation)
+    }
+
+    fn last_number(&self) -> u32 {
+        self.gifts.last().map_or(0, |gift| gift.number)
+    }
+
+    fn first<'a>(&self, state: &'a State) -> Option<(DonationId, &'a Donation)> {
+        let first = self.gifts.first().filter(|gift| gift.number == 1)?.donation;
+        Some((first, state.donations.get(first)?))
+    }
+
+    fn passes(&mut self, day: NaiveDate) {
+        self.passed = self.passed.max(day);
+        self.next = self.next.max(self.rhythm.every.next_after(self.anchor, self.passed));
+    }
+}
+
+/// Every plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plans {
+    by_id: HashMap<PlanId, Shared<Plan>>,
+    by_donation: HashMap<DonationId, PlanId>,
+}
+
+impl Plans {
+    /// The plan with this id.
+    pub fn get(&self, id: PlanId) -> Option<&Plan> {
+        self.by_id.get(&id).map(Deref::deref)
+    }
+
+    /// The plan that a donation is a gift of, also the first.
+    pub fn of_donation(&self, donation: DonationId) -> Option<(PlanId, &Plan)> {
+        let id = *self.by_donation.get(&donation)?;
+        Some((id, self.get(id)?))
+    }
+
+    /// Every plan, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (PlanId, &Plan)> {
+        self.by_id.iter().map(|(id, plan)| (*id, &**plan))
+    }
+
+    fn change(&mut self, id: PlanId, change: impl FnOnce(&mut Plan)) {
+        if let Some(plan) = self.by_id.get_mut(&id) {
+            change(plan.change());
+        }
+    }
+
+    /// Whoever is gone gives no more.
+    pub(super) fn forget(&mut self, person: PersonId) {
+        for plan in self.by_id.values_mut().filter(|plan| plan.donor == person) {
+            let plan = plan.change();
+            plan.end(Why::Erased);
+        }
+    }
+}
+
+impl Plan {
+    fn end(&mut self, why: Why) {
+        if !self.is_over() {
+            self.course = Course::Ended(why);
+        }
+        (self.open, self.to_learn, self.saved) = (None, None, None);
+    }
+}
+
+/// What may be asked.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Command {
+    /// A donor filled in the form, and wants to give again and again.
+    Pledge { pledge: Box<Pledged>, rhythm: Rhythm },
+    /// What the processor keeps of the means by which a gift was paid; `None` where nothing.
+    RecordSaved { plan: PlanId, donation: DonationId, saved: Option<Saved> },
+    /// Charges what is due on a day, or ends what is over by then.
+    Renew { plan: PlanId, today: NaiveDate },
+    /// The donor wants it otherwise.
+    Change { plan: PlanId, amount: Money, rhythm: Rhythm, today: NaiveDate },
+    /// Nothing is to be charged for a while.
+    Pause { plan: PlanId, until: Option<NaiveDate>, today: NaiveDate },
+    /// It goes on.
+    Resume { plan: PlanId, today: NaiveDate },
+    /// Nothing is to be charged any more.
+    End { plan: PlanId, why: Why },
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[allow(missing_docs)]
+pub enum Refusal {
+    #[error("there is no such recurring gift")]
+    Unknown,
+    #[error("this recurring gift has ended: a new one is a new donation")]
+    Ended,
+    #[error("this recurring gift has not begun: it does with the first payment")]
+    NotStarted,
+    #[error("weekly gifts end with an election day, and this campaign has named none ahead: choose monthly")]
+    NoLastDay,
+    #[error("choose a day after today, and within a year")]
+    PauseDay,
+    #[error(transparent)]
+    Donation(#[from] donation::Refusal),
+}
+
+pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, super::Refusal> {
+    let known = |id: PlanId| state.plans.get(id).ok_or(Refusal::Unknown);
+    let events = match command {
+        Command::Pledge { pledge, rhythm } => return ask(state, *pledge, rhythm),
+        Command::Renew { plan, today } => return Ok(step::renew(state, plan, known(plan)?, today)),
+        Command::RecordSaved { plan, donation, saved } => learn(state, plan, known(plan)?, donation, saved),
+        Command::Change { plan, amount, rhythm, today } => {
+            change(state, plan, begun(known(plan)?)?, amount, rhythm, today)?
+        }
+        Command::Pause { plan, until, today } => {
+            let current = begun(known(plan)?)?;
+            let latest = today.checked_add_days(Days::new(PAUSE_DAYS_MAX)).unwrap_or(NaiveDate::MAX);
+            if until.is_some_and(|until| until <= today || until > latest) {
+                return Err(Refusal::PauseDay.into());
+            }
+            if current.course == Course::Paused(until) { vec![] } else { vec![Event::Paused(Paused { plan, until })] }
+        }
+        Command::Resume { plan, today } => match begun(known(plan)?)? {
+            current @ Plan { course: Course::Paused(_), .. } => {
+                vec![Event::Resumed(Resumed { plan, next: current.next_from(current.rhythm.every, today) })]
+            }
+            _ => vec![],
+        },
+        Command::End { plan, why } => {
+            if known(plan)?.is_over() {
+                vec![]
+            } else {
+                vec![Event::Ended(Ended { plan, why })]
+            }
+        }
+    };
+    Ok(events.into_iter().map(super::Event::Plan).collect())
+}
+
+fn begun(plan: &Plan) -> Result<&Plan, Refusal> {
+    match plan.course {
+        Course::Ended(_) => Err(Refusal::Ended),
+        Course::Asked => Err(Refusal::NotStarted),
+        Course::Runs | Course::Paused(_) => Ok(plan),
+    }
+}
+
+impl Plan {
+    /// The first day of a rhythm that is not over and was not charged for.
+    fn next_from(&self, every: Every, today: NaiveDate) -> NaiveDate {
+        let yesterday = today.pred_opt().unwrap_or(today);
+        every.next_after(self.anchor, self.passed.max(yesterday))
+    }
+}
+
+fn ask(state: &State, pledge: Pledged, rhythm: Rhythm) -> Result<Vec<super::Event>, super::Refusal> {
+    if rhythm.every == Every::Week && rhythm.until.is_none() {
+        return Err(Refusal::NoLastDay.into());
+    }
+    let Pledged { rally, donor, donation: first, amount, .. } = pledge;
+    let Rhythm { every, until } = rhythm;
+    let asked = Asked { plan: PlanId::of(first), rally, donor, first, amount, every, until };
+    let mut events = donation::decide(state, donation::Command::Pledge(pledge))?;
+    events.push(super::Event::Plan(Event::Asked(asked)));
+    Ok(events)
+}
+
+fn learn(state: &State, id: PlanId, plan: &Plan, donation: DonationId, saved: Option<Saved>) -> Vec<Event> {
+    if plan.is_over() || plan.to_learn != Some(donation) {
+        return vec![];
+    }
+    match (saved, &plan.saved) {
+        (Some(saved), None) => {
+            let next = plan.rhythm.every.next_after(plan.anchor, plan.passed);
+            vec![Event::Started(Started { plan: id, saved, next })]
+        }
+        (Some(saved), Some(_)) => vec![Event::CardChanged(CardChanged { plan: id, saved })],
+        (None, None) if state.donations.get(donation).is_some() => {
+            vec![Event::Ended(Ended { plan: id, why: Why::NotKept })]
+        }
+        // The card that was kept before is charged on.
+        (None, Some(saved)) => vec![Event::CardChanged(CardChanged { plan: id, saved: saved.clone() })],
+        (None, None) => vec![],
+    }
+}
+
+fn change(
+    state: &State,
+    id: PlanId,
+    plan: &Plan,
+    amount: Money,
+    rhythm: Rhythm,
+    today: NaiveDate,
+) -> Result<Vec<Event>, Refusal> {
+    let currency = plan.amount.currency;
+    if amount.currency != currency {
+        return Err(donation::Refusal::WrongCurrency.into());
+    }
+    let smallest = currency.minor_per_major();
+    if amount.minor < smallest {
+        return Err(donation::Refusal::TooSmall(Money::new(smallest, currency)).into());
+    }
+    if amount.minor > AMOUNT_MINOR_MAX {
+        return Err(donation::Refusal::TooLarge(Money::new(AMOUNT_MINOR_MAX, currency)).into());
+    }
+    if rhythm.every == Every::Week && rhythm.until.is_none_or(|until| until <= today) {
+        return Err(Refusal::NoLastDay);
+    }
+    if (amount, rhythm) == (plan.amount, plan.rhythm) {
+        return Ok(vec![]);
+    }
+    if let Some(room) = room(state, plan, today, amount) {
+        return Err(donation::Refusal::OverLimit(room).into());
+    }
+    let Rhythm { every, until } = rhythm;
+    // A gift that is due today stays due today; another rhythm begins after today.
+    let next =
+        if every == plan.rhythm.every { plan.next } else { every.next_after(plan.anchor, plan.passed.max(today)) };
+    Ok(vec![Event::Changed(Changed { plan: id, amount, every, until, next })])
+}
+
+/// The limit that an amount of a day would pass; `None` where it stays below all.
+fn room(state: &State, plan: &Plan, day: NaiveDate, amount: Money) -> Option<super::committee::Room> {
+    let giver = plan.first(state)?.1.giver();
+    let beside = plan.open();
+    donation::room(state, giver, day, amount.currency, beside).filter(|room| room.left.minor < amount.minor)
+}
+
+/// The events by which an instalment is taken in that this log does not know, as the processor tells of it.
+pub(super) fn take_in(state: &State, told: donation::Told) -> Result<Vec<donation::Event>, donation::Refusal> {
+    let donation::Told { plan: id, number, donation, due, amount } = told;
+    if state.donations.get(donation).is_some() {
+        return Ok(vec![]);
+    }
+    let plan = state.plans.get(id).ok_or(donation::Refusal::Unknown)?;
+    if number < 2 || donation != DonationId::of_instalment(id, number) {
+        return Err(donation::Refusal::Unknown);
+    }
+    if amount.currency != plan.amount.currency {
+        return Err(donation::Refusal::WrongCurrency);
+    }
+    if !(1..=AMOUNT_MINOR_MAX).contains(&amount.minor) {
+        return Err(donation::Refusal::AmountOutOfRange);
+    }
+    let renewed = plan.renewed(state, id, Gift { number, donation, due }, amount, due);
+    Ok(vec![donation::Event::Renewed(renewed.ok_or(donation::Refusal::Unknown)?)])
+}
+
+impl Plan {
+    fn renewed(&self, state: &State, plan: PlanId, gift: Gift, amount: Money, day: NaiveDate) -> Option<Renewed> {
+        let Gift { number, donation, due } = gift;
+        let (first, likeness) = self.first(state).map(|(id, first)| (id, first.likeness))?;
+        let (rally, donor) = (self.rally, self.donor);
+        Some(Renewed { donation, plan, number, first, rally, donor, likeness, amount, due, day })
+    }
+}
+
+pub(super) fn evolve(state: &mut State, event: &Event) {
+    let plans = &mut state.plans;
+    match event {
+        Event::Asked(asked) => {
+            let first = state.donations.get(asked.first).map(|first| first.day);
+            let Some(anchor) = first else { return };
+            let plan = Plan {
+                rally: asked.rally,
+                donor: asked.donor,
+                amount: asked.amount,
+                rhythm: Rhythm { every: asked.every, until: asked.until },
+                saved: None,
+                gifts: vec![Gift { number: 1, donation: asked.first, due: anchor }],
+                course: Course::Asked,
+                anchor,
+                next: asked.every.next_after(anchor, anchor),
+                passed: anchor,
+                paid_late: anchor,
+                open: None,
+                offered: None,
+                to_learn: None,
+            };
+            plans.by_donation.insert(asked.first, asked.plan);
+            plans.by_id.insert(asked.plan, Shared::new(plan));
+        }
+        Event::Started(started) => plans.change(started.plan, |plan| {
+            plan.saved = Some(started.saved.clone());
+            plan.next = plan.next.max(started.next);
+            plan.to_learn = None;
+            if plan.course == Course::Asked {
+                plan.course = Course::Runs;
+            }
+        }),
+        Event::CardChanged(changed) => plans.change(changed.plan, |plan| {
+            plan.saved = Some(changed.saved.clone());
+            plan.to_learn = None;
+        }),
+        Event::Changed(changed) => plans.change(changed.plan, |plan| {
+            plan.amount = changed.amount;
+            plan.rhythm = Rhythm { every: changed.every, until: changed.until };
+            plan.next = changed.next;
+        }),
+        Event::Paused(paused) => plans.change(paused.plan, |plan| {
+            plan.course = Course::Paused(paused.until);
+            // What was refused stays a donation that can be paid, and is not tried again by itself.
+            plan.open = None;
+        }),
+        Event::Resumed(resumed) => plans.change(resumed.plan, |plan| {
+            plan.course = Course::Runs;
+            plan.next = resumed.next;
+        }),
+        Event::Skipped(skipped) => plans.change(skipped.plan, |plan| plan.passes(skipped.to)),
+        Event::Ended(ended) => plans.change(ended.plan, |plan| plan.end(ended.why)),
+    }
+}
+
+/// Takes in what other topics' events say of plans.
+pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>) {
+    if let super::Event::Privacy(privacy::Event::Erased(erased)) = event {
+        state.plans.forget(erased.person);
+    }
+    let super::Event::Donation(event) = event else { return };
+    match event {
+        donation::Event::Renewed(renewed) => renew(&mut state.plans, renewed),
+        donation::Event::PaymentRequested(requested) => {
+            let Some(id) = state.plans.by_donation.get(&requested.donation).copied() else { return };
+            state.plans.change(id, |plan| plan.is_tried(requested));
+        }
+        donation::Event::Settled(settled) => {
+            let Some(id) = state.plans.by_donation.get(&settled.donation).copied() else { return };
+            let day = state.rallies.get(settled.rally).map_or(at.date_naive(), |rally| rally.details.day_of(at));
+            state.plans.change(id, |plan| plan.settles(settled.donation, day));
+        }
+        donation::Event::Pledged(_)
+        | donation::Event::ActionRequired(_)
+        | donation::Event::Processing(_)
+        | donation::Event::FeeRecorded(_)
+        | donation::Event::Declined(_)
+        | donation::Event::RefundRequested(_)
+        | donation::Event::Refunded(_)
+        | donation::Event::RefundUnmatched(_)
+        | donation::Event::RefundFailed(_)
+        | donation::Event::RefundReversed(_)
+        | donation::Event::RefundFailureUnmatched(_)
+        | donation::Event::DisputeOpened(_)
+        | donation::Event::DisputeRevised(_)
+        | donation::Event::DisputeWithdrawn(_)
+        | donation::Event::DisputeReinstated(_)
+        | donation::Event::DisputeClosed(_)
+        | donation::Event::DisputeUnmatched(_)
+        | donation::Event::DebitReturned(_)
+        | donation::Event::ReturnUnmatched(_)
+        | donation::Event::CostRecorded(_) => {}
+    }
+}
+
+fn renew(plans: &mut Plans, renewed: &Renewed) {
+    plans.by_donation.insert(renewed.donation, renewed.plan);
+    plans.change(renewed.plan, |plan| {
+        let is_last = renewed.number > plan.last_number();
+        if let Err(place) = plan.gifts.binary_search_by_key(&renewed.number, |gift| gift.number) {
+            let Renewed { number, donation, due, .. } = *renewed;
+            plan.gifts.insert(place, Gift { number, donation, due });
+        }
+        plan.passes(renewed.due);
+        if is_last && plan.course == Course::Runs {
+            plan.open = Some(Instalment { donation: renewed.donation, since: renewed.day, tries: 0 });
+        }
+    });
+}
+
+impl Plan {
+    fn is_tried(&mut self, requested: &donation::PaymentRequested) {
+        let by_saved = requested.customer.is_some();
+        self.offered = Some(requested.donation).filter(|_| !by_saved);
+        if let Some(open) = self.open.as_mut().filter(|open| open.donation == requested.donation && by_saved) {
+            open.tries = open.tries.saturating_add(1);
+        }
+    }
+
+    fn settles(&mut self, donation: DonationId, day: NaiveDate) {
+        if let Some(open) = self.open.take_if(|open| open.donation == donation)
+            && open.tries > 0
+        {
+            self.paid_late = self.paid_late.max(day);
+        }
+        let by_other = self.offered.take_if(|offered| *offered == donation).is_some();
+        if !self.is_over() && (self.saved.is_none() || by_other) {
+            self.to_learn = Some(donation);
+        }
+    }
+}
