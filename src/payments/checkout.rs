@@ -4,7 +4,7 @@
 //! The page's address is its key: who does not know it can't pay there. It is told to the donor alone, once the page's name is
 //! in the log, and is itself neither logged nor kept.
 
-use super::Outcome;
+use super::{Outcome, Repeats};
 use crate::domain::id::DonationId;
 use crate::domain::money::Money;
 use std::fmt;

@@ -5,7 +5,7 @@ use crate::domain::id::DisputeId;
 use crate::domain::money::Currency;
 use crate::domain::test_kit::*;
 use crate::domain::{self, decide, mail};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
 type Gift = donation::Command;
