@@ -425,7 +425,8 @@ fn what_can_not_be_read_is_said_and_never_guessed() {
 /// A Stripe that gives one answer to every charge.
 /// A charge of the donation that the fixtures of answers are about.
 fn charge_of_fixtures() -> Charge {
-    Charge { donation: DONATION.parse().unwrap(), ..charge("pm_1Card") }
+    let donation = DONATION.parse().unwrap();
+    Charge { donation, key: charge_key(donation, 1), ..charge("pm_1Card") }
 }
 
 async fn answering(answer: ResponseTemplate) -> (MockServer, Result<Outcome, Fault>) {
