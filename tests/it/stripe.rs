@@ -426,11 +426,17 @@ fn what_can_not_be_read_is_said_and_never_guessed() {
 }
 
 /// A Stripe that gives one answer to every charge.
+/// A charge of the donation that the fixtures of answers are about.
+fn charge_of_fixtures() -> Charge {
+    let donation = DONATION.parse().unwrap();
+    Charge { donation, key: charge_key(donation, 1), ..charge("pm_1Card") }
+}
+
 async fn answering(answer: ResponseTemplate) -> (MockServer, Result<Outcome, Fault>) {
     let server = MockServer::start().await;
     Mock::given(method("POST")).and(path("/v1/payment_intents")).respond_with(answer).mount(&server).await;
     let settings = Settings { call_timeout: Duration::from_millis(500), ..settings(&server.uri()) };
-    let outcome = Stripe::new(settings).unwrap().charge(&charge("pm_1Card")).await;
+    let outcome = Stripe::new(settings).unwrap().charge(&charge_of_fixtures()).await;
     (server, outcome)
 }
 
@@ -502,7 +508,7 @@ async fn current_shapes_are_read_with_fee_card_and_reason() {
 async fn the_key_sent_is_the_key_given_each_time() {
     let server = MockServer::start().await;
     let succeeded = fixture("answer.payment_intent.json");
-    let asked = charge("pm_1Card");
+    let asked = charge_of_fixtures();
     Mock::given(method("POST"))
         .and(path("/v1/payment_intents"))
         .and(header("idempotency-key", asked.key.as_str()))
