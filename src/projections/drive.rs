@@ -112,7 +112,7 @@ mod tests {
     fn folded(events: impl IntoIterator<Item = (i64, Event)>) -> Projections {
         let mut world = Projections::default();
         for (number, (second, event)) in events.into_iter().enumerate() {
-            world.apply(&Recorded { seq: number as u64 + 1, at: at(second), event });
+            world.apply(&Recorded { seq: u64::try_from(number).unwrap() + 1, at: at(second), event });
         }
         world
     }
@@ -148,7 +148,7 @@ mod tests {
         let after = folded(story.iter().cloned().chain([(400, back)]));
         assert_eq!((after.drive.given_under(MATCH), after.drive.while_on(SOURCE)), (8_000, 18_000));
         // A match that is promised later, or otherwise, counts the same gifts.
-        let late = story.iter().cloned().filter(|(second, _)| *second != 1).chain([(500, set(matching()))]);
+        let late = story.iter().filter(|(second, _)| *second != 1).cloned().chain([(500, set(matching()))]);
         assert_eq!(folded(late).drive.given_under(MATCH), 10_000);
         let longer = Matching { until: at(21), ..matching() };
         assert_eq!(folded(story.iter().cloned().chain([(500, set(longer))])).drive.given_under(MATCH), 15_000);

@@ -79,7 +79,7 @@ fn each_match_has_its_refusal() {
     ] {
         given([created()]).when(set(matching)).refuses(refusal);
     }
-    let many = (0..MATCHES_MAX as u128).map(|number| Command::SetMatch {
+    let many = (0..u128::try_from(MATCHES_MAX).unwrap()).map(|number| Command::SetMatch {
         rally: RALLY,
         id: MatchId(Uuid::from_u128(0x1000 + number)),
         matching: matching(),
