@@ -7,6 +7,7 @@
 pub mod card_form;
 pub mod cashier;
 mod notice;
+mod pace;
 pub mod simulated;
 pub mod stripe;
 
@@ -16,6 +17,7 @@ use crate::domain::money::Money;
 use async_trait::async_trait;
 pub use notice::Notice;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -265,6 +267,11 @@ pub trait Processor: Send + Sync {
 
     /// Whose money moves.
     fn mode(&self) -> Mode;
+
+    /// How many charges it takes a second; `None` where it takes all.
+    fn calls_per_second(&self) -> Option<NonZeroU32> {
+        None
+    }
 
     /// What the page's card step needs.
     fn card_form(&self) -> card_form::CardForm;

@@ -1,28 +1,31 @@
 //! Between the ledger and a processor: intent into the log, then the call, then its outcome into the log.
 //!
-//! Whatever is interrupted between the two is taken up again by [`Cashier::resolve`]: it asks the processor once more with
-//! the same key, so that nothing is charged or refunded twice and nothing stays unknown.
+//! Charges go through one line ([`charges`]), so that a crowd does not run into the processor's limits. Whatever is interrupted
+//! between call and outcome is taken up again ([`overdue`]): the processor is asked once more with the same key, so that
+//! nothing is charged or refunded twice and nothing stays unknown.
 
-mod asks;
 mod catch_up;
+mod charges;
 mod fees;
+mod line;
 mod overdue;
 mod webhooks;
 
 use super::notice::settled;
-use super::{Charge, Fault, Mode, Outcome, Processor, Refund, RefundOutcome, WebhookRefusal};
-use super::{charge_key, refund_key};
+use super::refund_key;
+use super::{Fault, Mode, Outcome, Processor, Refund, RefundOutcome, WebhookRefusal};
 use crate::domain::donation::{self, Attempt};
 use crate::domain::id::{DonationId, PaymentId, ProcessorRefundId, RefundId};
 use crate::domain::money::Money;
 use crate::domain::{Command, Refusal};
 use crate::engine::{Engine, Failure, Receipt};
 use crate::vault;
-use asks::Asks;
 pub use catch_up::CaughtUp;
+use charges::Till;
 use chrono::{DateTime, Utc};
+use line::Refused;
 pub use overdue::LOST_AFTER;
-use overdue::Overdue;
+use overdue::{Open, Overdue};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -33,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 const RESOLVE_EVERY: Duration = Duration::from_secs(10);
 /// Payments whose fee waits to be learned; the look-ups go one after another.
 const FEES_WAITING_MAX: usize = 10_000;
+
 /// How a donation's payment stands, for the donor.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Standing {
@@ -45,6 +49,13 @@ pub enum Standing {
     Action {
         /// For the donor's browser only.
         client_secret: String,
+    },
+    /// The donor's turn comes: the payment company takes so many a second.
+    InLine {
+        /// Those before, whose payment is not through.
+        ahead: u32,
+        /// About how long, in seconds; at least 1.
+        seconds: u32,
     },
     /// The outcome is not known yet.
     Processing,
@@ -66,6 +77,10 @@ pub enum Trouble {
     Vault(#[from] vault::Fault),
     #[error("a webhook could not be packed: {0}")]
     Pack(std::io::Error),
+    #[error(
+        "so many people are giving right now that the line is full. Nothing was charged; please try again in some minutes"
+    )]
+    LineFull,
 }
 
 /// A handle: cheap to clone.
@@ -75,7 +90,7 @@ pub struct Cashier {
     processor: Arc<dyn Processor>,
     webhook_came: Arc<Notify>,
     fees: Arc<(mpsc::Sender<WithoutFee>, Mutex<mpsc::Receiver<WithoutFee>>)>,
-    asks: Arc<Asks>,
+    till: Arc<Till>,
     overdue: Arc<parking_lot::Mutex<Overdue>>,
     /// Until when the processor's list was read, held by whoever reads it.
     read_until: Arc<Mutex<Option<DateTime<Utc>>>>,
@@ -89,8 +104,9 @@ impl Cashier {
     pub fn new(engine: Engine, processor: Arc<dyn Processor>) -> Self {
         let (to_learn, waiting) = mpsc::channel(FEES_WAITING_MAX);
         let fees = Arc::new((to_learn, Mutex::new(waiting)));
-        let (webhook_came, asks, overdue) = (Arc::default(), Arc::default(), Arc::default());
-        Self { engine, processor, webhook_came, fees, asks, overdue, read_until: Arc::default() }
+        let till = Arc::new(Till::new(processor.calls_per_second()));
+        let (webhook_came, overdue) = (Arc::default(), Arc::default());
+        Self { engine, processor, webhook_came, fees, till, overdue, read_until: Arc::default() }
     }
 
     /// The processor.
@@ -112,28 +128,39 @@ impl Cashier {
         let (attempts, in_flight) = self.attempts(donation);
         if let Some(attempt) = in_flight {
             let Some(waiting) = attempt.payment.filter(|_| attempt.waits_for_donor) else {
-                if attempt.method == method {
-                    // The page sends again what it got no answer to: the same attempt, under the same key.
-                    return self.charge(donation).await;
+                if attempt.method != method {
+                    return Err(Failure::from(Refusal::from(donation::Refusal::InFlight)).into());
                 }
-                return Err(Failure::from(Refusal::from(donation::Refusal::InFlight)).into());
+                // The page sends again what it got no answer to: the same attempt, under the same key.
+                return match self.till.hold((donation, attempt.number)) {
+                    Ok(held) => self.charge(held, false).await,
+                    Err(Refused::Here) => self.wait((donation, attempt.number)).await,
+                    Err(Refused::Full) => Ok(Standing::Processing),
+                };
             };
             // The donor came back with another card: the old payment must not settle beside the new one.
             let outcome = self.processor.cancel(&waiting.0).await?;
             match self.record(donation, outcome).await? {
                 Standing::Open { .. } => {}
-                standing @ (Standing::Action { .. } | Standing::Processing | Standing::Settled) => return Ok(standing),
+                standing @ (Standing::Action { .. }
+                | Standing::InLine { .. }
+                | Standing::Processing
+                | Standing::Settled) => return Ok(standing),
             }
         }
         // Whoever began an attempt since that was read has this very key: theirs is gone on with, and no second begun
         // beside it.
         let attempt = attempts.saturating_add(1);
+        let held = self.till.hold((donation, attempt));
+        if matches!(held, Err(Refused::Full)) {
+            return Err(Trouble::LineFull);
+        }
         let command = donation::Command::RequestPayment { donation, method };
         let told = self.tell(command, format!("pay:{donation}:{attempt}"), &format!("donor:{donation}")).await?;
-        if !told.repeated {
-            self.asks.begin((donation, attempt));
+        match held {
+            Ok(held) => self.charge(held, !told.repeated).await,
+            Err(Refused::Here | Refused::Full) => self.wait((donation, attempt)).await,
         }
-        self.charge(donation).await
     }
 
     /// The donor's browser says that the bank was asked; the processor is asked whether that is so.
@@ -142,8 +169,7 @@ impl Cashier {
     /// [`Trouble`].
     pub async fn confirmed(&self, donation: DonationId) -> Result<Standing, Trouble> {
         if let Some(payment) = self.waiting_for_donor(donation) {
-            let outcome = self.processor.confirmed(&payment.0).await?;
-            return self.record(donation, outcome).await;
+            return self.heard(donation, self.processor.confirmed(&payment.0).await).await;
         }
         Ok(self.standing(donation))
     }
@@ -154,10 +180,18 @@ impl Cashier {
     /// [`Trouble`].
     pub async fn look(&self, donation: DonationId) -> Result<Standing, Trouble> {
         if let Some(payment) = self.waiting_for_donor(donation) {
-            let outcome = self.processor.look_up(&payment.0).await?;
-            return self.record(donation, outcome).await;
+            return self.heard(donation, self.processor.look_up(&payment.0).await).await;
         }
         Ok(self.standing(donation))
+    }
+
+    /// A processor that wants fewer calls is asked again by the next look.
+    async fn heard(&self, donation: DonationId, answer: Result<Outcome, Fault>) -> Result<Standing, Trouble> {
+        match answer {
+            Ok(outcome) => self.record(donation, outcome).await,
+            Err(Fault::Throttled { .. }) => Ok(Standing::Processing),
+            Err(fault @ (Fault::Unknown { .. } | Fault::Barred { .. } | Fault::Rejected { .. })) => Err(fault.into()),
+        }
     }
 
     /// Gives money back.
@@ -170,13 +204,14 @@ impl Cashier {
         self.ask_refund(donation, refund).await
     }
 
-    /// Interprets webhooks as they come, reads the processor's list for those that did not, learns fees and resolves what
-    /// was left open, until shut down. Each goes its own
-    /// way: a processor that does not answer one of them must not keep the total from rising.
+    /// Serves the line, interprets webhooks as they come, reads the processor's list for those that did not, learns fees and
+    /// takes up what was left open, until shut down. Each goes its own way: a processor that does not answer one of them must
+    /// not keep the total from rising.
     pub async fn run(&self, shutdown: CancellationToken) {
+        self.take_back_all(self.engine.clock().now());
         let interpret = async {
             loop {
-                self.interpret_waiting().await;
+                while self.interpret_waiting().await {}
                 tokio::select! {
                     // In this order and not in a random one: a simulation repeats itself.
                     biased;
@@ -187,7 +222,7 @@ impl Cashier {
         };
         let resolve = async {
             loop {
-                self.resolve(self.engine.clock().now()).await;
+                self.take_up(self.engine.clock().now()).await;
                 tokio::time::sleep(RESOLVE_EVERY).await;
             }
         };
@@ -200,80 +235,53 @@ impl Cashier {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => {}
-            _ = async { tokio::join!(interpret, resolve, learn, self.ask_fees(), self.keep_up()) } => {}
+            _ = async { tokio::join!(self.serve(false), interpret, resolve, learn, self.ask_fees(), self.keep_up()) } => {}
         }
     }
 
-    /// Takes up attempts and refunds whose outcome was never recorded, where they are stale at `now`.
+    /// Takes up attempts and refunds whose outcome was never recorded, where they are stale at `now`, and sees the line to its
+    /// end.
     pub async fn resolve(&self, now: DateTime<Utc>) {
-        let (attempts, refunds) = {
+        self.take_up(now).await;
+        self.serve(true).await;
+    }
+
+    /// Puts charges back into the line, and asks outright for what has a name.
+    async fn take_up(&self, now: DateTime<Utc>) {
+        let due = {
             let world = self.engine.world();
-            let known = |donation| world.state.donations.get(donation);
-            let number =
-                |donation| known(donation).and_then(|known| known.in_flight.as_ref()).map(|attempt| attempt.number);
-            self.asks.retain(|donation, asked| number(donation) == Some(asked));
-            let unfinished = world.ledger.unfinished();
-            let unfinished = unfinished.map(|id| (id, known(id.donation).map_or(0, |donation| donation.attempts)));
-            let (mut attempts, mut refunds) = (vec![], vec![]);
-            for id in self.overdue.lock().round(unfinished, now) {
-                let Some(donation) = known(id) else { continue };
-                if donation.in_flight.is_some() {
-                    attempts.push(id);
-                }
-                refunds.extend(donation.waiting_refunds().map(|(refund, _)| (id, refund)));
-            }
-            (attempts, refunds)
+            let open = world.ledger.unfinished().filter_map(|unfinished| {
+                let known = world.state.donations.get(unfinished.donation)?;
+                Some(Open::new(unfinished, known))
+            });
+            self.overdue.lock().round(open, now)
         };
-        for donation in attempts {
-            let in_flight = self.in_flight(donation);
-            let result = match in_flight.and_then(|attempt| attempt.payment) {
-                Some(payment) => match self.processor.look_up(&payment.0).await {
-                    Ok(outcome) => self.record(donation, outcome).await.map(|_| ()),
-                    Err(fault) => Err(fault.into()),
-                },
-                None => self.charge(donation).await.map(|_| ()),
-            };
-            if let Err(trouble) = result {
-                tracing::warn!(%donation, %trouble, "a payment's outcome is still not known");
-            }
-        }
-        for (donation, refund) in refunds {
-            if let Err(trouble) = self.ask_refund(donation, refund).await {
-                tracing::warn!(%donation, %refund, %trouble, "a refund's outcome is still not known");
+        due.charges.into_iter().for_each(|attempt| self.till.take_back(attempt));
+        for donation in due.asks {
+            if let Err(trouble) = self.ask_for(donation).await {
+                tracing::warn!(%donation, %trouble, "what became of a payment or a refund is still not known");
             }
         }
     }
 
-    async fn charge(&self, donation: DonationId) -> Result<Standing, Trouble> {
-        let Some((attempt, charge)) = self.asks.ask(|| self.charge_of(donation)) else {
-            return Ok(self.standing(donation));
+    async fn ask_for(&self, donation: DonationId) -> Result<(), Trouble> {
+        let (payment, refunds) = {
+            let world = self.engine.world();
+            let Some(known) = world.state.donations.get(donation) else { return Ok(()) };
+            let payment = known.in_flight.as_deref().and_then(|attempt| attempt.payment.clone());
+            (payment, known.waiting_refunds().map(|(refund, _)| refund).collect::<Vec<_>>())
         };
-        let fault = match self.processor.charge(&charge).await {
-            Ok(outcome) => return self.record(donation, outcome).await,
-            Err(fault) => fault,
-        };
-        let is_over = match &fault {
-            Fault::Unknown { .. } => false,
-            Fault::Throttled { .. } | Fault::Barred { .. } => self.asks.is_refused((donation, attempt)),
-            Fault::Rejected { .. } => true,
-        };
-        if !is_over {
-            // Nobody knows whether it happened: it stays in flight, and `resolve` asks again with the same key.
-            tracing::warn!(%donation, %fault, "the processor gave no clear answer");
-            return Ok(Standing::Processing);
+        let mut first_trouble = Ok(());
+        if let Some(payment) = payment {
+            first_trouble = match self.processor.look_up(&payment.0).await {
+                Ok(outcome) => self.record(donation, outcome).await.map(|_| ()),
+                Err(fault) => Err(fault.into()),
+            };
         }
-        // Nothing happened: the attempt ends, and the donor may try again.
-        tracing::error!(%donation, %fault, "the processor took no payment");
-        let reason = match &fault {
-            Fault::Throttled { .. } => {
-                "Very many people are giving right now. Nothing was charged; try again in a moment."
-            }
-            Fault::Rejected { .. } | Fault::Barred { .. } | Fault::Unknown { .. } => {
-                "The payment company did not accept this. Nothing was charged; try again, or use another card."
-            }
-        };
-        let outcome = Outcome::Declined { payment: None, code: "not_taken".into(), reason: reason.into() };
-        self.record(donation, outcome).await
+        for refund in refunds {
+            first_trouble = first_trouble.and(self.ask_refund(donation, refund).await);
+        }
+        first_trouble
     }
 
     async fn ask_refund(&self, donation: DonationId, refund: RefundId) -> Result<(), Trouble> {
@@ -343,6 +351,16 @@ impl Cashier {
 
     /// Webhooks do not say what the processor keeps; asking for the payment does. The gift counts either way.
     async fn learn_fee(&self, donation: DonationId, payment: &str) {
+        // The answer to the charge may have said it meanwhile.
+        let is_known = self
+            .engine
+            .world()
+            .ledger
+            .payment(donation, &PaymentId(payment.into()))
+            .is_some_and(|row| row.fee.is_some());
+        if is_known {
+            return;
+        }
         let looked = match self.processor.look_up(payment).await {
             Ok(outcome) => self.record(donation, outcome).await.map(|_| ()),
             Err(fault) => Err(fault.into()),
@@ -354,17 +372,6 @@ impl Cashier {
 
     async fn tell(&self, command: donation::Command, key: String, by: &str) -> Result<Receipt, Trouble> {
         Ok(self.engine.execute(Command::Donation(command), key, by).await?)
-    }
-
-    /// The attempt in flight, and what the processor is asked for it.
-    fn charge_of(&self, donation: DonationId) -> Option<((DonationId, u32), (u32, Charge))> {
-        let world = self.engine.world();
-        let known = world.state.donations.get(donation)?;
-        let attempt = known.in_flight.as_ref()?;
-        let rally = world.state.rallies.get(known.rally)?.details.slug.clone();
-        let (number, method) = (attempt.number, attempt.method.clone());
-        let charge = Charge { donation, amount: known.amount, key: charge_key(donation, number), method, rally };
-        Some(((donation, number), (number, charge)))
     }
 
     fn in_flight(&self, donation: DonationId) -> Option<Attempt> {
@@ -390,7 +397,7 @@ impl Cashier {
             return Standing::Settled;
         }
         match (&known.in_flight, &known.decline) {
-            (Some(_), _) => Standing::Processing,
+            (Some(attempt), _) => self.place(donation, attempt.number).unwrap_or(Standing::Processing),
             (None, Some(decline)) => Standing::Open { declined: Some(decline.reason.clone()) },
             (None, None) => Standing::Open { declined: None },
         }

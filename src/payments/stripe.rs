@@ -14,7 +14,7 @@ mod shapes;
 mod webhook;
 
 pub use events::KINDS as WEBHOOK_KINDS;
-pub use settings::{API_BASE, CALL_TIMEOUT, SCRIPT_URL, Secret, Settings, SettingsError};
+pub use settings::{API_BASE, CALL_TIMEOUT, CALLS_PER_SECOND, SCRIPT_URL, Secret, Settings, SettingsError};
 
 use super::card_form::{CardForm, Sources};
 use super::{
@@ -26,6 +26,7 @@ use client::{CallError, Pooled};
 use shapes::{Intent, METADATA_DONATION, METADATA_RALLY, METADATA_REFUND, Missing, PaymentError, RefundShape};
 use std::collections::HashMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use stripe_client_core::{IdempotencyKey, RequestBuilder, RequestStrategy, StripeRequest};
 use stripe_core::payment_intent::{
     CancelPaymentIntent, CreatePaymentIntent, CreatePaymentIntentAutomaticPaymentMethods,
@@ -88,6 +89,10 @@ impl Processor for Stripe {
 
     fn mode(&self) -> Mode {
         self.mode
+    }
+
+    fn calls_per_second(&self) -> Option<NonZeroU32> {
+        Some(self.settings.calls_per_second)
     }
 
     fn card_form(&self) -> CardForm {
@@ -241,7 +246,9 @@ fn declined(error: CallError) -> Result<Outcome, Fault> {
         {
             Ok(method_unusable())
         }
-        error @ (CallError::NoAnswer(_) | CallError::BadKey | CallError::Refused { .. }) => Err(error.into_fault()),
+        error @ (CallError::NoAnswer(_) | CallError::BadKey | CallError::Busy | CallError::Refused { .. }) => {
+            Err(error.into_fault())
+        }
     }
 }
 
