@@ -11,7 +11,7 @@ import { chromium } from "playwright-core";
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const CHROMIUM = process.env.GROUNDSWELL_CHROMIUM ?? "/usr/bin/chromium";
-const BINARY = path.resolve(root, process.env.GROUNDSWELL_BIN ?? "target/debug/groundswell");
+export const BINARY = path.resolve(root, process.env.GROUNDSWELL_BIN ?? "target/debug/groundswell");
 export const CLIP = path.join(root, "fixtures/media/clip.flv");
 export const PICTURES = path.join(root, "test-results");
 export const PASSWORD = "a long table in Ohio";
