@@ -60,7 +60,7 @@ enum Command {
     Replay(DataArgs),
     /// Read the payment processor's list of events now, and take in what webhooks missed.
     #[command(
-        after_help = "Example:\n  groundswell reconcile --data /var/lib/groundswell\n\nIt asks the server that runs, which does the same every quarter of an hour."
+        after_help = "Example:\n  groundswell reconcile --data /var/lib/groundswell\n\nIt asks the server that runs, which reads events every quarter of an hour, and balance and payouts every hour."
     )]
     Reconcile(DataArgs),
     /// Check a donor's receipt against a published head; needs no server and no data.

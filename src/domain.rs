@@ -4,6 +4,8 @@
 
 mod as_json;
 pub mod attendance;
+pub mod audit;
+pub mod books;
 pub mod broadcast;
 pub mod clip;
 pub mod codec;
@@ -51,6 +53,8 @@ pub enum Command {
     Privacy(privacy::Command),
     Committee(committee::Command),
     Drive(drive::Command),
+    Books(books::Command),
+    Audit(audit::Command),
 }
 
 /// What happened.
@@ -71,6 +75,8 @@ pub enum Event {
     Privacy(privacy::Event),
     Committee(committee::Event),
     Drive(drive::Event),
+    Books(books::Event),
+    Audit(audit::Event),
 }
 
 /// The rules said no; the message says what to do instead and is fit for the person who asked.
@@ -105,6 +111,10 @@ pub enum Refusal {
     Committee(#[from] committee::Refusal),
     #[error(transparent)]
     Drive(#[from] drive::Refusal),
+    #[error(transparent)]
+    Books(#[from] books::Refusal),
+    #[error(transparent)]
+    Audit(#[from] audit::Refusal),
 }
 
 /// An event at its place in the log.
@@ -123,6 +133,8 @@ pub struct Recorded {
 pub struct State {
     /// The ledger's kind of money, once opened.
     pub mode: Option<ledger::Mode>,
+    /// The processor's account whose money it holds, once the processor said.
+    pub account: Option<String>,
     /// Staff accounts.
     pub staff: staff::Staff,
     /// Rallies with their speakers.
@@ -139,6 +151,10 @@ pub struct State {
     pub donations: donation::Donations,
     /// The processor's notices.
     pub inbox: inbox::Inbox,
+    /// The processor's own books, as far as it told them.
+    pub books: books::Books,
+    /// What differs between them and the ledger.
+    pub audit: audit::Audit,
     /// Goals and matches.
     pub drives: drive::Drives,
     /// The committee's rules for gifts.
@@ -169,6 +185,8 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Privacy(command) => privacy::decide(state, command)?,
         Command::Committee(command) => committee::decide(state, command)?,
         Command::Drive(command) => drive::decide(state, command)?,
+        Command::Books(command) => books::decide(state, command)?,
+        Command::Audit(command) => audit::decide(state, command)?,
     };
     mail::ask_for(state, &mut events);
     Ok(events)
@@ -192,6 +210,8 @@ impl State {
             Event::Privacy(event) => privacy::evolve(self, event, at),
             Event::Committee(event) => committee::evolve(self, event),
             Event::Drive(event) => drive::evolve(self, event),
+            Event::Books(event) => books::evolve(self, event),
+            Event::Audit(event) => audit::evolve(self, event, at),
         }
         privacy::follow(self, event, at);
     }

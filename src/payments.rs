@@ -4,6 +4,7 @@
 //! key made from that intent, and logs what came back. A [`Fault::Unknown`] is settled by asking again with the same
 //! key. No card data passes through here, only the processor's token for it, and no call reads a clock.
 
+mod books;
 pub mod card_form;
 pub mod cashier;
 mod notice;
@@ -15,6 +16,7 @@ use crate::domain::id::{DonationId, RefundId};
 pub use crate::domain::ledger::Mode;
 use crate::domain::money::Money;
 use async_trait::async_trait;
+pub use books::{Entries, EntryPage, Listed, ListedPayout, PayoutPage, Strange, Thing};
 pub use notice::Notice;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -214,6 +216,14 @@ pub enum Fault {
         /// The reason for whoever runs the server.
         message: String,
     },
+    /// An answer that is not for this ledger: another kind of money, currency or donation. Nothing of it is booked.
+    #[error("the payment processor's answer about {payment} is not for this ledger: {why}")]
+    NotOurs {
+        /// The processor's id of what it is about.
+        payment: String,
+        /// What is wrong with it, in words for finance.
+        why: &'static str,
+    },
     /// Our request is wrong or the account is not set up for it; nothing happened, and asking again won't help.
     #[error("the payment processor refused our request ({code}): {message}")]
     Rejected {
@@ -288,6 +298,14 @@ pub trait Processor: Send + Sync {
     /// [`Fault`].
     async fn look_up(&self, payment: &str) -> Result<Outcome, Fault>;
 
+    /// As [`Processor::look_up`], of a payment that must be this donation's.
+    ///
+    /// # Errors
+    /// [`Fault`]; `NotOurs` where another donation is written on it.
+    async fn look_up_of(&self, payment: &str, _donation: DonationId) -> Result<Outcome, Fault> {
+        self.look_up(payment).await
+    }
+
     /// How the payment stands, now that the donor's browser says its bank was asked; the browser is not believed.
     ///
     /// # Errors
@@ -332,6 +350,38 @@ pub trait Processor: Send + Sync {
     /// # Errors
     /// [`Fault`].
     async fn events(&self, _since: i64, _after: Option<&str>) -> Result<Option<EventPage>, Fault> {
+        Ok(None)
+    }
+
+    /// The processor's name of the account whose money this is; `None` where it has no such thing.
+    ///
+    /// # Errors
+    /// [`Fault`]; `Barred` where our key may not ask.
+    async fn account(&self) -> Result<Option<String>, Fault> {
+        Ok(None)
+    }
+
+    /// A page of what moved the processor's balance, from where the page before said; `None` where it keeps no such list.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn entries(&self, _which: Entries<'_>, _after: Option<&str>) -> Result<Option<EntryPage>, Fault> {
+        Ok(None)
+    }
+
+    /// A page of the payouts made since then (Unix seconds); `None` where it keeps no such list.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn payouts(&self, _since: i64, _after: Option<&str>) -> Result<Option<PayoutPage>, Fault> {
+        Ok(None)
+    }
+
+    /// How a refund or dispute stands, in the words of a webhook; nothing where it is not of a payment that could be ours.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn look_into(&self, _thing: Thing<'_>) -> Result<Option<Notice>, Fault> {
         Ok(None)
     }
 

@@ -68,6 +68,9 @@ impl Projections {
         let same = [
             ("seq", self.seq == other.seq),
             ("kind of money", self.state.mode == other.state.mode),
+            ("account", self.state.account == other.state.account),
+            ("processor's books", self.state.books == other.state.books),
+            ("mismatches", self.state.audit == other.state.audit),
             ("staff", self.state.staff == other.state.staff),
             ("rallies", self.state.rallies == other.state.rallies),
             ("broadcast", self.state.broadcast == other.state.broadcast),
@@ -107,7 +110,9 @@ fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         | Event::Inbox(_)
         | Event::Mail(_)
         | Event::Privacy(_)
-        | Event::Committee(_) => None,
+        | Event::Committee(_)
+        | Event::Books(_)
+        | Event::Audit(_) => None,
         Event::Drive(event) => Some(event.rally()),
         Event::Rally(event) => Some(match event {
             rally::Event::Created(data) | rally::Event::Revised(data) => data.rally,

@@ -379,6 +379,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::finance::routes())
         .merge(pages::rules::routes())
         .merge(pages::reconciliation::routes())
+        .merge(pages::payout::routes())
         .merge(pages::webhook::routes())
         .merge(pages::whip::routes())
         .merge(pages::speak::routes())
@@ -482,6 +483,7 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
     let text = match query.get("done").as_str() {
         "created" => "The rally is made. Add the speakers next.",
         "revised" => "Saved.",
+        "noted" => "Noted: it stands in the log with your account.",
         "opened" => "Doors are open.",
         "ended" => "The rally has ended.",
         "speaker" => "Speaker added. Open “How to go live” and send it to them.",

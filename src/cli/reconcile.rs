@@ -1,7 +1,7 @@
-//! `groundswell reconcile`: reads the processor's list of events now, by way of the server that runs.
+//! `groundswell reconcile`: reads the processor's list of events and its own books now, by way of the server that runs.
 
 use super::{DataArgs, control};
-use crate::payments::cashier::{Cashier, CaughtUp};
+use crate::payments::cashier::{BooksRead, Cashier, CaughtUp};
 use anyhow::bail;
 use axum::Router;
 use axum::extract::State;
@@ -32,10 +32,37 @@ pub fn routes(cashier: Cashier) -> Router {
 }
 
 async fn reconcile(State(cashier): State<Cashier>) -> Response {
-    match cashier.catch_up().await {
-        Ok(done) => in_words(done).into_response(),
-        Err(trouble) => (StatusCode::BAD_GATEWAY, format!("{trouble}")).into_response(),
+    let events = match cashier.catch_up().await {
+        Ok(done) => in_words(done),
+        Err(trouble) => return (StatusCode::BAD_GATEWAY, format!("{trouble}")).into_response(),
+    };
+    // The books are compared with what the list brought.
+    cashier.interpret_all().await;
+    match cashier.read_books().await {
+        Ok(done) => format!("{events}\n{}", books_in_words(done)).into_response(),
+        Err(trouble) => {
+            let said = format!("{events}\nThe balance and payouts could not be read to their end: {trouble}");
+            (StatusCode::BAD_GATEWAY, said).into_response()
+        }
     }
+}
+
+fn books_in_words(done: Option<BooksRead>) -> String {
+    let Some(done) = done else {
+        return "This processor keeps no list of its balance: there is nothing to compare with.".into();
+    };
+    let BooksRead { since, listed, taken, repaired, fees, payouts, found, settled, .. } = done;
+    let differs = match (found, settled) {
+        (0, 0) => "Nothing new differs.".into(),
+        (found, settled) => {
+            format!("{found} new differences, {settled} that are none any more: see /finance/reconciliation.")
+        }
+    };
+    format!(
+        "{listed} movements of its balance since {}: {taken} of ours were new, {repaired} of them were missing in the ledger and \
+         are in it now, {fees} fees were learned. {payouts} payouts. {differs}",
+        since.format("%Y-%m-%d %H:%M UTC")
+    )
 }
 
 fn in_words(done: Option<CaughtUp>) -> String {

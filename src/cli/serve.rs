@@ -97,6 +97,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let shelf = Shelf::of(&config.data);
     clip::sweep(&engine, &shelf);
     let cashier = Cashier::new(engine.clone(), processor);
+    if let Err(refusal) = cashier.know_account().await {
+        bail!("{refusal}");
+    }
     let settings = web::Settings {
         public_url: config.public_url(),
         rtmp_url: config.rtmp_url(),

@@ -7,6 +7,8 @@ mod canonical;
 mod instant;
 
 use super::attendance::Event as Attendance;
+use super::audit::Event as Audit;
+use super::books::Event as Books;
 use super::broadcast::Event as Broadcast;
 use super::clip::Event as Clip;
 use super::committee::Event as Committee;
@@ -112,6 +114,7 @@ macro_rules! kinds {
 kinds! {
     "ledger.opened" 1 Ledger Opened,
     "ledger.started" 1 Ledger Started,
+    "ledger.account_bound" 1 Ledger AccountBound,
     "staff.added" 1 Staff Added,
     "staff.sessions_revoked" 1 Staff SessionsRevoked,
     "rally.created" 1 Rally Created,
@@ -181,6 +184,12 @@ kinds! {
     "drive.goals_set" 1 Drive GoalsSet,
     "drive.match_set" 1 Drive MatchSet,
     "drive.match_withdrawn" 1 Drive MatchWithdrawn,
+    "books.entries_listed" 1 Books EntriesListed,
+    "books.payout_recorded" 1 Books PayoutRecorded,
+    "books.payout_composed" 1 Books PayoutComposed,
+    "books.read" 1 Books Read,
+    "audit.mismatch_found" 1 Audit Found,
+    "audit.mismatch_settled" 1 Audit Settled,
 }
 
 /// How to read an event's data.

@@ -111,8 +111,26 @@ text_id!(
     /// The processor's own name for one of its notices.
     NoticeId
 );
+text_id!(
+    /// The processor's own name for one movement of its balance.
+    EntryId
+);
+text_id!(
+    /// The processor's own name for a payout to the bank.
+    PayoutId
+);
+text_id!(
+    /// What differs between the ledger and the processor's books, by what it is and what it is about: `fee:txn_1`.
+    MismatchId
+);
 
 impl PaymentId {
+    pub(super) fn short(&self) -> Short {
+        Short::of(&self.0)
+    }
+}
+
+impl EntryId {
     pub(super) fn short(&self) -> Short {
         Short::of(&self.0)
     }

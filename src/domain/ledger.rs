@@ -35,6 +35,11 @@ pub enum Command {
         /// The processor's mode.
         mode: Mode,
     },
+    /// The processor says whose account its key opens.
+    BindAccount {
+        /// The processor's name of it.
+        account: String,
+    },
 }
 
 /// What happened.
@@ -44,6 +49,15 @@ pub enum Event {
     Opened(Opened),
     /// A server took the log up: whoever was connected to an earlier one is not any more.
     Started(Started),
+    /// Whose money it holds became known: from now on that account's only.
+    AccountBound(AccountBound),
+}
+
+/// The processor's account is fixed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccountBound {
+    /// The processor's name of it.
+    pub account: String,
 }
 
 /// The ledger's kind of money is fixed.
@@ -71,10 +85,24 @@ pub enum Refusal {
         /// What the processor handles.
         offered: Mode,
     },
+    /// Two accounts' money is never in one ledger: nothing in it would agree with either's books.
+    #[error(
+        "this data folder holds the money of the processor's account {held}, but the configured key is of {offered}: \
+         use another data folder (--data), or a key of {held}"
+    )]
+    AccountMixed {
+        /// Whose money the ledger holds.
+        held: String,
+        /// Whose key it is.
+        offered: String,
+    },
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
-    let Command::Start { mode } = command;
+    let mode = match command {
+        Command::Start { mode } => mode,
+        Command::BindAccount { account } => return bind_account(state, account),
+    };
     let started = super::Event::Ledger(Event::Started(Started {}));
     match state.mode {
         None => Ok(vec![super::Event::Ledger(Event::Opened(Opened { mode })), started]),
@@ -83,9 +111,18 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
     }
 }
 
+fn bind_account(state: &State, offered: String) -> Result<Vec<super::Event>, Refusal> {
+    match &state.account {
+        None => Ok(vec![super::Event::Ledger(Event::AccountBound(AccountBound { account: offered }))]),
+        Some(held) if *held == offered => Ok(vec![]),
+        Some(held) => Err(Refusal::AccountMixed { held: held.clone(), offered }),
+    }
+}
+
 pub(super) fn evolve(state: &mut State, event: &Event) {
     match event {
         Event::Opened(opened) => state.mode = Some(opened.mode),
+        Event::AccountBound(bound) => state.account = Some(bound.account.clone()),
         Event::Started(_) => {
             state.broadcast.all_disconnected();
             super::attendance::room_cleared(state);
@@ -97,6 +134,15 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
 mod tests {
     use super::*;
     use crate::domain::test_kit::*;
+
+    #[test]
+    fn a_ledger_holds_one_accounts_money_for_good() {
+        let bind = |account: &str| Command::BindAccount { account: account.into() };
+        let bound = Event::AccountBound(AccountBound { account: "acct_1".into() });
+        let known = given_nothing().when(bind("acct_1")).then([bound]);
+        known.when(bind("acct_1")).changes_nothing();
+        known.when(bind("acct_2")).refuses(Refusal::AccountMixed { held: "acct_1".into(), offered: "acct_2".into() });
+    }
 
     #[test]
     fn a_ledger_holds_one_kind_of_money_for_good() {

@@ -292,7 +292,9 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Mail(_)
         | super::Event::Privacy(_)
         | super::Event::Committee(_)
-        | super::Event::Drive(_) => {}
+        | super::Event::Drive(_)
+        | super::Event::Books(_)
+        | super::Event::Audit(_) => {}
     }
 }
 

@@ -77,6 +77,8 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Restream(restream::Event::Removed(_) | restream::Event::Switched(_))
         | Event::Privacy(_)
         | Event::Committee(_)
-        | Event::Drive(_) => vec![],
+        | Event::Drive(_)
+        | Event::Books(_)
+        | Event::Audit(_) => vec![],
     }
 }

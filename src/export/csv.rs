@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use std::io::Write;
 
 /// The columns, in order.
-pub const COLUMNS: [&str; 27] = [
+pub const COLUMNS: [&str; 28] = [
     "seq",
     "received_at_utc",
     "day",
@@ -35,6 +35,7 @@ pub const COLUMNS: [&str; 27] = [
     "payment",
     "refund",
     "paid_for_by",
+    "payout",
 ];
 
 /// One donation or refund.
@@ -71,6 +72,8 @@ pub struct Row {
     pub refund: Option<String>,
     /// Who paid for the rally's page.
     pub paid_for_by: String,
+    /// The processor's id of the payout that took it to the bank, where that is known.
+    pub payout: Option<String>,
 }
 
 /// Writes the line of column names.
@@ -145,6 +148,7 @@ pub fn rows(out: impl Write, rows: impl IntoIterator<Item = Row>) -> std::io::Re
             safe(&row.payment),
             safe(&row.refund.unwrap_or_default()),
             safe(&row.paid_for_by),
+            safe(&row.payout.unwrap_or_default()),
         ])?;
     }
     csv.flush()
@@ -183,6 +187,7 @@ mod tests {
             payment: "pi_1".into(),
             refund: (kind == "refund").then(|| "re_1".into()),
             paid_for_by: "Paid for by Rivera".into(),
+            payout: (kind == "donation").then(|| "po_1".into()),
         }
     }
 

@@ -4,6 +4,8 @@
 //! between call and outcome is taken up again ([`overdue`]): the processor is asked once more with the same key, so that
 //! nothing is charged or refunded twice and nothing stays unknown.
 
+mod audit;
+mod books;
 mod catch_up;
 mod charges;
 mod fees;
@@ -20,6 +22,7 @@ use crate::domain::money::Money;
 use crate::domain::{Command, Refusal};
 use crate::engine::{Engine, Failure, Receipt};
 use crate::vault;
+pub use books::{BooksRead, BooksSaid};
 pub use catch_up::CaughtUp;
 use charges::Till;
 use chrono::{DateTime, Utc};
@@ -94,6 +97,7 @@ pub struct Cashier {
     overdue: Arc<parking_lot::Mutex<Overdue>>,
     /// Until when the processor's list was read, held by whoever reads it.
     read_until: Arc<Mutex<Option<DateTime<Utc>>>>,
+    desk: Arc<books::Desk>,
 }
 
 /// A settled payment whose fee the processor has not said yet.
@@ -106,7 +110,7 @@ impl Cashier {
         let fees = Arc::new((to_learn, Mutex::new(waiting)));
         let till = Arc::new(Till::new(processor.calls_per_second()));
         let (webhook_came, overdue) = (Arc::default(), Arc::default());
-        Self { engine, processor, webhook_came, fees, till, overdue, read_until: Arc::default() }
+        Self { engine, processor, webhook_came, fees, till, overdue, read_until: Arc::default(), desk: Arc::default() }
     }
 
     /// The processor.
@@ -139,7 +143,8 @@ impl Cashier {
                 };
             };
             // The donor came back with another card: the old payment must not settle beside the new one.
-            let outcome = self.processor.cancel(&waiting.0).await?;
+            let answer = self.processor.cancel(&waiting.0).await;
+            let outcome = self.heard(donation, answer).await?;
             match self.record(donation, outcome).await? {
                 Standing::Open { .. } => {}
                 standing @ (Standing::Action { .. }
@@ -169,7 +174,9 @@ impl Cashier {
     /// [`Trouble`].
     pub async fn confirmed(&self, donation: DonationId) -> Result<Standing, Trouble> {
         if let Some(payment) = self.waiting_for_donor(donation) {
-            return self.heard(donation, self.processor.confirmed(&payment.0).await).await;
+            let answer = self.processor.confirmed(&payment.0).await;
+            let answer = self.heard(donation, answer).await;
+            return self.or_later(donation, answer).await;
         }
         Ok(self.standing(donation))
     }
@@ -180,17 +187,20 @@ impl Cashier {
     /// [`Trouble`].
     pub async fn look(&self, donation: DonationId) -> Result<Standing, Trouble> {
         if let Some(payment) = self.waiting_for_donor(donation) {
-            return self.heard(donation, self.processor.look_up(&payment.0).await).await;
+            let answer = self.looked_up(donation, &payment.0).await;
+            return self.or_later(donation, answer).await;
         }
         Ok(self.standing(donation))
     }
 
     /// A processor that wants fewer calls is asked again by the next look.
-    async fn heard(&self, donation: DonationId, answer: Result<Outcome, Fault>) -> Result<Standing, Trouble> {
+    async fn or_later(&self, donation: DonationId, answer: Result<Outcome, Fault>) -> Result<Standing, Trouble> {
         match answer {
             Ok(outcome) => self.record(donation, outcome).await,
             Err(Fault::Throttled { .. }) => Ok(Standing::Processing),
-            Err(fault @ (Fault::Unknown { .. } | Fault::Barred { .. } | Fault::Rejected { .. })) => Err(fault.into()),
+            Err(
+                fault @ (Fault::Unknown { .. } | Fault::NotOurs { .. } | Fault::Barred { .. } | Fault::Rejected { .. }),
+            ) => Err(fault.into()),
         }
     }
 
@@ -273,7 +283,7 @@ impl Cashier {
         };
         let mut first_trouble = Ok(());
         if let Some(payment) = payment {
-            first_trouble = match self.processor.look_up(&payment.0).await {
+            first_trouble = match self.looked_up(donation, &payment.0).await {
                 Ok(outcome) => self.record(donation, outcome).await.map(|_| ()),
                 Err(fault) => Err(fault.into()),
             };
@@ -293,7 +303,8 @@ impl Cashier {
         };
         let Some((payment, amount)) = request else { return Ok(()) };
         let asked = Refund { refund, donation, payment: payment.0.clone(), amount, key: refund_key(refund) };
-        let outcome = match self.processor.refund(&asked).await {
+        let answer = self.processor.refund(&asked).await;
+        let outcome = match self.heard(donation, answer).await {
             Ok(outcome) => outcome,
             Err(Fault::Rejected { code, .. }) => RefundOutcome::Failed { processor_refund: None, code },
             Err(fault) => return Err(fault.into()),
@@ -322,6 +333,9 @@ impl Cashier {
 
     /// Puts what the processor said into the ledger.
     async fn record(&self, donation: DonationId, outcome: Outcome) -> Result<Standing, Trouble> {
+        if let Outcome::Settled { payment, amount, .. } = &outcome {
+            self.check_currency(donation, payment, *amount).await?;
+        }
         let (command, key, standing) = match outcome {
             Outcome::Settled { payment, amount, fee, card } => {
                 let key = format!("settled:{payment}:{}", fee.is_some());
@@ -349,6 +363,16 @@ impl Cashier {
         Ok(standing)
     }
 
+    /// Money in another currency than was pledged is not booked.
+    async fn check_currency(&self, donation: DonationId, payment: &str, amount: Money) -> Result<(), Fault> {
+        let pledged = self.engine.world().state.donations.get(donation).map(|known| known.amount.currency);
+        if pledged.is_none_or(|pledged| pledged == amount.currency) {
+            return Ok(());
+        }
+        let why = "another currency than was pledged";
+        self.heard(donation, Err(Fault::NotOurs { payment: payment.into(), why })).await
+    }
+
     /// Webhooks do not say what the processor keeps; asking for the payment does. The gift counts either way.
     async fn learn_fee(&self, donation: DonationId, payment: &str) {
         // The answer to the charge may have said it meanwhile.
@@ -361,13 +385,18 @@ impl Cashier {
         if is_known {
             return;
         }
-        let looked = match self.processor.look_up(payment).await {
+        let looked = match self.looked_up(donation, payment).await {
             Ok(outcome) => self.record(donation, outcome).await.map(|_| ()),
             Err(fault) => Err(fault.into()),
         };
         if let Err(trouble) = looked {
             tracing::warn!(%donation, %trouble, "a fee is not known yet");
         }
+    }
+
+    async fn looked_up(&self, donation: DonationId, payment: &str) -> Result<Outcome, Fault> {
+        let answer = self.processor.look_up_of(payment, donation).await;
+        self.heard(donation, answer).await
     }
 
     async fn tell(&self, command: donation::Command, key: String, by: &str) -> Result<Receipt, Trouble> {

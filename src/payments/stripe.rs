@@ -4,6 +4,7 @@
 //! donor's browser got from Stripe's script. Where the bank asks the donor, the browser goes on with the intent's client
 //! secret, and we look the intent up afterwards; the browser's word counts for nothing.
 
+mod books;
 mod client;
 mod dispute;
 mod events;
@@ -18,16 +19,19 @@ pub use settings::{API_BASE, CALL_TIMEOUT, CALLS_PER_SECOND, SCRIPT_URL, Secret,
 
 use super::card_form::{CardForm, Sources};
 use super::{
-    Charge, EventPage, Fault, METHOD_BYTES_MAX, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, Webhook,
-    WebhookRefusal,
+    Charge, Entries, EntryPage, EventPage, Fault, METHOD_BYTES_MAX, Mode, Notice, Outcome, PayoutPage, Processor,
+    Refund, RefundOutcome, Thing, Webhook, WebhookRefusal,
 };
+use crate::domain::id::DonationId;
+use crate::domain::money::Money;
 use async_trait::async_trait;
 use client::{CallError, Pooled};
+use dispute::DisputeShape;
 use shapes::{Intent, METADATA_DONATION, METADATA_RALLY, METADATA_REFUND, Missing, PaymentError, RefundShape};
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU32;
-use stripe_client_core::{IdempotencyKey, RequestBuilder, RequestStrategy, StripeRequest};
+use stripe_client_core::{IdempotencyKey, RequestBuilder, RequestStrategy, StripeMethod, StripeRequest};
 use stripe_core::payment_intent::{
     CancelPaymentIntent, CreatePaymentIntent, CreatePaymentIntentAutomaticPaymentMethods,
     CreatePaymentIntentAutomaticPaymentMethodsAllowRedirects, RetrievePaymentIntent,
@@ -40,6 +44,8 @@ const EXPANDED: [&str; 2] = ["latest_charge.balance_transaction", "payment_metho
 
 /// How the ids of confirmation tokens begin.
 const CONFIRMATION_TOKEN: &str = "ctoken_";
+
+const OTHER_CURRENCY: &str = "another currency than was asked for";
 
 /// Longest id that goes into a path, in bytes; Stripe's are about 30.
 const ID_BYTES_MAX: usize = 255;
@@ -70,14 +76,36 @@ impl Stripe {
         Ok(Self { client, settings, mode, stand_in })
     }
 
-    /// Sends a call about a payment; a card error is an answer.
-    async fn payment(&self, call: RequestBuilder, key: Option<&str>) -> Result<Outcome, CallError> {
+    /// Sends a call about a payment; a card error is an answer, and what is not this ledger's is a fault.
+    async fn payment(&self, call: RequestBuilder, key: Option<&str>, of: Of) -> Result<Outcome, CallError> {
         let mut call = call.customize::<Intent>();
         if let Some(key) = key {
             call = call.request_strategy(idempotent(key)?);
         }
         let intent = call.send(&self.client).await?;
-        intent.outcome().map_err(unclear)
+        let payment = || intent.id.clone().unwrap_or_default();
+        if intent.livemode.is_some_and(|livemode| livemode != self.is_live()) {
+            return Err(CallError::NotOurs { payment: payment(), why: "test money beside live money" });
+        }
+        if of.donation.is_some_and(|donation| intent.donation().is_some_and(|named| named != donation)) {
+            return Err(CallError::NotOurs { payment: payment(), why: "another donation is written on it" });
+        }
+        let outcome = intent.outcome().map_err(unclear)?;
+        match (&outcome, of.amount) {
+            (Outcome::Settled { amount, .. }, Some(asked)) if amount.currency != asked.currency => {
+                Err(CallError::NotOurs { payment: payment(), why: OTHER_CURRENCY })
+            }
+            _ => Ok(outcome),
+        }
+    }
+
+    async fn retrieve(&self, payment: &str, of: Of) -> Result<Outcome, Fault> {
+        let call = RetrievePaymentIntent::new(payment).expand(expanded()).build();
+        self.payment(call, None, of).await.map_err(CallError::into_fault)
+    }
+
+    fn is_live(&self) -> bool {
+        self.mode == Mode::Live
     }
 }
 
@@ -149,20 +177,25 @@ impl Processor for Stripe {
             methods.allow_redirects = Some(CreatePaymentIntentAutomaticPaymentMethodsAllowRedirects::Never);
             create = create.use_stripe_sdk(true).automatic_payment_methods(methods);
         }
-        let sent = self.payment(create.build(), Some(&charge.key)).await;
+        let of = Of { donation: Some(charge.donation), amount: Some(charge.amount) };
+        let sent = self.payment(create.build(), Some(&charge.key), of).await;
         sent.or_else(declined)
     }
 
     async fn look_up(&self, payment: &str) -> Result<Outcome, Fault> {
         check_payment(payment)?;
-        let call = RetrievePaymentIntent::new(payment).expand(expanded()).build();
-        self.payment(call, None).await.map_err(CallError::into_fault)
+        self.retrieve(payment, Of::default()).await
+    }
+
+    async fn look_up_of(&self, payment: &str, donation: DonationId) -> Result<Outcome, Fault> {
+        check_payment(payment)?;
+        self.retrieve(payment, Of { donation: Some(donation), amount: None }).await
     }
 
     async fn cancel(&self, payment: &str) -> Result<Outcome, Fault> {
         check_payment(payment)?;
         let key = format!("cancel-{payment}");
-        match self.payment(CancelPaymentIntent::new(payment).build(), Some(&key)).await {
+        match self.payment(CancelPaymentIntent::new(payment).build(), Some(&key), Of::default()).await {
             // Too late to cancel: what it is instead is the answer.
             Err(CallError::Refused { status, .. }) if status.as_u16() == 400 => self.look_up(payment).await,
             answer => answer.map_err(CallError::into_fault),
@@ -190,6 +223,9 @@ impl Processor for Stripe {
             Err(error) => return Err(error.into_fault()),
         };
         let amount = made.amount().map_err(unclear).map_err(CallError::into_fault)?;
+        if let Some(why) = not_as_asked(&made, amount, refund) {
+            return Err(Fault::NotOurs { payment: refund.payment.clone(), why });
+        }
         let processor_refund = made.id.ok_or(Missing("id")).map_err(unclear).map_err(CallError::into_fault)?;
         match made.status.as_deref() {
             Some("succeeded") => Ok(RefundOutcome::Settled { processor_refund, amount }),
@@ -203,12 +239,11 @@ impl Processor for Stripe {
     }
 
     fn verify_webhook(&self, body: &[u8], signature: &str, now: i64) -> Result<Webhook, WebhookRefusal> {
-        let live = self.mode == Mode::Live;
-        webhook::verify(body, signature, self.settings.webhook_secret.reveal(), live, now)
+        webhook::verify(body, signature, self.settings.webhook_secret.reveal(), self.is_live(), now)
     }
 
     fn read_event(&self, body: &[u8]) -> Result<Webhook, WebhookRefusal> {
-        webhook::read(body, self.mode == Mode::Live)
+        webhook::read(body, self.is_live())
     }
 
     async fn events(&self, since: i64, after: Option<&str>) -> Result<Option<EventPage>, Fault> {
@@ -216,9 +251,62 @@ impl Processor for Stripe {
         page.map(Some).map_err(CallError::into_fault)
     }
 
+    async fn account(&self) -> Result<Option<String>, Fault> {
+        books::account(&self.client).await.map_err(CallError::into_fault)
+    }
+
+    async fn entries(&self, which: Entries<'_>, after: Option<&str>) -> Result<Option<EntryPage>, Fault> {
+        books::entries(&self.client, which, after, self.is_live()).await.map_err(CallError::into_fault)
+    }
+
+    async fn payouts(&self, since: i64, after: Option<&str>) -> Result<Option<PayoutPage>, Fault> {
+        books::payouts(&self.client, since, after, self.is_live()).await.map_err(CallError::into_fault)
+    }
+
+    async fn look_into(&self, thing: Thing<'_>) -> Result<Option<Notice>, Fault> {
+        let (kind, name) = match thing {
+            Thing::Refund(name) => ("refunds", name),
+            Thing::Dispute(name) => ("disputes", name),
+        };
+        if !is_token(name, ID_BYTES_MAX) {
+            return Err(rejected("id", "this is not the id of a Stripe object"));
+        }
+        let call = RequestBuilder::new(StripeMethod::Get, format!("/{kind}/{name}"));
+        match thing {
+            Thing::Refund(_) => {
+                let found = call.customize::<RefundShape>().send(&self.client).await.map_err(CallError::into_fault)?;
+                events::refund(&found, None)
+            }
+            Thing::Dispute(_) => {
+                let found = call.customize::<DisputeShape>().send(&self.client).await.map_err(CallError::into_fault)?;
+                if found.livemode.is_some_and(|livemode| livemode != self.is_live()) {
+                    return Err(Fault::NotOurs { payment: name.into(), why: "test money beside live money" });
+                }
+                dispute::notice("", &found).map_err(unclear).map_err(CallError::into_fault)
+            }
+        }
+    }
+
     fn interpret(&self, body: &[u8]) -> Result<Vec<Notice>, Fault> {
         events::interpret(body)
     }
+}
+
+/// What an answer about a payment must agree with.
+#[derive(Clone, Copy, Default)]
+struct Of {
+    donation: Option<DonationId>,
+    amount: Option<Money>,
+}
+
+/// What is wrong with the answer to a refund; an API version that leaves a field out can't be wrong in it.
+fn not_as_asked(made: &RefundShape, amount: Money, asked: &Refund) -> Option<&'static str> {
+    if amount.currency != asked.amount.currency {
+        return Some(OTHER_CURRENCY);
+    }
+    let other_payment = made.payment().is_some_and(|payment| payment != asked.payment);
+    let other_donation = shapes::donation(made.metadata.as_ref()).is_some_and(|donation| donation != asked.donation);
+    (other_payment || other_donation).then_some("a refund of something else")
 }
 
 fn expanded() -> Vec<String> {
@@ -246,9 +334,11 @@ fn declined(error: CallError) -> Result<Outcome, Fault> {
         {
             Ok(method_unusable())
         }
-        error @ (CallError::NoAnswer(_) | CallError::BadKey | CallError::Busy | CallError::Refused { .. }) => {
-            Err(error.into_fault())
-        }
+        error @ (CallError::NoAnswer(_)
+        | CallError::BadKey
+        | CallError::Busy
+        | CallError::NotOurs { .. }
+        | CallError::Refused { .. }) => Err(error.into_fault()),
     }
 }
 

@@ -70,7 +70,9 @@ impl Feed {
             | Event::Mail(_)
             | Event::Privacy(_)
             | Event::Committee(_)
-            | Event::Drive(_) => {}
+            | Event::Drive(_)
+            | Event::Books(_)
+            | Event::Audit(_) => {}
         }
     }
 }

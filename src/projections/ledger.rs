@@ -1,11 +1,15 @@
 //! The ledger: one row for each settled donation and each movement of its money after that, in the order they happened.
 
+mod booked;
+
 use super::totals::{Sums, day_of};
 use crate::domain::donation::Movement;
 use crate::domain::hash::HashMap;
 use crate::domain::id::{DonationId, PaymentId, PersonId, RallyId, SourceId};
 use crate::domain::money::Money;
 use crate::domain::{Event, Recorded, State, donation};
+use booked::Booked;
+pub use booked::PaidOut;
 use chrono::serde::ts_microseconds;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -70,6 +74,8 @@ pub struct Row {
     pub fee: Option<Fee>,
     /// "visa 4242", where it is known.
     pub card: Option<Box<str>>,
+    /// In which payout to the bank it is, where that is known.
+    pub paid_out: Option<PaidOut>,
 }
 
 /// A fee, and since when it is known.
@@ -85,6 +91,11 @@ impl Row {
     /// The fee as it was known at an event.
     pub fn fee_at(&self, seq: u64) -> Option<Money> {
         self.fee.filter(|fee| fee.seq <= seq).map(|fee| fee.amount)
+    }
+
+    /// The number of its payout as it was known at an event.
+    pub fn payout_at(&self, seq: u64) -> Option<u32> {
+        self.paid_out.filter(|paid_out| paid_out.seq <= seq).map(|paid_out| paid_out.payout)
     }
 }
 
@@ -128,6 +139,7 @@ pub struct Ledger {
     unknown_fees: BTreeSet<usize>,
     /// Donations about which there is, or was, a dispute.
     disputed: BTreeSet<DonationId>,
+    booked: Booked,
 }
 
 impl Ledger {
@@ -225,6 +237,9 @@ impl Ledger {
     }
 
     pub(super) fn apply(&mut self, recorded: &Recorded, state: &State) {
+        if let Event::Books(event) = &recorded.event {
+            self.apply_books(event, recorded.seq, state);
+        }
         let Event::Donation(event) = &recorded.event else { return };
         if let Some(donation) = event.donation() {
             self.keep_unfinished(donation, recorded.seq, recorded.at, state);
@@ -250,6 +265,7 @@ impl Ledger {
                 amount: settled.amount,
                 fee: settled.fee.map(|amount| Fee { amount, seq }),
                 card: settled.card.as_ref().map(|card| format!("{} {}", card.brand, card.last4).into()),
+                paid_out: None,
             }),
             donation::Event::FeeRecorded(recorded) => {
                 let place = self.place(recorded.donation, &recorded.payment, Kind::Donation, None);
@@ -307,7 +323,8 @@ impl Ledger {
         }
     }
 
-    fn add(&mut self, row: Row) {
+    fn add(&mut self, mut row: Row) {
+        self.expect(&mut row, self.rows.len());
         if row.kind == Kind::Donation && row.fee.is_none() {
             self.unknown_fees.insert(self.rows.len());
         }
@@ -354,6 +371,7 @@ impl Ledger {
             amount: Money::new(minor, amount.currency),
             fee: None,
             card,
+            paid_out: None,
         });
     }
 }

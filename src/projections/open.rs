@@ -65,7 +65,9 @@ impl Open {
             | Event::Inbox(_)
             | Event::Mail(_)
             | Event::Committee(_)
-            | Event::Drive(_) => {}
+            | Event::Drive(_)
+            | Event::Books(_)
+            | Event::Audit(_) => {}
         }
     }
 

@@ -45,7 +45,7 @@ impl Room {
             Event::Ledger(ledger::Event::Started(_)) => {
                 self.by_rally.values_mut().for_each(|count| count.here = 0);
             }
-            Event::Ledger(ledger::Event::Opened(_))
+            Event::Ledger(ledger::Event::Opened(_) | ledger::Event::AccountBound(_))
             | Event::Staff(_)
             | Event::Rally(_)
             | Event::Broadcast(_)
@@ -57,7 +57,9 @@ impl Room {
             | Event::Mail(_)
             | Event::Privacy(_)
             | Event::Committee(_)
-            | Event::Drive(_) => {}
+            | Event::Drive(_)
+            | Event::Books(_)
+            | Event::Audit(_) => {}
         }
     }
 }

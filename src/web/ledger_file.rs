@@ -60,6 +60,8 @@ struct Copied {
     mode: Mode,
     rally: Rally,
     pledge: Pledge,
+    /// The processor's name of the payout that the row is in by now.
+    payout: Option<String>,
 }
 
 fn copy(engine: &Engine, range: Range<usize>, selection: &Selection) -> Vec<Copied> {
@@ -80,12 +82,15 @@ fn copy_row(
         return None;
     }
     let pledge = world.ledger.pledge(row.donation)?.clone();
-    Some(Copied { row: row.clone(), mode: world.state.mode?, rally, pledge })
+    let payout = row.paid_out.and_then(|paid_out| world.state.books.name(paid_out.payout));
+    let payout = payout.map(|payout| payout.0.clone());
+    Some(Copied { row: row.clone(), mode: world.state.mode?, rally, pledge, payout })
 }
 
 impl Copied {
     fn open(self, contacts: &mut Contacts, as_of: u64) -> Result<csv::Row, Fault> {
         let contact = contacts.open(self.row.donor, self.pledge.seq)?;
+        let payout_known = self.row.payout_at(as_of).is_some();
         Ok(csv::Row {
             seq: self.row.seq,
             at: self.row.at,
@@ -103,6 +108,7 @@ impl Copied {
             payment: self.row.payment.0,
             refund: self.row.reference.map(Into::into),
             paid_for_by: self.rally.details.paid_for_by,
+            payout: self.payout.filter(|_| payout_known),
         })
     }
 }

@@ -17,6 +17,7 @@ pub mod host;
 pub mod live;
 pub mod message;
 pub mod overlay;
+pub mod payout;
 pub mod program;
 pub mod rally;
 pub mod rally_form;

@@ -176,7 +176,9 @@ impl From<Trouble> for Problem {
         match trouble {
             Trouble::Failure(failure) => failure.into(),
             Trouble::Fault(Fault::Throttled { .. }) => Self::Busy { seconds: 5 },
-            Trouble::Fault(fault @ (Fault::Unknown { .. } | Fault::Barred { .. } | Fault::Rejected { .. })) => {
+            Trouble::Fault(
+                fault @ (Fault::Unknown { .. } | Fault::Barred { .. } | Fault::Rejected { .. } | Fault::NotOurs { .. }),
+            ) => {
                 tracing::error!(%fault, "the payment processor failed");
                 Self::Processor
             }

@@ -1,11 +1,14 @@
 // Every page, in light and dark, on a phone and on a desk: axe finds nothing serious, nothing scrolls sideways, nothing is
 // loaded from elsewhere. What they look like is put into test-results/ for people to look at.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import http from "node:http";
 import path from "node:path";
+import { promisify } from "node:util";
 import { after, before, test } from "node:test";
 import {
-  DONOR, Encoder, LocalStripe, Person, REFUSED_FORM, Server, closeBrowser, cut, owner, picture, pledge, rally, root, send, until,
+  BINARY, DONOR, Encoder, LocalStripe, Person, REFUSED_FORM, Server, closeBrowser, cut, owner, picture, pledge, rally, root, send, until,
 } from "./kit.mjs";
 
 const AXE = readFileSync(path.join(root, "node_modules/axe-core/axe.min.js"), "utf8");
@@ -230,6 +233,78 @@ test("the card step with a processor's script", async () => {
   await staffer.context.close();
   await other.close();
   await stripe.close();
+});
+
+/** A Stripe that charged one gift and keeps books of it, some of which fit nothing. */
+async function bookkeeper() {
+  const created = Math.floor(Date.now() / 1000);
+  const books = { donation: "", server: undefined };
+  const txn = (id, type, amount, fee, source) => ({ id, type, reporting_category: type, amount, fee, currency: "usd", created, source });
+  const charge = (id, payment_intent, amount, donation) => ({ id, object: "charge", amount, currency: "usd", livemode: false, payment_intent, metadata: donation ? { donation } : {} });
+  const entries = () => [
+    txn("txn_1", "charge", 2500, 103, charge("ch_1", "pi_3Q2fP4LkdIwHu7ix0QrSt7uV", 2500, books.donation)),
+    txn("txn_2", "refund", -500, 0, { id: "re_3Q2fP4LkdIwHu7ix0LmNoPq", object: "refund", amount: 500, currency: "usd", payment_intent: "pi_3Q2fP4LkdIwHu7ix0QrSt7uV" }),
+    txn("txn_3", "charge", 123456, 3610, charge("ch_3", "pi_3OtherProgram", 123456)),
+    txn("txn_4", "stripe_fee", -200, 0, null),
+  ];
+  const stray = () => txn("txn_9", "charge", 900, 56, charge("ch_9", "pi_9", 900, "0192f3c4-5b6a-7c8d-9e0f-112233445566"));
+  const payout = (id, amount, status, days) => ({ id, amount, currency: "usd", created, arrival_date: created + days * 86_400, status, automatic: true, livemode: false, reconciliation_status: "completed" });
+  const list = (data) => ({ object: "list", data, has_more: false });
+  const answers = {
+    "/v1/account": () => ({ id: "acct_1PgafTB7WZ01zgkW" }),
+    "/v1/events": () => list([]),
+    "/v1/balance_transactions": (query) => list(!books.donation ? [] : query.get("payout") === "po_1Pgc79B7WZ01zgkWu1KToYf5" ? [] : query.get("payout") ? entries() : [stray(), ...entries()]),
+    "/v1/payouts": () => list(!books.donation ? [] : [payout("po_1Pgc79B7WZ01zgkWu1KToYf5", 7700, "failed", 4), payout("po_1Pgc79B7WZ01zgkWu1KToYf4", 121543, "in_transit", 2)]),
+    "/v1/payment_intents/pi_3Q2fP4LkdIwHu7ix0QrSt7uV": () => ({ id: "pi_3Q2fP4LkdIwHu7ix0QrSt7uV", status: "succeeded", amount_received: 2500, currency: "usd", livemode: false, metadata: { donation: books.donation } }),
+    "/v1/refunds/re_3Q2fP4LkdIwHu7ix0LmNoPq": () => ({ id: "re_3Q2fP4LkdIwHu7ix0LmNoPq", status: "succeeded", amount: 500, currency: "usd", payment_intent: "pi_3Q2fP4LkdIwHu7ix0QrSt7uV" }),
+  };
+  books.server = http.createServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url, "http://x");
+    const found = answers[pathname]?.(searchParams);
+    response.writeHead(found ? 200 : 404, { "content-type": "application/json" }).end(JSON.stringify(found ?? { error: {} }));
+  }).listen(0, "127.0.0.1");
+  await new Promise((done) => books.server.once("listening", done));
+  books.base = `http://127.0.0.1:${books.server.address().port}`;
+  return books;
+}
+
+test("the processor's books: what differs, payouts, and what is in one", async () => {
+  const books = await bookkeeper();
+  const other = await Server.start({
+    GROUNDSWELL_PROCESSOR: "stripe", GROUNDSWELL_STRIPE_SECRET_KEY: "sk_test_12345", GROUNDSWELL_STRIPE_PUBLISHABLE_KEY: "pk_test_12345",
+    GROUNDSWELL_STRIPE_WEBHOOK_SECRET: "whsec_test_look", GROUNDSWELL_STRIPE_API_BASE: books.base, GROUNDSWELL_STRIPE_SCRIPT_URL: `${books.base}/v3/`,
+  });
+  const staffer = await owner(other);
+  const made = await rally(staffer);
+  const donor = await Person.come(other, { hosts: [new URL(books.base).host], allow: [/./] });
+  const page = await donor.open(`${made.href}/donate`);
+  await pledge(page, {});
+  await page.waitForURL(/donate\/[0-9a-f-]{36}/);
+  books.donation = /donate\/([0-9a-f-]{36})/.exec(page.url())[1];
+  await donor.context.close();
+  const { stdout: said } = await promisify(execFile)(BINARY, ["reconcile", "--data", path.join(other.folder, "data")]);
+  assert.match(said, /2 of ours were new, 2 of them were missing in the ledger/);
+  const finance = await staffer.open("/finance/reconciliation");
+  await look(finance, "reconciliation-books");
+  assert.equal(await finance.locator(".mismatches li").count(), 2);
+  await finance.click(".mismatches li:first-child summary");
+  await finance.fill("#note-1", "x");
+  // The browser holds to the length itself: what it would not send is sent all the same.
+  await finance.evaluate(() => { const area = document.querySelector("#note-1"); area.removeAttribute("maxlength"); area.value = "y".repeat(600); });
+  await staffer.expecting(REFUSED_FORM, () => finance.click(".mismatches li:first-child .btn"));
+  await finance.waitForSelector("#note-1-error");
+  assert.equal(await finance.evaluate(() => document.activeElement.id), "note-1", "the field that was refused has the focus");
+  await look(finance, "reconciliation-note-error");
+  await finance.fill("#note-1", "Of the ledger before this one; booked there.");
+  await finance.click(".mismatches li:first-child .btn");
+  await finance.waitForURL(/done=noted/);
+  assert.equal(await finance.locator(".mismatches li").count(), 1);
+  await finance.click("a[href$=po_1Pgc79B7WZ01zgkWu1KToYf4]");
+  await finance.waitForURL(/payouts\/po_1/);
+  await look(finance, "payout");
+  await staffer.context.close();
+  await other.close();
+  books.server.close();
 });
 
 test("assets are kept by browsers for ever", async () => {

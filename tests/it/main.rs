@@ -38,6 +38,7 @@ mod privacy;
 mod program;
 mod proof;
 mod receipts;
+mod reconcile;
 mod restream;
 mod rules;
 #[path = "../support/sample.rs"]

@@ -77,7 +77,7 @@ impl Cashier {
         let event = match self.processor.read_event(body) {
             Ok(event) => event,
             Err(refusal) => {
-                tracing::warn!(%refusal, "an event in the processor's list is not for this ledger");
+                self.turned_away(&refusal).await?;
                 done.refused = done.refused.saturating_add(1);
                 return Ok(());
             }
@@ -94,13 +94,16 @@ impl Cashier {
     pub(super) async fn keep_up(&self) {
         loop {
             match self.catch_up().await {
-                Ok(None) => return,
+                Ok(None) => {}
                 Ok(Some(CaughtUp { taken: 0, .. })) => {}
                 Ok(Some(done)) => {
                     tracing::warn!(taken = done.taken, "events came by the processor's list, not by webhook")
                 }
                 Err(trouble) => tracing::warn!(%trouble, "the processor's list of events could not be read"),
             }
+            // After what the list brought is in the ledger: the books are compared with that.
+            self.interpret_all().await;
+            self.keep_books().await;
             tokio::time::sleep(EVERY).await;
         }
     }

@@ -204,7 +204,8 @@ impl Cashier {
     async fn call(&self, mut turn: Turn<'_>) -> Result<Standing, Trouble> {
         let (donation, _) = turn.ticket.attempt;
         let Some(charge) = self.charge_of(turn.ticket.attempt) else { return Ok(self.standing(donation)) };
-        let fault = match self.processor.charge(&charge).await {
+        let answer = self.processor.charge(&charge).await;
+        let fault = match self.heard(donation, answer).await {
             Ok(outcome) => return self.record(donation, outcome).await,
             Err(fault) => fault,
         };
@@ -216,7 +217,7 @@ impl Cashier {
                 drop(turn);
                 return Ok(self.standing(donation));
             }
-            Fault::Unknown { .. } => {
+            Fault::Unknown { .. } | Fault::NotOurs { .. } => {
                 // Nobody knows whether it happened: it stays in flight, and is asked for again with the same key.
                 tracing::warn!(%donation, %fault, "the processor gave no clear answer");
                 return Ok(Standing::Processing);

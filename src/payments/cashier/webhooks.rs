@@ -24,7 +24,13 @@ impl Cashier {
     /// # Errors
     /// [`Trouble::Webhook`] where it is not to be believed; otherwise the sender should try again.
     pub async fn receive(&self, body: &[u8], signature: &str) -> Result<(), Trouble> {
-        let webhook = self.processor.verify_webhook(body, signature, self.engine.clock().now().timestamp())?;
+        let webhook = match self.processor.verify_webhook(body, signature, self.engine.clock().now().timestamp()) {
+            Ok(webhook) => webhook,
+            Err(refusal) => {
+                self.turned_away(&refusal).await?;
+                return Err(refusal.into());
+            }
+        };
         self.store(webhook, body).await
     }
 
@@ -43,6 +49,21 @@ impl Cashier {
         self.engine.execute(Command::Inbox(command), key, "processor").await?;
         self.webhook_came.notify_one();
         Ok(())
+    }
+
+    /// Takes the meaning of all stored webhooks into the ledger, for whoever waits for it; those that can't be taken in now
+    /// stay.
+    pub async fn interpret_all(&self) {
+        let waiting = || self.engine.world().state.inbox.waiting().count();
+        let mut before = waiting();
+        while before > 0 {
+            self.interpret_waiting().await;
+            let after = waiting();
+            if after >= before {
+                return;
+            }
+            before = after;
+        }
     }
 
     /// Takes the meaning of stored webhooks into the ledger, in any order: it comes out the same. Whether more wait that this
@@ -110,7 +131,10 @@ impl Cashier {
                         let _ = self.fees.0.try_send((donation, payment));
                     }
                 }
-                Err(Failure::Refused(refusal)) => outcomes.push(format!("refused: {refusal}")),
+                Err(Failure::Refused(refusal)) => {
+                    self.refused(&received.notice, &refusal).await?;
+                    outcomes.push(format!("refused: {refusal}"));
+                }
                 Err(failure) => return Err(failure.into()),
             }
         }

@@ -58,6 +58,8 @@ pub enum CallError {
     BadKey,
     /// Too many others wait for their turn; nothing was sent.
     Busy,
+    /// A success about something that is not this ledger's.
+    NotOurs { payment: String, why: &'static str },
     /// An answer that is not a success.
     Refused {
         status: StatusCode,
@@ -79,6 +81,7 @@ impl CallError {
         let (status, retry_after, error) = match self {
             Self::NoAnswer(cause) => return Fault::Unknown { cause: cause.into() },
             Self::Busy => return Fault::Throttled { retry_after: None },
+            Self::NotOurs { payment, why } => return Fault::NotOurs { payment, why },
             Self::BadKey => {
                 let message = "an idempotency key has 1 to 255 characters".into();
                 return Fault::Rejected { code: "idempotency_key".into(), message };

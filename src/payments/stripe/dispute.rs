@@ -16,6 +16,7 @@ const RETURNS: [&str; 3] = ["insufficient_funds", "incorrect_account_details", "
 #[derive(Debug, Deserialize)]
 pub struct DisputeShape {
     id: Option<String>,
+    pub livemode: Option<bool>,
     amount: Option<i64>,
     currency: Option<String>,
     reason: Option<String>,

@@ -89,7 +89,7 @@ fn refunds_of(charge: &ChargeShape) -> Result<Vec<Notice>, Fault> {
     listed.into_iter().flatten().filter_map(|found| refund(found, Some(charge)).transpose()).collect()
 }
 
-fn refund(refund: &RefundShape, charge: Option<&ChargeShape>) -> Result<Option<Notice>, Fault> {
+pub fn refund(refund: &RefundShape, charge: Option<&ChargeShape>) -> Result<Option<Notice>, Fault> {
     // A refund of a bare charge belongs to another program: we only make payment intents.
     let Some(payment) = refund.payment().or_else(|| charge.and_then(ChargeShape::payment)) else { return Ok(None) };
     let donation =

@@ -54,6 +54,11 @@ impl<T> Expandable<T> {
     pub fn get(&self) -> Option<&T> {
         self.object.as_ref()
     }
+
+    /// The id of what was not expanded.
+    pub fn name(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
 }
 
 impl Expandable<Identified> {
@@ -78,6 +83,7 @@ pub struct List<T> {
 #[derive(Debug, Deserialize)]
 pub struct Intent {
     pub id: Option<String>,
+    pub livemode: Option<bool>,
     status: Option<String>,
     amount: Option<i64>,
     amount_received: Option<i64>,

@@ -1,25 +1,39 @@
-//! `/finance/reconciliation`: what the ledger still waits for, and when it last read the processor's own list.
+//! `/finance/reconciliation`: what the ledger still waits for, what the processor's own books say, and what differs.
+
+mod mismatches;
 
 use super::home::when_in_words;
+use super::payout::in_words;
+use crate::domain::audit::{self, NOTE_CHARS_MAX};
+use crate::domain::books::Standing;
 use crate::domain::donation::Donation;
-use crate::domain::id::DonationId;
-use crate::payments::cashier::LOST_AFTER;
+use crate::domain::id::{DonationId, MismatchId};
+use crate::domain::money::Money;
+use crate::domain::{Command, Refusal};
+use crate::engine::Failure;
+use crate::payments::cashier::{BooksSaid, LOST_AFTER};
 use crate::projections::Projections;
 use crate::projections::totals::timezone;
-use crate::web::App;
-use crate::web::problem::Problem;
-use crate::web::session::Staff;
+use crate::web::form::Form;
+use crate::web::problem::{Problem, sentence};
+use crate::web::session::{Staff, csrf_matches};
 use crate::web::view::{Layout, StaffRoom};
+use crate::web::{App, fresh_key, notice, see_other};
 use askama::Template;
 use axum::Router;
-use axum::extract::State;
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use mismatches::{Mismatch, mismatches};
 
 /// Lines of each list: whoever has more has one cause for all of them.
 const LINES_MAX: usize = 50;
+/// Payouts shown, the latest first: a month of daily ones.
+const PAYOUTS_MAX: usize = 31;
 
 /// The page.
 #[derive(Debug, Clone, Template)]
@@ -29,6 +43,16 @@ pub struct Reconciliation {
     pub layout: Layout,
     /// When the processor's list was last read to its end, as far as the log says; empty if never.
     pub read_until: String,
+    /// What is known of the processor's balance and payouts, in words.
+    pub books: String,
+    /// What differs, the oldest first.
+    pub mismatches: Vec<Mismatch>,
+    /// How many more there are than lines.
+    pub mismatches_more: usize,
+    /// The most characters of a note.
+    pub note_chars_max: usize,
+    /// The latest payouts.
+    pub payouts: Vec<PayoutLine>,
     /// Disputes that are not over, the first to be answered first.
     pub disputes: Vec<Line>,
     /// Payments and refunds whose outcome nobody knows for so long that the server does not ask again.
@@ -39,6 +63,32 @@ pub struct Reconciliation {
     pub fees_more: usize,
     /// Payments that nobody here knows, of which refunds or disputes were told.
     pub strangers: usize,
+}
+
+/// A payout to the bank.
+#[derive(Debug, Clone)]
+pub struct PayoutLine {
+    /// Its own page.
+    pub href: String,
+    /// The day on which the bank has it.
+    pub arrival: String,
+    /// The sum.
+    pub amount: String,
+    /// What ours come to in it; `–` while that is not known.
+    pub ours: String,
+    /// How many movements of ours.
+    pub count: String,
+    /// How it stands.
+    pub standing: &'static str,
+    /// What is wrong with it.
+    pub warning: &'static str,
+}
+
+/// A note that was sent and refused.
+pub struct Sent {
+    mismatch: MismatchId,
+    note: String,
+    error: String,
 }
 
 /// One thing that is open.
@@ -56,12 +106,45 @@ pub struct Line {
 
 /// The routes of this page.
 pub fn routes() -> Router<App> {
-    Router::new().route("/finance/reconciliation", get(show))
+    Router::new().route("/finance/reconciliation", get(show)).route("/finance/reconciliation/note", post(note))
 }
 
-async fn show(State(app): State<App>, staff: Staff) -> Result<Response, Problem> {
+async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let staff = staff.sees_money()?;
-    let layout = app.staff_layout("Reconciliation", &staff, StaffRoom::Finance, None);
+    let query = Form::parse(query.unwrap_or_default().as_bytes());
+    page(&app, &staff, notice(&query), None)
+}
+
+/// A person says why a difference is fine.
+async fn note(State(app): State<App>, staff: Staff, body: Bytes) -> Result<Response, Problem> {
+    let staff = staff.sees_money()?;
+    let form = Form::parse(&body);
+    if !csrf_matches(&staff, &form.get("csrf")) {
+        return Err(Problem::StaleForm);
+    }
+    let (mismatch, note) = (MismatchId(form.get("mismatch")), form.get("note"));
+    let command = Command::Audit(audit::Command::Settle { mismatch: mismatch.clone(), note: Some(note.clone()) });
+    match app.engine().execute(command, fresh_key("noted"), &staff.actor()).await {
+        Ok(_) => Ok(see_other("/finance/reconciliation?done=noted#mismatches")),
+        // Two people at once, or a reading that found it right meanwhile.
+        Err(Failure::Refused(Refusal::Audit(audit::Refusal::NotOpen))) => {
+            Ok(see_other("/finance/reconciliation#mismatches"))
+        }
+        Err(Failure::Refused(refusal)) => {
+            let error = sentence(&refusal.to_string());
+            page(&app, &staff, None, Some(Sent { mismatch, note, error }))
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+fn page(
+    app: &App,
+    staff: &Staff,
+    done: Option<crate::web::view::Notice>,
+    sent: Option<Sent>,
+) -> Result<Response, Problem> {
+    let layout = Layout { notice: done, ..app.staff_layout("Reconciliation", staff, StaffRoom::Finance, None) };
     let now = app.engine().clock().now();
     let world = app.engine().world();
     let zone = world.state.rallies.iter().max_by_key(|(_, rally)| rally.details.starts_at);
@@ -70,6 +153,11 @@ async fn show(State(app): State<App>, staff: Staff) -> Result<Response, Problem>
     let page = Reconciliation {
         layout,
         read_until: world.state.inbox.caught_up().map(|at| when_in_words(at, zone)).unwrap_or_default(),
+        books: books_in_words(app, &world, zone),
+        mismatches: mismatches(&world, zone, sent.as_ref(), LINES_MAX),
+        mismatches_more: world.state.audit.open().len().saturating_sub(LINES_MAX),
+        note_chars_max: NOTE_CHARS_MAX,
+        payouts: payouts(&world),
         disputes: disputes(&world, zone),
         unknown: unknown(&world, now, zone),
         fees: world
@@ -87,7 +175,53 @@ async fn show(State(app): State<App>, staff: Staff) -> Result<Response, Problem>
         strangers: world.state.donations.unmatched_count(),
     };
     drop(world);
-    Ok(Html(page.render()?).into_response())
+    let status = if sent.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok((status, Html(page.render()?)).into_response())
+}
+
+fn books_in_words(app: &App, world: &Projections, zone: Tz) -> String {
+    match app.cashier().books_said() {
+        BooksSaid::KeepsNone => {
+            "This processor keeps no list of its balance, so there is nothing to compare with.".into()
+        }
+        BooksSaid::Read(at) => format!("Its balance and payouts were read at {}.", when_in_words(at, zone)),
+        BooksSaid::Failed(why) => {
+            format!("Its balance and payouts could not be read: {why}. That is tried again every hour.")
+        }
+        BooksSaid::NotYet => match world.state.books.read_until() {
+            Some(at) => format!("Its balance and payouts were last read at {}.", when_in_words(at, zone)),
+            None => "Its balance and payouts have not been read yet.".into(),
+        },
+    }
+}
+
+fn payouts(world: &Projections) -> Vec<PayoutLine> {
+    let mut payouts: Vec<_> = world.state.books.payouts().collect();
+    payouts.sort_by_key(|(_, payout)| std::cmp::Reverse((payout.arrival, payout.number)));
+    let line = |(id, payout): (&crate::domain::id::PayoutId, &crate::domain::books::Payout)| PayoutLine {
+        href: format!("/finance/payouts/{id}"),
+        arrival: in_words(payout.arrival),
+        amount: payout.amount.to_exact(),
+        ours: if payout.complete {
+            Money::new(payout.ours_minor, payout.amount.currency).to_exact()
+        } else {
+            "–".into()
+        },
+        count: if payout.complete { payout.ours.to_string() } else { "–".into() },
+        standing: standing_in_words(payout.standing),
+        warning: if payout.complete && !payout.agrees() { "Not the sum of what is in it" } else { "" },
+    };
+    payouts.into_iter().take(PAYOUTS_MAX).map(line).collect()
+}
+
+/// How a payout stands, in words.
+pub(super) fn standing_in_words(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Pending => "On its way",
+        Standing::Paid => "Paid",
+        Standing::Failed => "Failed: the money is in the balance again",
+        Standing::Canceled => "Called off",
+    }
 }
 
 fn disputes(world: &Projections, zone: Tz) -> Vec<Line> {
