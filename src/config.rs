@@ -9,6 +9,7 @@ use crate::domain::privacy::RETENTION_YEARS_MAX;
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -33,6 +34,7 @@ const KEYS: &[&str] = &[
     "stripe.script_url",
     "stripe.secret_key_file",
     "stripe.webhook_secret_file",
+    "stripe.calls_per_second",
     "mail.smtp",
     "mail.from",
     "mail.reply_to",
@@ -46,6 +48,9 @@ const RETENTION_YEARS: u16 = 3;
 
 /// A rally of three hours at 3 Mbit/s takes 4 GiB.
 const RECORDINGS_GIB_MAX: u32 = 20;
+
+/// More than this Stripe agrees to with nobody of this size.
+const CALLS_PER_SECOND_MAX: u32 = 1000;
 
 /// All settings, with defaults that run on one machine without any.
 #[derive(Clone, Debug, Deserialize)]
@@ -132,6 +137,9 @@ pub struct Stripe {
     pub secret_key_file: Option<PathBuf>,
     /// A file with the webhook's signing secret; or `GROUNDSWELL_STRIPE_WEBHOOK_SECRET`.
     pub webhook_secret_file: Option<PathBuf>,
+    /// Charges a second, and as many other calls; the default where there is none.
+    #[serde(deserialize_with = "calls")]
+    pub calls_per_second: Option<NonZeroU32>,
     /// Read from the file or the environment, never from the settings file.
     #[serde(skip)]
     pub secret_key: Secret,
@@ -264,6 +272,15 @@ fn gib<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
         .ok_or_else(|| serde::de::Error::custom("recordings_gib_max is a whole number of GiB; 0 records nothing"))
 }
 
+fn calls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroU32>, D::Error> {
+    let calls = number(deserializer).and_then(NonZeroU32::new);
+    calls.filter(|calls| calls.get() <= CALLS_PER_SECOND_MAX).map(Some).ok_or_else(|| {
+        serde::de::Error::custom(format!(
+            "stripe.calls_per_second is a whole number from 1 to {CALLS_PER_SECOND_MAX}; Stripe takes 25 a second at an endpoint unless it agreed to more"
+        ))
+    })
+}
+
 /// Origins only: each goes into a header as it stands, and whoever frames a page of giving must be somebody that was named.
 fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let origins = Vec::<String>::deserialize(deserializer)?;
@@ -370,6 +387,20 @@ mod tests {
         assert_eq!(read("", &[("GROUNDSWELL_RECORDINGS_GIB_MAX", "0")]).unwrap().recordings_gib_max, 0);
         let error = read("", &[("GROUNDSWELL_RECORDINGS_GIB_MAX", "much")]).unwrap_err().to_string();
         assert!(error.contains("recordings_gib_max is a whole number of GiB"), "{error}");
+    }
+
+    #[test]
+    fn the_pace_is_a_number_in_the_file_and_a_text_in_the_environment() {
+        let pace = |toml: &str, env: &[_]| {
+            Ok::<_, String>(read(toml, env).map_err(|e| e.to_string())?.stripe.calls_per_second)
+        };
+        assert_eq!(pace("", &[]), Ok(None));
+        assert_eq!(pace("[stripe]\ncalls_per_second = 80", &[]), Ok(NonZeroU32::new(80)));
+        assert_eq!(pace("", &[("GROUNDSWELL_STRIPE_CALLS_PER_SECOND", "3")]), Ok(NonZeroU32::new(3)));
+        for wrong in ["0", "-1", "1001", "2.5", "\"fast\""] {
+            let error = pace(&format!("[stripe]\ncalls_per_second = {wrong}"), &[]).unwrap_err();
+            assert!(error.contains("calls_per_second is a whole number from 1 to 1000"), "{error}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod card_form;
 pub mod cashier;
 pub mod checkout;
 mod notice;
+mod pace;
 pub mod simulated;
 pub mod stripe;
 
@@ -22,6 +23,7 @@ use checkout::{Checkout, Hosted, Visit};
 use chrono::NaiveDate;
 pub use notice::Notice;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -302,6 +304,11 @@ pub trait Processor: Send + Sync {
 
     /// Whose money moves.
     fn mode(&self) -> Mode;
+
+    /// How many charges it takes a second; `None` where it takes all.
+    fn calls_per_second(&self) -> Option<NonZeroU32> {
+        None
+    }
 
     /// What the page's card step needs.
     fn card_form(&self) -> card_form::CardForm;

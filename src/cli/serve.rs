@@ -192,6 +192,9 @@ fn processor(config: &Config) -> anyhow::Result<Arc<dyn Processor>> {
             if let Some(url) = &stripe.script_url {
                 settings.script_url = url.clone();
             }
+            if let Some(calls) = stripe.calls_per_second {
+                settings.calls_per_second = calls;
+            }
             Ok(Arc::new(Stripe::new(settings).context("Stripe's settings")?))
         }
     }

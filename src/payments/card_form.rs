@@ -89,6 +89,8 @@ pub struct CardFormView {
     pub publishable_key: String,
     /// Where the processor's script is; empty when simulated.
     pub script_url: String,
+    /// Where the bank's question waits for this donor: what lets the processor's script ask it. Empty otherwise.
+    pub client_secret: String,
     /// What the simulation can do; empty when not simulated.
     pub choices: Vec<Choice>,
     /// Where the form goes that leads to a page of the processor's own: `/r/{slug}/donate/{id}/checkout`; empty without one.
@@ -121,6 +123,7 @@ impl CardFormView {
             error: String::new(),
             publishable_key,
             script_url,
+            client_secret: String::new(),
             choices,
             checkout: String::new(),
             at_checkout: false,

@@ -1,21 +1,23 @@
 //! Between the ledger and a processor: intent into the log, then the call, then its outcome into the log.
 //!
-//! Whatever is interrupted between the two is taken up again by [`Cashier::resolve`]: it asks the processor once more with
-//! the same key, so that nothing is charged or refunded twice and nothing stays unknown.
+//! Charges go through one line ([`charges`]), so that a crowd does not run into the processor's limits. Whatever is interrupted
+//! between call and outcome is taken up again ([`overdue`]): the processor is asked once more with the same key, so that
+//! nothing is charged or refunded twice and nothing stays unknown.
 
-mod asks;
 mod audit;
 mod books;
 mod catch_up;
+mod charges;
 mod checkout;
 mod fees;
+mod line;
 mod overdue;
 mod schedule;
 mod webhooks;
 
 use super::notice::settled;
-use super::{Charge, Fault, Mode, Outcome, Processor, Refund, RefundOutcome, WebhookRefusal};
-use super::{Repeats, charge_key, refund_key};
+use super::{Fault, Mode, Outcome, Processor, Refund, RefundOutcome, WebhookRefusal};
+use super::{Repeats, refund_key};
 use crate::domain::donation::{self, Attempt};
 use crate::domain::id::{DonationId, PaymentId, ProcessorRefundId, RefundId};
 use crate::domain::money::Money;
@@ -23,14 +25,15 @@ use crate::domain::{Command, Refusal};
 use crate::engine::{Engine, Failure, Receipt};
 use crate::projections::Projections;
 use crate::vault;
-use asks::Asks;
 pub use books::{BooksRead, BooksSaid};
 pub use catch_up::CaughtUp;
+use charges::Till;
 pub use checkout::Handover;
 use checkout::Visits;
 use chrono::{DateTime, Utc};
+use line::Refused;
 pub use overdue::LOST_AFTER;
-use overdue::Overdue;
+use overdue::{Open, Overdue};
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -41,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 const RESOLVE_EVERY: Duration = Duration::from_secs(10);
 /// Payments whose fee waits to be learned; the look-ups go one after another.
 const FEES_WAITING_MAX: usize = 10_000;
+
 /// How a donation's payment stands, for the donor.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Standing {
@@ -58,6 +62,13 @@ pub enum Standing {
     Checkout {
         /// Where, for the donor's browser only; `None` where the processor was not asked or gave no answer.
         url: Option<String>,
+    },
+    /// The donor's turn comes: the payment company takes so many a second.
+    InLine {
+        /// Those before, whose payment is not through.
+        ahead: u32,
+        /// About how long, in seconds; at least 1.
+        seconds: u32,
     },
     /// The outcome is not known yet.
     Processing,
@@ -79,6 +90,10 @@ pub enum Trouble {
     Vault(#[from] vault::Fault),
     #[error("a webhook could not be packed: {0}")]
     Pack(std::io::Error),
+    #[error(
+        "so many people are giving right now that the line is full. Nothing was charged; please try again in some minutes"
+    )]
+    LineFull,
 }
 
 /// A handle: cheap to clone.
@@ -88,7 +103,7 @@ pub struct Cashier {
     processor: Arc<dyn Processor>,
     webhook_came: Arc<Notify>,
     fees: Arc<(mpsc::Sender<WithoutFee>, Mutex<mpsc::Receiver<WithoutFee>>)>,
-    asks: Arc<Asks>,
+    till: Arc<Till>,
     overdue: Arc<parking_lot::Mutex<Overdue>>,
     visits: Arc<Visits>,
     /// Until when the processor's list was read, held by whoever reads it.
@@ -105,9 +120,10 @@ impl Cashier {
     pub fn new(engine: Engine, processor: Arc<dyn Processor>) -> Self {
         let (to_learn, waiting) = mpsc::channel(FEES_WAITING_MAX);
         let fees = Arc::new((to_learn, Mutex::new(waiting)));
-        let (webhook_came, asks, overdue) = (Arc::default(), Arc::default(), Arc::default());
-        let (visits, read_until, desk, schedule) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
-        Self { engine, processor, webhook_came, fees, asks, overdue, visits, read_until, desk, schedule }
+        let till = Arc::new(Till::new(processor.calls_per_second()));
+        let (webhook_came, overdue, visits) = (Arc::default(), Arc::default(), Arc::default());
+        let (read_until, desk, schedule) = (Arc::default(), Arc::default(), Arc::default());
+        Self { engine, processor, webhook_came, fees, till, overdue, visits, read_until, desk, schedule }
     }
 
     /// The processor.
@@ -130,25 +146,22 @@ impl Cashier {
         if let Some(attempt) = in_flight {
             if attempt.method == method && !attempt.waits_for_donor {
                 // The page sends again what it got no answer to: the same attempt, under the same key.
-                return self.charge(donation).await;
+                return match self.till.hold((donation, attempt.number)) {
+                    Ok(held) => self.charge(held, false).await,
+                    Err(Refused::Here) => self.wait((donation, attempt.number)).await,
+                    Err(Refused::Full) => Ok(Standing::Processing),
+                };
             }
-            match self.give_up(donation, attempt).await? {
-                Standing::Open { .. } => {}
-                standing @ (Standing::Action { .. }
-                | Standing::Checkout { .. }
-                | Standing::Processing
-                | Standing::Settled) => return Ok(standing),
+            let standing = self.give_up(donation, attempt).await?;
+            if !matches!(standing, Standing::Open { .. }) {
+                return Ok(standing);
             }
         }
         // Whoever began an attempt since that was read has this very key: theirs is gone on with, and no second begun
         // beside it.
         let attempt = attempts.saturating_add(1);
         let command = donation::Command::RequestPayment { donation, method };
-        let told = self.tell(command, format!("pay:{donation}:{attempt}"), &format!("donor:{donation}")).await?;
-        if !told.repeated {
-            self.asks.begin((donation, attempt));
-        }
-        self.charge(donation).await
+        self.begin((donation, attempt), command, &format!("donor:{donation}")).await
     }
 
     /// Gives up an attempt that waits for the donor, who came back with another card: the old payment must not settle beside
@@ -171,8 +184,8 @@ impl Cashier {
     pub async fn confirmed(&self, donation: DonationId) -> Result<Standing, Trouble> {
         if let Some(payment) = self.waiting_for_donor(donation) {
             let answer = self.processor.confirmed(&payment.0).await;
-            let outcome = self.heard(donation, answer).await?;
-            return self.record(donation, outcome).await;
+            let answer = self.heard(donation, answer).await;
+            return self.or_later(donation, answer).await;
         }
         Ok(self.standing(donation))
     }
@@ -183,10 +196,21 @@ impl Cashier {
     /// [`Trouble`].
     pub async fn look(&self, donation: DonationId) -> Result<Standing, Trouble> {
         if let Some(payment) = self.waiting_for_donor(donation) {
-            let outcome = self.looked_up(donation, &payment.0).await?;
-            return self.record(donation, outcome).await;
+            let answer = self.looked_up(donation, &payment.0).await;
+            return self.or_later(donation, answer).await;
         }
         self.look_at_checkout(donation).await
+    }
+
+    /// A processor that wants fewer calls is asked again by the next look.
+    async fn or_later(&self, donation: DonationId, answer: Result<Outcome, Fault>) -> Result<Standing, Trouble> {
+        match answer {
+            Ok(outcome) => self.record(donation, outcome).await,
+            Err(Fault::Throttled { .. }) => Ok(Standing::Processing),
+            Err(
+                fault @ (Fault::Unknown { .. } | Fault::NotOurs { .. } | Fault::Barred { .. } | Fault::Rejected { .. }),
+            ) => Err(fault.into()),
+        }
     }
 
     /// Gives money back.
@@ -199,13 +223,14 @@ impl Cashier {
         self.ask_refund(donation, refund).await
     }
 
-    /// Interprets webhooks as they come, reads the processor's list for those that did not, learns fees and resolves what
-    /// was left open, until shut down. Each goes its own
-    /// way: a processor that does not answer one of them must not keep the total from rising.
+    /// Serves the line, interprets webhooks as they come, reads the processor's list for those that did not, learns fees and
+    /// takes up what was left open, until shut down. Each goes its own way: a processor that does not answer one of them must
+    /// not keep the total from rising.
     pub async fn run(&self, shutdown: CancellationToken) {
+        self.take_back_all(self.engine.clock().now());
         let interpret = async {
             loop {
-                self.interpret_waiting().await;
+                while self.interpret_waiting().await {}
                 tokio::select! {
                     // In this order and not in a random one: a simulation repeats itself.
                     biased;
@@ -216,7 +241,7 @@ impl Cashier {
         };
         let resolve = async {
             loop {
-                self.resolve(self.engine.clock().now()).await;
+                self.take_up(self.engine.clock().now()).await;
                 tokio::time::sleep(RESOLVE_EVERY).await;
             }
         };
@@ -229,86 +254,68 @@ impl Cashier {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => {}
-            _ = async { tokio::join!(interpret, resolve, learn, self.ask_fees(), self.keep_up(), self.keep_schedule()) } => {}
+            _ = async {
+                tokio::join!(
+                    self.serve(false),
+                    interpret,
+                    resolve,
+                    learn,
+                    self.ask_fees(),
+                    self.keep_up(),
+                    self.keep_schedule()
+                )
+            } => {}
         }
     }
 
-    /// Takes up attempts and refunds whose outcome was never recorded, where they are stale at `now`.
+    /// Takes up attempts and refunds whose outcome was never recorded, where they are stale at `now`, and sees the line to its
+    /// end.
     pub async fn resolve(&self, now: DateTime<Utc>) {
-        let (attempts, refunds) = {
+        self.take_up(now).await;
+        self.serve(true).await;
+    }
+
+    /// Puts charges back into the line, and asks outright for what has a name.
+    async fn take_up(&self, now: DateTime<Utc>) {
+        let due = {
             let world = self.engine.world();
-            let known = |donation| world.state.donations.get(donation);
-            let number =
-                |donation| known(donation).and_then(|known| known.in_flight.as_ref()).map(|attempt| attempt.number);
-            self.asks.retain(|donation, asked| number(donation) == Some(asked));
-            self.visits.retain(|donation, visited| number(donation) == Some(visited));
-            let unfinished = world.ledger.unfinished();
-            let unfinished = unfinished.map(|id| (id, known(id.donation).map_or(0, |donation| donation.attempts)));
-            let (mut attempts, mut refunds) = (vec![], vec![]);
-            for id in self.overdue.lock().round(unfinished, now) {
-                let Some(donation) = known(id) else { continue };
-                if donation.in_flight.is_some() {
-                    attempts.push(id);
-                }
-                refunds.extend(donation.waiting_refunds().map(|(refund, _)| (id, refund)));
-            }
-            (attempts, refunds)
+            let attempt = |donation| world.state.donations.get(donation)?.in_flight.as_deref();
+            self.visits.retain(|donation, number| attempt(donation).is_some_and(|attempt| attempt.number == number));
+            let open = world.ledger.unfinished().filter_map(|unfinished| {
+                let known = world.state.donations.get(unfinished.donation)?;
+                Some(Open::new(unfinished, known))
+            });
+            self.overdue.lock().round(open, now)
         };
-        for donation in attempts {
-            let in_flight = self.in_flight(donation);
-            if let Some(attempt) = in_flight.as_ref().filter(|attempt| attempt.is_at_checkout()) {
-                self.resolve_checkout(donation, attempt).await;
-                continue;
-            }
-            let result = match in_flight.and_then(|attempt| attempt.payment) {
-                Some(payment) => match self.looked_up(donation, &payment.0).await {
-                    Ok(outcome) => self.record(donation, outcome).await.map(|_| ()),
-                    Err(fault) => Err(fault.into()),
-                },
-                None => self.charge(donation).await.map(|_| ()),
-            };
-            if let Err(trouble) = result {
-                tracing::warn!(%donation, %trouble, "a payment's outcome is still not known");
-            }
-        }
-        for (donation, refund) in refunds {
-            if let Err(trouble) = self.ask_refund(donation, refund).await {
-                tracing::warn!(%donation, %refund, %trouble, "a refund's outcome is still not known");
+        due.charges.into_iter().for_each(|attempt| self.till.take_back(attempt));
+        for donation in due.asks {
+            if let Err(trouble) = self.ask_for(donation).await {
+                tracing::warn!(%donation, %trouble, "what became of a payment or a refund is still not known");
             }
         }
     }
 
-    async fn charge(&self, donation: DonationId) -> Result<Standing, Trouble> {
-        let Some((attempt, charge)) = self.asks.ask(|| self.charge_of(donation)) else {
-            return Ok(self.standing(donation));
+    async fn ask_for(&self, donation: DonationId) -> Result<(), Trouble> {
+        let (attempt, refunds) = {
+            let world = self.engine.world();
+            let Some(known) = world.state.donations.get(donation) else { return Ok(()) };
+            let refunds: Vec<_> = known.waiting_refunds().map(|(refund, _)| refund).collect();
+            (known.in_flight.as_deref().cloned(), refunds)
         };
-        let answer = self.processor.charge(&charge).await;
-        let fault = match self.heard(donation, answer).await {
-            Ok(outcome) => return self.record(donation, outcome).await,
-            Err(fault) => fault,
-        };
-        let is_over = match &fault {
-            Fault::Unknown { .. } | Fault::NotOurs { .. } => false,
-            Fault::Throttled { .. } | Fault::Barred { .. } => self.asks.is_refused((donation, attempt)),
-            Fault::Rejected { .. } => true,
-        };
-        if !is_over {
-            // Nobody knows whether it happened: it stays in flight, and `resolve` asks again with the same key.
-            tracing::warn!(%donation, %fault, "the processor gave no clear answer");
-            return Ok(Standing::Processing);
+        if let Some(attempt) = attempt.as_ref().filter(|attempt| attempt.is_at_checkout()) {
+            self.resolve_checkout(donation, attempt).await;
         }
-        // Nothing happened: the attempt ends, and the donor may try again.
-        tracing::error!(%donation, %fault, "the processor took no payment");
-        let reason = match &fault {
-            Fault::Throttled { .. } => {
-                "Very many people are giving right now. Nothing was charged; try again in a moment."
-            }
-            Fault::Rejected { .. } | Fault::Barred { .. } | Fault::Unknown { .. } | Fault::NotOurs { .. } => {
-                "The payment company did not accept this. Nothing was charged; try again, or use another card."
-            }
-        };
-        let outcome = Outcome::Declined { payment: None, code: "not_taken".into(), reason: reason.into() };
-        self.record(donation, outcome).await
+        let mut first_trouble = Ok(());
+        if let Some(payment) = attempt.and_then(|attempt| attempt.payment) {
+            first_trouble = match self.looked_up(donation, &payment.0).await {
+                Ok(outcome) => self.record(donation, outcome).await.map(|_| ()),
+                Err(fault) => Err(fault.into()),
+            };
+        }
+        for refund in refunds {
+            first_trouble = first_trouble.and(self.ask_refund(donation, refund).await);
+        }
+        first_trouble
     }
 
     async fn ask_refund(&self, donation: DonationId, refund: RefundId) -> Result<(), Trouble> {
@@ -395,6 +402,16 @@ impl Cashier {
 
     /// Webhooks do not say what the processor keeps; asking for the payment does. The gift counts either way.
     async fn learn_fee(&self, donation: DonationId, payment: &str) {
+        // The answer to the charge may have said it meanwhile.
+        let is_known = self
+            .engine
+            .world()
+            .ledger
+            .payment(donation, &PaymentId(payment.into()))
+            .is_some_and(|row| row.fee.is_some());
+        if is_known {
+            return;
+        }
         let looked = match self.looked_up(donation, payment).await {
             Ok(outcome) => self.record(donation, outcome).await.map(|_| ()),
             Err(fault) => Err(fault.into()),
@@ -411,19 +428,6 @@ impl Cashier {
 
     async fn tell(&self, command: donation::Command, key: String, by: &str) -> Result<Receipt, Trouble> {
         Ok(self.engine.execute(Command::Donation(command), key, by).await?)
-    }
-
-    /// The attempt in flight, and what the processor is asked for it.
-    fn charge_of(&self, donation: DonationId) -> Option<((DonationId, u32), (u32, Charge))> {
-        let world = self.engine.world();
-        let known = world.state.donations.get(donation)?;
-        let attempt = known.in_flight.as_ref().filter(|attempt| attempt.method != donation::CHECKOUT)?;
-        let rally = world.state.rallies.get(known.rally)?.details.slug.clone();
-        let (number, method) = (attempt.number, attempt.method.clone());
-        let repeats = repeats_of(&world, donation, attempt);
-        let (amount, key) = (known.amount, charge_key(donation, number));
-        let charge = Charge { donation, amount, key, method, rally, repeats };
-        Some(((donation, number), (number, charge)))
     }
 
     fn in_flight(&self, donation: DonationId) -> Option<Attempt> {
@@ -450,7 +454,7 @@ impl Cashier {
         }
         match (&known.in_flight, &known.decline) {
             (Some(attempt), _) if attempt.is_at_checkout() => Standing::Checkout { url: None },
-            (Some(_), _) => Standing::Processing,
+            (Some(attempt), _) => self.place(donation, attempt.number).unwrap_or(Standing::Processing),
             (None, Some(decline)) => Standing::Open { declined: Some(decline.reason.clone()) },
             (None, None) => Standing::Open { declined: None },
         }

@@ -17,7 +17,7 @@ mod shapes;
 mod webhook;
 
 pub use events::KINDS as WEBHOOK_KINDS;
-pub use settings::{API_BASE, CALL_TIMEOUT, SCRIPT_URL, Secret, Settings, SettingsError};
+pub use settings::{API_BASE, CALL_TIMEOUT, CALLS_PER_SECOND, SCRIPT_URL, Secret, Settings, SettingsError};
 
 use super::card_form::{CardForm, Sources};
 use super::checkout::{Checkout, Hosted, Visit};
@@ -34,6 +34,7 @@ use dispute::DisputeShape;
 use shapes::{Intent, METADATA_DONATION, METADATA_REFUND, Missing, PaymentError, RefundShape};
 use std::collections::HashMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use stripe_client_core::{IdempotencyKey, RequestBuilder, RequestStrategy, StripeMethod, StripeRequest};
 use stripe_core::payment_intent::{
     CancelPaymentIntent, CreatePaymentIntent, CreatePaymentIntentAutomaticPaymentMethods,
@@ -128,6 +129,10 @@ impl Processor for Stripe {
 
     fn mode(&self) -> Mode {
         self.mode
+    }
+
+    fn calls_per_second(&self) -> Option<NonZeroU32> {
+        Some(self.settings.calls_per_second)
     }
 
     fn card_form(&self) -> CardForm {
@@ -366,10 +371,11 @@ fn declined(error: CallError) -> Result<Outcome, Fault> {
         {
             Ok(method_unusable())
         }
-        error
-        @ (CallError::NoAnswer(_) | CallError::BadKey | CallError::NotOurs { .. } | CallError::Refused { .. }) => {
-            Err(error.into_fault())
-        }
+        error @ (CallError::NoAnswer(_)
+        | CallError::BadKey
+        | CallError::Busy
+        | CallError::NotOurs { .. }
+        | CallError::Refused { .. }) => Err(error.into_fault()),
     }
 }
 

@@ -122,6 +122,8 @@ pub struct Pledge {
 pub struct Unfinished {
     /// Which donation.
     pub donation: DonationId,
+    /// The event by which it began.
+    pub seq: u64,
     /// Since when.
     pub since: DateTime<Utc>,
 }
@@ -131,7 +133,7 @@ pub struct Unfinished {
 pub struct Ledger {
     /// In the order of the log.
     pub rows: Vec<Row>,
-    unfinished: BTreeMap<DonationId, DateTime<Utc>>,
+    unfinished: BTreeMap<DonationId, (u64, DateTime<Utc>)>,
     pledges: HashMap<DonationId, Pledge>,
     /// Places of payments whose fee is not known.
     unknown_fees: BTreeSet<usize>,
@@ -213,13 +215,22 @@ impl Ledger {
 
     /// Donations with a call to the processor whose outcome is not recorded.
     pub fn unfinished(&self) -> impl Iterator<Item = Unfinished> {
-        self.unfinished.iter().map(|(donation, since)| Unfinished { donation: *donation, since: *since })
+        self.unfinished.iter().map(|(donation, (seq, since))| Unfinished {
+            donation: *donation,
+            seq: *seq,
+            since: *since,
+        })
     }
 
-    fn keep_unfinished(&mut self, donation: DonationId, at: DateTime<Utc>, state: &State) {
+    /// Since when a donation is among them.
+    pub fn unfinished_since(&self, donation: DonationId) -> Option<DateTime<Utc>> {
+        self.unfinished.get(&donation).map(|(_, since)| *since)
+    }
+
+    fn keep_unfinished(&mut self, donation: DonationId, seq: u64, at: DateTime<Utc>, state: &State) {
         let known = state.donations.get(donation);
         if known.is_some_and(|known| known.in_flight.is_some() || known.waiting_refunds().next().is_some()) {
-            self.unfinished.entry(donation).or_insert(at);
+            self.unfinished.entry(donation).or_insert((seq, at));
         } else {
             self.unfinished.remove(&donation);
         }
@@ -231,7 +242,7 @@ impl Ledger {
         }
         let Event::Donation(event) = &recorded.event else { return };
         if let Some(donation) = event.donation() {
-            self.keep_unfinished(donation, recorded.at, state);
+            self.keep_unfinished(donation, recorded.seq, recorded.at, state);
         }
         let (seq, at) = (recorded.seq, recorded.at);
         match event {

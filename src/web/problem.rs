@@ -186,6 +186,7 @@ impl From<Trouble> for Problem {
             Trouble::Webhook(refusal) => Self::Malformed(refusal.to_string()),
             Trouble::Vault(fault) => internal(&fault),
             Trouble::Pack(error) => internal(&error),
+            full @ Trouble::LineFull => Self::Refused(full.to_string()),
         }
     }
 }

@@ -73,12 +73,16 @@ for (const form of document.querySelectorAll("form[data-donate]")) {
 }
 panel();
 
-// A payment that waits for the bank: the page asks again, a little less often each time.
+// A payment that waits for the bank: the page asks again, a little less often each time. In line the server says when: the
+// shorter the way, the oftener.
 const wait = document.querySelector("[data-reload]");
 if (wait) {
   const tries = Number(sessionStorage.getItem(location.pathname) || 0) + 1;
   sessionStorage.setItem(location.pathname, String(tries));
   // What takes days is not asked for all night.
   const most = Number(wait.dataset.tries || Infinity);
-  if (tries <= most) setTimeout(() => location.reload(), Math.min(15, Number(wait.dataset.reload) + tries) * 1000);
+  if (tries <= most) {
+    const pace = Number(wait.dataset.reload);
+    setTimeout(() => location.reload(), ("steady" in wait.dataset ? pace : Math.min(15, pace + tries)) * 1000);
+  }
 }

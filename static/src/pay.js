@@ -84,7 +84,7 @@ export async function startStripe(form) {
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (form.dataset.state === "ready") void pay();
+    if (form.dataset.state === "ready") void run(pay);
   });
 
   setState("loading");
@@ -104,20 +104,33 @@ export async function startStripe(form) {
     message.textContent = event?.error?.message ?? "";
   });
   setState("ready");
+  // The bank's question came while the donor was in line: it is asked as after a press.
+  if (form.dataset.clientSecret) void run(() => agree(form.dataset.clientSecret));
+
+  // Whether the donor agreed is for the server to look up; what the script says here is not proof.
+  async function agree(clientSecret) {
+    await fields.question(clientSecret);
+    unanswered = { confirmed: true };
+    await settle();
+  }
 
   async function pay() {
+    if (!unanswered) {
+      const { method, error } = await fields.method();
+      if (error) {
+        say(error);
+        return;
+      }
+      unanswered = { method };
+    }
+    await settle();
+  }
+
+  async function run(act) {
     say("");
     setState("busy");
     try {
-      if (!unanswered) {
-        const { method, error } = await fields.method();
-        if (error) {
-          say(error);
-          return;
-        }
-        unanswered = { method };
-      }
-      await settle();
+      await act();
     } catch (error) {
       if (error instanceof Refused) unanswered = null;
       say(error instanceof Refused ? error.message : LOST);
@@ -130,7 +143,6 @@ export async function startStripe(form) {
     for (let questions = 0; questions <= QUESTIONS_MAX; questions += 1) {
       const answer = await send(form, unanswered);
       if (answer.state === "action") {
-        // Whether the donor agreed is for the server to look up; what the script says here is not proof.
         await fields.question(answer.client_secret);
         unanswered = { confirmed: true };
         continue;

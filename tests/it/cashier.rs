@@ -182,8 +182,8 @@ async fn a_call_turned_away_says_nothing_of_the_one_before() {
     let scripted = Scripted::answering(answers);
     let (engine, cashier, donation) = with_pledge(dir.path(), scripted.clone()).await;
     assert!(cashier.pay(donation, "pm_1".into()).await.unwrap() == Standing::Processing);
-    // Sent again by the page, then by the cashier itself.
-    assert!(cashier.pay(donation, "pm_1".into()).await.unwrap() == Standing::Processing);
+    // Sent again by the page, and turned away: it stands in line and is asked for again in a moment.
+    assert!(cashier.pay(donation, "pm_1".into()).await.unwrap() == Standing::InLine { ahead: 0, seconds: 1 });
     let later = Utc::now() + TimeDelta::seconds(60);
     cashier.resolve(later).await;
     let other_card = cashier.pay(donation, "pm_2".into()).await.err().unwrap();
@@ -197,8 +197,8 @@ async fn a_call_turned_away_says_nothing_of_the_one_before() {
 #[tokio::test]
 async fn a_call_turned_away_after_a_restart_says_nothing_either() {
     let dir = tempfile::tempdir().unwrap();
-    let throttled = Err(Fault::Throttled { retry_after: None });
-    let scripted = Scripted::answering([Err(unknown()), throttled, Ok(paid("pi_1", 2500))]);
+    let barred = Err(Fault::Barred { code: "key_refused".into(), message: "the key was replaced".into() });
+    let scripted = Scripted::answering([Err(unknown()), barred, Ok(paid("pi_1", 2500))]);
     let (engine, cashier, donation) = with_pledge(dir.path(), scripted.clone()).await;
     cashier.pay(donation, "pm_1".into()).await.unwrap();
     drop((engine, cashier));
@@ -311,7 +311,7 @@ async fn cards_that_were_not_taken_free_the_donor_and_a_hopeless_one_is_stopped(
         reason: "The bank said no.".into(),
     };
     let mut answers: Vec<_> = (0..8).map(|number| Ok(declined(number))).collect();
-    answers.push(Err(Fault::Throttled { retry_after: None }));
+    answers.push(Err(Fault::Barred { code: "key_refused".into(), message: "y".into() }));
     answers.push(Err(Fault::Rejected { code: "x".into(), message: "y".into() }));
     let (_, cashier, donation) = with_pledge(dir.path(), Scripted::answering(answers)).await;
     for _ in 0..donation::ATTEMPTS_MAX {
@@ -322,6 +322,24 @@ async fn cards_that_were_not_taken_free_the_donor_and_a_hopeless_one_is_stopped(
     for method in ["", &"m".repeat(256)] {
         assert!(cashier.pay(donation, method.into()).await.is_err());
     }
+}
+
+#[tokio::test]
+async fn too_many_calls_are_no_decline() {
+    let dir = tempfile::tempdir().unwrap();
+    let throttled = |seconds| Err(Fault::Throttled { retry_after: Some(Duration::from_secs(seconds)) });
+    let scripted = Scripted::answering([throttled(0), throttled(2), Ok(paid("pi_1", 2500))]);
+    let (engine, cashier, donation) = with_pledge(dir.path(), scripted.clone()).await;
+    let begun = std::time::Instant::now();
+    assert!(cashier.pay(donation, "pm_1".into()).await.unwrap() == Standing::InLine { ahead: 0, seconds: 1 });
+    let other_card = cashier.pay(donation, "pm_2".into()).await.err().unwrap();
+    assert!(matches!(other_card, Trouble::Failure(Failure::Refused(_))), "{other_card}");
+    cashier.resolve(Utc::now()).await;
+    assert!(cashier.standing(donation) == Standing::Settled);
+    assert!(begun.elapsed() >= Duration::from_secs(3), "a second and two");
+    let asked = scripted.asked();
+    assert!(asked.len() == 3 && asked.iter().all(|call| *call == asked[0]), "one key, one request: {asked:?}");
+    assert_eq!(engine.world().totals.sums(RALLY).raised_minor(), 2500);
 }
 
 /// What a browser, staff and processors may ask of a small world, so that much of it meets.

@@ -28,6 +28,7 @@ mod faults;
 mod folder;
 mod golden;
 mod keeping;
+mod line;
 mod live;
 #[path = "../support/localstripe.rs"]
 mod localstripe;

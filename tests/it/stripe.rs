@@ -2,6 +2,7 @@
 
 use crate::localstripe::{self, LocalStripe};
 use askama::Template;
+use chrono::NaiveDate;
 use groundswell::domain::donation::{DisputeNews, DisputeOutcome, ReturnNews};
 use groundswell::domain::id::{DisputeId, DonationId, PaymentId, PlanId, RefundId};
 use groundswell::domain::money::{Currency, Money};
@@ -12,6 +13,7 @@ use groundswell::payments::{
     CardSummary, Charge, Fault, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, Repeats, SIGNATURE_BYTES_MAX,
     WEBHOOK_BYTES_MAX, Webhook, WebhookRefusal, charge_key, refund_key,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -702,6 +704,7 @@ async fn a_page_is_asked_for_in_these_words_and_no_others() {
         amount: usd(2500),
         key: groundswell::payments::checkout_key(donation, 2),
         rally: "opening-night".into(),
+        repeats: None,
         title: "Donation to Opening & night".into(),
         email: "joan@example.org".into(),
         paid_href: "https://rally.example/r/a/donate/1?paid".into(),
@@ -736,6 +739,20 @@ async fn a_page_is_asked_for_in_these_words_and_no_others() {
         ("success_url", "https://rally.example/r/a/donate/1?paid"),
     ];
     assert_eq!(sent, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    // A recurring gift's page keeps the card for a customer, or there would be nothing to charge next month.
+    let repeats = Repeats { plan: DONATION.parse().unwrap(), number: 1, due: NaiveDate::MIN, customer: None };
+    let recurring = Checkout { repeats: Some(repeats), ..asked.clone() };
+    assert_eq!(stripe.checkout(&recurring).await, Ok(hosted.clone()));
+    let request = &server.received_requests().await.unwrap()[1];
+    let also: BTreeSet<(String, String)> = form_urlencoded::parse(&request.body).into_owned().collect();
+    let also: Vec<&str> = also.iter().filter(|pair| !sent.contains(pair)).map(|(name, _)| name.as_str()).collect();
+    let of_plan = ["due]", "gift_number]", "plan]"];
+    let [on_page, on_payment] =
+        ["metadata[", "payment_intent_data[metadata]["].map(|place| of_plan.map(|name| format!("{place}{name}")));
+    let mut expected = vec!["customer_creation", "payment_intent_data[setup_future_usage]"];
+    expected.extend(on_page.iter().chain(&on_payment).map(String::as_str));
+    expected.sort_unstable();
+    assert_eq!(also, expected);
     let open = stripe.look_up_checkout("cs_test_1").await.unwrap();
     assert_eq!(open, Visit::Open { url });
     assert!(

@@ -13,6 +13,7 @@ use groundswell::payments::{
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
@@ -104,6 +105,8 @@ pub struct Bank {
     faults: Arc<Mutex<u64>>,
     /// Whether a repeated key hears the first answer again, or how it stands now: there are processors of both kinds.
     repeats_itself: bool,
+    /// Charges it takes a second; some say nothing of it.
+    rate: Option<NonZeroU32>,
 }
 
 fn usd(minor: i64) -> Money {
@@ -127,6 +130,7 @@ impl Bank {
         let mut chance = Chance::of(seed, "bank");
         let faults = *chance.pick(&[0, 5, 20, 50]);
         let repeats_itself = chance.percent(50);
+        let rate = NonZeroU32::new(*chance.pick(&[0, 1, 20]));
         Self {
             books: Arc::default(),
             chance: Arc::new(Mutex::new(chance)),
@@ -135,6 +139,7 @@ impl Bank {
             time,
             faults: Arc::new(Mutex::new(faults)),
             repeats_itself,
+            rate,
         }
     }
 
@@ -161,7 +166,10 @@ impl Bank {
                 match chance.below(8) {
                     0 | 1 => Way::LostBefore,
                     2..=4 => Way::LostAfter,
-                    5 | 6 => Way::Refused(Fault::Throttled { retry_after: None }),
+                    5 | 6 => {
+                        let seconds = chance.percent(50).then(|| chance.seconds(0..90));
+                        Way::Refused(Fault::Throttled { retry_after: seconds })
+                    }
                     _ => Way::Refused(Fault::Barred { code: "key_refused".into(), message: "see the code".into() }),
                 }
             };
@@ -500,6 +508,10 @@ impl Processor for Bank {
 
     fn mode(&self) -> Mode {
         Mode::Test
+    }
+
+    fn calls_per_second(&self) -> Option<NonZeroU32> {
+        self.rate
     }
 
     fn card_form(&self) -> CardForm {

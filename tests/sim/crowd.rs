@@ -175,7 +175,9 @@ impl Town {
                 }
                 // This bank keeps no page of its own.
                 Some(Ok(Standing::Checkout { .. })) => return true,
-                Some(Ok(Standing::Processing)) => tokio::time::sleep(chance.seconds(5..200)).await,
+                Some(Ok(Standing::InLine { .. } | Standing::Processing)) => {
+                    tokio::time::sleep(chance.seconds(5..200)).await
+                }
                 Some(Err(Trouble::Failure(Failure::Refused(refusal)))) => {
                     self.trace.line(format!("{donation}: {refusal}"));
                     tokio::time::sleep(chance.seconds(5..100)).await;

@@ -67,7 +67,7 @@ impl Cashier {
                 // Asked for before, and not heard of: the same page, under the same key.
                 (true, None) => return self.keep_page(donation, handover).await,
                 (false, _) if attempt.waits_for_donor => self.give_up(donation, attempt).await?,
-                (false, _) => return Ok(Standing::Processing),
+                (false, _) => return Ok(self.standing(donation)),
             };
             if !matches!(standing, Standing::Open { .. }) {
                 return Ok(standing);

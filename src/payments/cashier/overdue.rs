@@ -1,8 +1,11 @@
 //! Which unfinished business is to be taken up: what has waited long enough, by the clock or by this process's own patience.
+//! A charge goes back into the line, where one that stands there stays; the processor is asked outright for the rest.
 //!
 //! Wall clocks step. One that was ahead when an attempt was recorded makes that attempt look young for as long as it was
 //! ahead; so what this process itself has seen unfinished for long enough is taken up as well.
 
+use super::line::Attempt;
+use crate::domain::donation::Donation;
 use crate::domain::id::DonationId;
 use crate::projections::ledger::Unfinished;
 use chrono::{DateTime, Utc};
@@ -17,7 +20,7 @@ const STALE_AFTER: Duration = Duration::from_secs(45);
 /// could take the money twice. `/finance/reconciliation` lists it for a person, who looks at the
 /// processor's own pages.
 pub const LOST_AFTER: Duration = Duration::from_secs(23 * 3600);
-/// Unfinished business taken up in one round: a round stays short, and the rest has the next.
+/// Donations that are asked for outright in one round: a round stays short, and the rest has the next. Charges have a line.
 const ROUND_MAX: usize = 200;
 
 /// What this process knows of unfinished business.
@@ -28,34 +31,70 @@ pub(super) struct Overdue {
     last: Option<DonationId>,
 }
 
+/// A donation with something unfinished.
+pub(super) struct Open {
+    unfinished: Unfinished,
+    /// The number of its last attempt.
+    attempt: u32,
+    /// Whether that has no name yet, so that only its charge can be asked for again.
+    is_charge: bool,
+    /// Whether it has a payment with a name, a page of the processor's own, or a refund, to be asked for.
+    is_ask: bool,
+}
+
+impl Open {
+    pub(super) fn new(unfinished: Unfinished, known: &Donation) -> Self {
+        let in_flight = known.in_flight.as_deref();
+        let is_named = in_flight.is_some_and(|attempt| attempt.payment.is_some() || attempt.is_at_checkout());
+        Self {
+            unfinished,
+            attempt: known.attempts,
+            is_charge: in_flight.is_some() && !is_named,
+            is_ask: is_named || known.waiting_refunds().next().is_some(),
+        }
+    }
+}
+
+/// What is to be taken up.
+#[derive(Default)]
+pub(super) struct Due {
+    /// In the order in which they were recorded.
+    pub(super) charges: Vec<Attempt>,
+    /// At most [`ROUND_MAX`].
+    pub(super) asks: Vec<DonationId>,
+}
+
 #[derive(Clone, Copy)]
 struct Seen {
     attempt: u32,
     since: DateTime<Utc>,
     first: Instant,
+    is_ask: bool,
 }
 
 impl Overdue {
-    /// The donations of the next round, out of all that are unfinished with the numbers of their attempts.
-    pub(super) fn round(
-        &mut self,
-        unfinished: impl Iterator<Item = (Unfinished, u32)>,
-        now: DateTime<Utc>,
-    ) -> Vec<DonationId> {
+    /// The next round, out of all that is unfinished.
+    pub(super) fn round(&mut self, open: impl Iterator<Item = Open>, now: DateTime<Utc>) -> Due {
         let mut before = std::mem::take(&mut self.seen);
-        for (Unfinished { donation, since }, attempt) in unfinished {
+        let mut charges = vec![];
+        for Open { unfinished: Unfinished { donation, seq, since }, attempt, is_charge, is_ask } in open {
             let known = before.remove(&donation).filter(|seen| (seen.attempt, seen.since) == (attempt, since));
-            let seen = known.unwrap_or_else(|| Seen { attempt, since, first: Instant::now() });
+            let first = known.map_or_else(Instant::now, |seen| seen.first);
+            let seen = Seen { attempt, since, first, is_ask };
+            if is_charge && seen.is_due(now) {
+                charges.push((seq, (donation, attempt)));
+            }
             self.seen.insert(donation, seen);
         }
+        charges.sort_unstable_by_key(|(seq, _)| *seq);
         let after = self.last.map_or(Unbounded, Excluded);
         let (behind, all) = (self.seen.range((after, Unbounded)), self.seen.iter());
         let until = self.last;
         let rest = all.take_while(|(donation, _)| until.is_some_and(|until| **donation <= until));
-        let round: Vec<DonationId> =
-            behind.chain(rest).filter(|(_, seen)| seen.is_due(now)).map(|(id, _)| *id).take(ROUND_MAX).collect();
-        self.last = round.last().copied();
-        round
+        let due = behind.chain(rest).filter(|(_, seen)| seen.is_ask && seen.is_due(now));
+        let asks: Vec<DonationId> = due.map(|(id, _)| *id).take(ROUND_MAX).collect();
+        self.last = asks.last().copied();
+        Due { charges: charges.into_iter().map(|(_, attempt)| attempt).collect(), asks }
     }
 }
 
@@ -78,8 +117,12 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap()
     }
 
-    fn unfinished(number: u128) -> (Unfinished, u32) {
-        (Unfinished { donation: DonationId(Uuid::from_u128(number)), since: at(0) }, 1)
+    /// Something to be asked for outright; a charge where its number is odd.
+    fn open(number: u128) -> Open {
+        let donation = DonationId(Uuid::from_u128(number));
+        // The later in the order of names, the earlier recorded.
+        let unfinished = Unfinished { donation, seq: 5000 - u64::try_from(number).unwrap(), since: at(0) };
+        Open { unfinished, attempt: 1, is_charge: number % 2 == 1, is_ask: number.is_multiple_of(2) }
     }
 
     #[tokio::test(start_paused = true)]
@@ -87,7 +130,7 @@ mod tests {
         let mut overdue = Overdue::default();
         // Recorded while the clock was a year ahead.
         let now = at(0) - TimeDelta::days(365);
-        let mut round = |now| overdue.round([unfinished(1)].into_iter(), now).len();
+        let mut round = |now| overdue.round([open(2)].into_iter(), now).asks.len();
         assert_eq!(round(now), 0);
         tokio::time::advance(Duration::from_secs(44)).await;
         assert_eq!(round(now), 0, "young by both");
@@ -100,11 +143,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn another_attempt_is_young_again() {
         let mut overdue = Overdue::default();
-        let (first, _) = unfinished(1);
-        overdue.round([(first, 1)].into_iter(), at(0));
+        let attempt = |attempt| [Open { attempt, ..open(1) }].into_iter();
+        overdue.round(attempt(1), at(0));
         tokio::time::advance(STALE_AFTER).await;
-        assert_eq!(overdue.round([(first, 2)].into_iter(), at(0)).len(), 0);
-        assert_eq!(overdue.round([(first, 2)].into_iter(), at(45)).len(), 1);
+        assert_eq!(overdue.round(attempt(2), at(0)).charges, []);
+        assert_eq!(overdue.round(attempt(2), at(45)).charges, [(DonationId(Uuid::from_u128(1)), 2)]);
     }
 
     #[test]
@@ -112,10 +155,18 @@ mod tests {
         let mut overdue = Overdue::default();
         let mut taken = std::collections::BTreeSet::new();
         for _ in 0..4 {
-            let round = overdue.round((0..650).map(unfinished), at(60));
-            assert!(round.len() <= ROUND_MAX);
-            taken.extend(round);
+            let round = overdue.round((0..650).map(|number| open(number * 2)), at(60));
+            assert!(round.asks.len() <= ROUND_MAX && round.charges.is_empty());
+            taken.extend(round.asks);
         }
         assert_eq!(taken.len(), 650);
+    }
+
+    #[test]
+    fn charges_go_back_into_the_line_all_at_once_and_in_the_order_in_which_they_were_recorded() {
+        let mut overdue = Overdue::default();
+        let charges = overdue.round((0..999).map(open), at(60)).charges;
+        let recorded: Vec<_> = (0..999).filter(|number| number % 2 == 1).rev().collect();
+        assert_eq!(charges.iter().map(|(donation, _)| donation.0.as_u128()).collect::<Vec<_>>(), recorded);
     }
 }

@@ -141,7 +141,13 @@ impl Cashier {
 
     async fn pay_instalment(&self, plan: PlanId, donation: DonationId) -> Result<(), Trouble> {
         match self.charge_saved(donation).await {
-            Ok(Standing::Settled | Standing::Processing | Standing::Action { .. } | Standing::Checkout { .. }) => Ok(()),
+            Ok(
+                Standing::Settled
+                | Standing::Processing
+                | Standing::InLine { .. }
+                | Standing::Action { .. }
+                | Standing::Checkout { .. },
+            ) => Ok(()),
             Ok(Standing::Open { .. }) => {
                 tracing::info!(%plan, %donation, "an instalment was declined");
                 Ok(())
@@ -163,12 +169,7 @@ impl Cashier {
                 return Ok(standing);
             }
         }
-        let attempt = attempts.saturating_add(1);
-        let command = donation::Command::ChargeSaved { donation };
-        let told = self.tell(command, format!("pay:{donation}:{attempt}"), "schedule").await?;
-        if !told.repeated {
-            self.asks.begin((donation, attempt));
-        }
-        self.charge(donation).await
+        let attempt = (donation, attempts.saturating_add(1));
+        self.begin(attempt, donation::Command::ChargeSaved { donation }, "schedule").await
     }
 }

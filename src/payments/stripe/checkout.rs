@@ -2,7 +2,7 @@
 
 use super::client::{CallError, Pooled};
 use super::shapes::{Expandable, Intent, Metadata, Missing, donation, money};
-use super::{ID_BYTES_MAX, idempotent, keep, is_token, reasons, rejected, unclear};
+use super::{ID_BYTES_MAX, idempotent, is_token, keep, reasons, rejected, unclear};
 use crate::payments::checkout::{Checkout, Hosted, Visit};
 use crate::payments::{Fault, Notice};
 use miniserde::Deserialize;

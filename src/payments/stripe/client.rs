@@ -1,10 +1,14 @@
 //! The way to Stripe's API: pooled connections, a time limit, a body limit, and the idempotency key we were given.
 //!
 //! The library's own client keeps no connection and knows no default time limit, so this room implements its trait.
+//!
+//! Charges come at their own pace, by the line before them. Every other call takes its turn here, from a bucket of its own, so
+//! that neither keeps the other waiting: look-ups can't starve giving, nor giving them.
 
 use super::settings::{Settings, SettingsError, is_loopback};
 use super::shapes::PaymentError;
 use crate::payments::Fault;
+use crate::payments::pace::{Pace, rest_of};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
@@ -13,10 +17,13 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 use stripe_client_core::{
     CustomizedStripeRequest, RequestStrategy, StripeClient, StripeClientErr, StripeMethod, VERSION,
 };
+use tokio::time::Instant;
 
 /// Longest answer that is read, in bytes; an expanded payment is about 10 KiB.
 const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
@@ -36,6 +43,12 @@ const MESSAGE_CHARS_MAX: usize = 300;
 /// Longest wait that is believed, in seconds.
 const RETRY_AFTER_SECS_MAX: u64 = 3600;
 
+/// Where a charge goes.
+const CHARGES: &str = "/v1/payment_intents";
+
+/// How long a call that is no charge waits for its turn; a page that asks is better loaded again.
+const TURN_WAIT_MAX: Duration = Duration::from_secs(5);
+
 /// One call that did not succeed.
 #[derive(Debug)]
 pub enum CallError {
@@ -43,6 +56,8 @@ pub enum CallError {
     NoAnswer(&'static str),
     /// The caller's idempotency key is empty or too long; nothing was sent.
     BadKey,
+    /// Too many others wait for their turn; nothing was sent.
+    Busy,
     /// A success about something that is not this ledger's.
     NotOurs { payment: String, why: &'static str },
     /// An answer that is not a success.
@@ -65,6 +80,7 @@ impl CallError {
     pub fn into_fault(self) -> Fault {
         let (status, retry_after, error) = match self {
             Self::NoAnswer(cause) => return Fault::Unknown { cause: cause.into() },
+            Self::Busy => return Fault::Throttled { retry_after: None },
             Self::NotOurs { payment, why } => return Fault::NotOurs { payment, why },
             Self::BadKey => {
                 let message = "an idempotency key has 1 to 255 characters".into();
@@ -98,6 +114,9 @@ pub struct Pooled {
     api_base: String,
     authorization: HeaderValue,
     call_timeout: Duration,
+    /// For calls that are no charges; times are since `born`.
+    pace: Arc<Mutex<Pace>>,
+    born: Instant,
 }
 
 #[derive(miniserde::Deserialize)]
@@ -128,7 +147,9 @@ impl Pooled {
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .build(tls.enable_http1().wrap_connector(tcp));
         let api_base = settings.api_base.trim_end_matches('/').to_owned();
-        Ok(Self { http, api_base, authorization, call_timeout: settings.call_timeout })
+        let pace = Arc::new(Mutex::new(Pace::new(Some(settings.calls_per_second))));
+        let call_timeout = settings.call_timeout;
+        Ok(Self { http, api_base, authorization, call_timeout, pace, born: Instant::now() })
     }
 
     fn request(&self, call: CustomizedStripeRequest) -> Result<Request<Full<Bytes>>, CallError> {
@@ -156,6 +177,13 @@ impl Pooled {
             .map_err(|_| CallError::NoAnswer("a call that can't be written as a request"))
     }
 
+    /// Waits for the turn of a call that is no charge.
+    async fn turn(&self) -> Result<(), CallError> {
+        let booked = self.pace.lock().book(TURN_WAIT_MAX, self.born.elapsed());
+        tokio::time::sleep(booked.ok_or(CallError::Busy)?).await;
+        Ok(())
+    }
+
     async fn answer(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, HeaderMap, Bytes), CallError> {
         let response = self.http.request(request).await.map_err(|error| {
             CallError::NoAnswer(if error.is_connect() { "no connection" } else { "the connection was lost" })
@@ -172,6 +200,10 @@ impl StripeClient for Pooled {
 
     async fn execute(&self, call: CustomizedStripeRequest) -> Result<Bytes, CallError> {
         let request = self.request(call)?;
+        let is_charge = request.method() == Method::POST && request.uri().path().ends_with(CHARGES);
+        if !is_charge {
+            self.turn().await?;
+        }
         let (status, headers, body) = tokio::time::timeout(self.call_timeout, self.answer(request))
             .await
             .map_err(|_| CallError::NoAnswer("no answer in time"))??;
@@ -183,7 +215,11 @@ impl StripeClient for Pooled {
             .and_then(|text| miniserde::json::from_str::<ErrorBody>(text).ok())
             .and_then(|body| body.error)
             .unwrap_or_default();
-        Err(CallError::Refused { status, retry_after: retry_after(&headers), error: Box::new(error) })
+        let retry_after = retry_after(&headers);
+        if status == StatusCode::TOO_MANY_REQUESTS && !is_charge {
+            self.pace.lock().rest(self.born.elapsed().saturating_add(rest_of(retry_after)));
+        }
+        Err(CallError::Refused { status, retry_after, error: Box::new(error) })
     }
 }
 

@@ -73,10 +73,43 @@ pub enum CardState {
     Ready,
     /// The card was refused, and is asked for again; why stands in the form.
     Declined,
+    /// Others come first; the page loads itself again.
+    Line {
+        /// 1 for whoever is next.
+        number: u32,
+        /// About how long, in seconds.
+        seconds: u32,
+    },
     /// The processor has not answered yet; the page loads itself again.
     Processing,
     /// The processor has taken it up and answers in days, as with a debit from a bank account.
     Days,
+}
+
+impl CardState {
+    /// Whether there is nothing to do but wait.
+    fn waits(self) -> bool {
+        matches!(self, Self::Line { .. } | Self::Processing | Self::Days)
+    }
+
+    /// After how many seconds the page loads itself again: four looks on the way to the processor show that the line moves,
+    /// and a line of thousands is no crowd of requests.
+    fn reload(self) -> u32 {
+        match self {
+            Self::Line { seconds, .. } => (seconds / 4).clamp(2, 60),
+            Self::Days => 12,
+            Self::Ready | Self::Declined | Self::Processing => 3,
+        }
+    }
+}
+
+/// A time in line as a person says it.
+fn about(seconds: &u32) -> String {
+    match *seconds {
+        0 | 1 => "About a second".into(),
+        seconds @ 2..=99 => format!("About {seconds} seconds"),
+        seconds => format!("About {} minutes", seconds.div_ceil(60)),
+    }
 }
 
 /// The routes of this page.
@@ -168,9 +201,11 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
             CardState::Declined
         }
         Standing::Open { declined: None } | Standing::Settled => CardState::Ready,
-        Standing::Action { .. } => {
+        Standing::Action { client_secret } => {
             if simulated {
                 card = CardFormView::simulated_action(action, gift.gift.amount);
+            } else {
+                card.client_secret = client_secret;
             }
             CardState::Ready
         }
@@ -178,6 +213,7 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
             card.at_checkout = true;
             CardState::Ready
         }
+        Standing::InLine { ahead, seconds } => CardState::Line { number: ahead.saturating_add(1), seconds },
         Standing::Processing if taken_up(app, gift.id) => CardState::Days,
         Standing::Processing => CardState::Processing,
     };
@@ -259,8 +295,11 @@ async fn pay(
     let outcome = outcome.map_err(|error| crate::web::problem::internal(&error))?;
     let (asked_a_bank, standing) = (outcome.is_ok(), over_limit(outcome)?);
     let (declined, now) = (matches!(standing, Standing::Open { .. }), clock::now().timestamp());
+    for declined in app.cashier().heard_in_line() {
+        screen.tried(declined, now);
+    }
     // A gift over a limit never reached a bank: it tells nobody whether a card is good.
-    if asked_a_bank {
+    if asked_a_bank && !matches!(standing, Standing::InLine { .. }) {
         screen.tried(declined, now);
         if declined {
             screen.note(vault, sender, Sign::Declined, now);
@@ -272,6 +311,7 @@ async fn pay(
             Standing::Open { .. }
             | Standing::Action { .. }
             | Standing::Checkout { .. }
+            | Standing::InLine { .. }
             | Standing::Processing
             | Standing::Settled => Ok(see_other(&gift.href)),
         };
@@ -280,6 +320,9 @@ async fn pay(
         Standing::Settled => json!({ "state": "settled", "next": gift.href }),
         Standing::Processing => json!({ "state": "processing", "next": gift.href }),
         Standing::Checkout { .. } => json!({ "state": "checkout", "next": gift.href }),
+        Standing::InLine { ahead, seconds } => {
+            json!({ "state": "line", "ahead": ahead, "seconds": seconds, "next": gift.href })
+        }
         Standing::Action { client_secret } => json!({ "state": "action", "client_secret": client_secret }),
         Standing::Open { declined } => {
             let reason = declined.unwrap_or_else(|| "Nothing was charged. Please try again.".into());
@@ -321,6 +364,7 @@ async fn check_out(
         Standing::Open { .. }
         | Standing::Action { .. }
         | Standing::Checkout { .. }
+        | Standing::InLine { .. }
         | Standing::Processing
         | Standing::Settled => Ok(see_other(&gift.href)),
     }
@@ -361,4 +405,19 @@ fn over_limit(outcome: Result<Standing, Trouble>) -> Result<Standing, Trouble> {
 
 async fn advance(cashier: &Cashier, donation: DonationId, paid: Paid) -> Result<Standing, Trouble> {
     if paid.confirmed { cashier.confirmed(donation).await } else { cashier.pay(donation, paid.method).await }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_line_is_looked_at_the_less_often_the_longer_it_takes() {
+        let reload = |seconds| CardState::Line { number: 1, seconds }.reload();
+        assert_eq!([1, 16, 120, 1800].map(reload), [2, 4, 30, 60]);
+        assert_eq!(
+            [1, 16, 99, 100, 1800].map(|seconds| about(&seconds)),
+            ["About a second", "About 16 seconds", "About 99 seconds", "About 2 minutes", "About 30 minutes"]
+        );
+    }
 }
