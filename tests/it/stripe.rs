@@ -1,17 +1,19 @@
 //! The payment processors: one conformance run for each, webhooks, stored events, and a Stripe that fails.
 
+mod hosted_page;
+mod webhooks;
+
 use crate::localstripe::{self, LocalStripe};
 use askama::Template;
 use chrono::NaiveDate;
-use groundswell::domain::donation::{DisputeNews, DisputeOutcome, ReturnNews};
-use groundswell::domain::id::{DisputeId, DonationId, PaymentId, PlanId, RefundId};
+use groundswell::domain::id::{DonationId, PlanId, RefundId};
 use groundswell::domain::money::{Currency, Money};
 use groundswell::payments::card_form::{CardForm, CardFormView};
 use groundswell::payments::simulated::{self, Simulated};
 use groundswell::payments::stripe::{Secret, Settings, Stripe};
 use groundswell::payments::{
-    CardSummary, Charge, Fault, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, Repeats, SIGNATURE_BYTES_MAX,
-    WEBHOOK_BYTES_MAX, Webhook, WebhookRefusal, charge_key, refund_key,
+    CardSummary, Charge, Fault, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, Repeats, charge_key,
+    refund_key,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -217,223 +219,17 @@ async fn the_stand_ins_webhooks_are_believed_and_understood() {
     assert!(matches!(about(fails.donation), Some(Notice::Declined { code, .. }) if code == "card_declined"));
 }
 
-fn signed(body: &str, secret: &str, at: i64) -> String {
-    stripe_webhook::Webhook::generate_test_header(body, secret, Some(at))
-}
-
-#[test]
-fn webhooks_are_believed_only_with_our_signature_and_only_now() {
-    let body = fixture("payment_intent.succeeded.json");
-    let good = signed(&body, WEBHOOK_SECRET, NOW);
-    let event = || Webhook {
-        event_id: "evt_payment_intent_succeeded".into(),
-        kind: "payment_intent.succeeded".into(),
-        livemode: false,
-    };
-    let digits = good.split_once("v1=").unwrap().1;
-    for (case, signature, at, expected) in [
-        ("right", good.clone(), NOW, Ok(event())),
-        ("at the edge", good.clone(), NOW + 300, Ok(event())),
-        ("while the secret is rotated", format!("t={NOW},v1={},v1={digits}", "0".repeat(64)), NOW, Ok(event())),
-        ("with an older scheme beside", format!("{good},v0=abc"), NOW, Ok(event())),
-        ("stale", good.clone(), NOW + 301, Err(WebhookRefusal::Stale { seconds_off: 301 })),
-        ("from the future", good.clone(), NOW - 301, Err(WebhookRefusal::Stale { seconds_off: -301 })),
-        ("another secret", signed(&body, "whsec_other", NOW), NOW, Err(WebhookRefusal::BadSignature)),
-        ("another body", signed("{}", WEBHOOK_SECRET, NOW), NOW, Err(WebhookRefusal::BadSignature)),
-        ("another time", good.replace("t=1", "t=2"), NOW, Err(WebhookRefusal::BadSignature)),
-        ("empty", String::new(), NOW, Err(WebhookRefusal::BadSignature)),
-        ("no pairs", "nonsense".into(), NOW, Err(WebhookRefusal::BadSignature)),
-        ("no time", format!("v1={digits}"), NOW, Err(WebhookRefusal::BadSignature)),
-        ("no signature", format!("t={NOW}"), NOW, Err(WebhookRefusal::BadSignature)),
-        ("a time that is none", format!("t=soon,v1={digits}"), NOW, Err(WebhookRefusal::BadSignature)),
-        ("a huge time", format!("t={},v1={digits}", i64::MIN), NOW, Err(WebhookRefusal::BadSignature)),
-        ("a cut signature", format!("t={NOW},v1={}", &digits[..62]), NOW, Err(WebhookRefusal::BadSignature)),
-        ("only an older scheme", format!("t={NOW},v0={digits}"), NOW, Err(WebhookRefusal::BadSignature)),
-        (
-            "a huge header",
-            format!("{good}{}", ",v1=00".repeat(SIGNATURE_BYTES_MAX)),
-            NOW,
-            Err(WebhookRefusal::TooLarge),
-        ),
-    ] {
-        assert_eq!(stripe().verify_webhook(body.as_bytes(), &signature, at), expected, "{case}");
-    }
-}
-
-#[test]
-fn a_signed_body_must_be_an_event_of_our_mode() {
-    for (body, expected) in [
-        ("", Err(WebhookRefusal::NotAnEvent)),
-        ("hello", Err(WebhookRefusal::NotAnEvent)),
-        ("[]", Err(WebhookRefusal::NotAnEvent)),
-        (r#"{"id":"evt_1","livemode":false}"#, Err(WebhookRefusal::NotAnEvent)),
-        (r#"{"id":7,"type":"a.b","livemode":false}"#, Err(WebhookRefusal::NotAnEvent)),
-        (r#"{"id":"evt_1","type":"a.b"}"#, Err(WebhookRefusal::NotAnEvent)),
-        (r#"{"id":"evt_1","type":"a.b","livemode":true}"#, Err(WebhookRefusal::WrongMode { livemode: true })),
-        (
-            r#"{"id":"evt_1","type":"a.b","livemode":false,"account":"acct_other"}"#,
-            Err(WebhookRefusal::OtherAccount { account: "acct_other".into() }),
-        ),
-        (
-            r#"{"id":"evt_1","type":"a.kind.of.the.future","livemode":false,"more":{}}"#,
-            Ok(Webhook { event_id: "evt_1".into(), kind: "a.kind.of.the.future".into(), livemode: false }),
-        ),
-    ] {
-        let signature = signed(body, WEBHOOK_SECRET, NOW);
-        assert_eq!(stripe().verify_webhook(body.as_bytes(), &signature, NOW), expected, "{body}");
-    }
-    let nested = "[".repeat(100_000);
-    let signature = signed(&nested, WEBHOOK_SECRET, NOW);
-    assert_eq!(stripe().verify_webhook(nested.as_bytes(), &signature, NOW), Err(WebhookRefusal::NotAnEvent));
-    let not_text = stripe().verify_webhook(&[0xff, 0xfe], &signature, NOW);
-    assert_eq!(not_text, Err(WebhookRefusal::NotAnEvent));
-    let huge = " ".repeat(WEBHOOK_BYTES_MAX + 1);
-    let signature = signed(&huge, WEBHOOK_SECRET, NOW);
-    assert_eq!(stripe().verify_webhook(huge.as_bytes(), &signature, NOW), Err(WebhookRefusal::TooLarge));
-
-    let live = Settings::new(Secret::new("sk_live_1"), "pk_live_1".into(), Secret::new(WEBHOOK_SECRET));
-    let live = Stripe::new(live).unwrap();
-    assert_eq!(live.mode(), Mode::Live);
-    let test_event = fixture("payment_intent.succeeded.json");
-    let signature = signed(&test_event, WEBHOOK_SECRET, NOW);
-    let refused = live.verify_webhook(test_event.as_bytes(), &signature, NOW);
-    assert_eq!(refused, Err(WebhookRefusal::WrongMode { livemode: false }));
-}
-
 fn fixture(name: &str) -> String {
     std::fs::read_to_string(format!("{}/fixtures/stripe/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
-#[test]
-fn stored_events_are_understood_in_every_shape() {
-    let donation: DonationId = DONATION.parse().unwrap();
-    let refund: RefundId = REFUND.parse().unwrap();
-    let payment = || String::from("pi_3QGroundswell0001");
-    let visa = || Some(CardSummary { brand: "visa".into(), last4: "4242".into() });
-    let settled = |card| vec![Notice::Settled { donation, payment: payment(), amount: usd(2500), fee: None, card }];
-    let refunded = |id: &str, donation, refund, minor| Notice::Refunded {
-        donation,
-        payment: payment(),
-        processor_refund: id.into(),
-        refund,
-        amount: usd(minor),
-    };
-    let declined = |code: &str, reason: &str| {
-        vec![Notice::Declined { donation, payment: payment(), code: code.into(), reason: reason.into() }]
-    };
-    let no_money = "Your bank says there is not enough money for this on the card. Nothing was charged. Try a smaller \
-                    amount or another card.";
-    let given_up = "This payment was given up before it finished. Nothing was charged. You can start again.";
-    let dispute = || DisputeNews {
-        payment: PaymentId(payment()),
-        dispute: DisputeId("dp_1QGroundswell0001".into()),
-        amount: usd(2500),
-        reason: "fraudulent".into(),
-        due_by: chrono::DateTime::from_timestamp(1_725_999_999, 0),
-        withdrawn: false,
-        withdrawal_fee: None,
-        reinstated: false,
-        reinstatement_fee: None,
-        closed: None,
-    };
-    let withdrawn = || DisputeNews { withdrawn: true, withdrawal_fee: Some(usd(1500)), ..dispute() };
-    let won = || DisputeNews {
-        reinstated: true,
-        reinstatement_fee: Some(usd(-1500)),
-        closed: Some(DisputeOutcome::Won),
-        ..withdrawn()
-    };
-    let disputed = |news| vec![Notice::Disputed(news)];
-    let returned = |fee| {
-        let (payment, code) = (PaymentId(payment()), "insufficient_funds".into());
-        vec![Notice::Returned(ReturnNews { payment, amount: usd(2500), code, fee })]
-    };
-    let table = [
-        ("payment_intent.succeeded.json", settled(None)),
-        ("payment_intent.succeeded.2020-08-27.json", settled(visa())),
-        ("payment_intent.succeeded.unknown_fields.json", settled(None)),
-        ("payment_intent.succeeded.foreign.json", vec![]),
-        ("payment_intent.processing.json", vec![Notice::Processing { donation, payment: payment() }]),
-        ("payment_intent.canceled.json", declined("canceled", given_up)),
-        ("payment_intent.payment_failed.json", declined("insufficient_funds", no_money)),
-        ("payment_intent.requires_action.json", vec![]),
-        ("refund.created.json", vec![refunded("re_3QGroundswell0001", Some(donation), Some(refund), 1000)]),
-        ("refund.created.elsewhere.json", vec![refunded("re_3QGroundswell0001", None, None, 1000)]),
-        ("refund.updated.pending.json", vec![]),
-        (
-            "refund.failed.json",
-            vec![Notice::RefundFailed {
-                donation: Some(donation),
-                payment: payment(),
-                processor_refund: "re_3QGroundswell0001".into(),
-                refund: Some(refund),
-                amount: usd(1000),
-                code: "lost_or_stolen_card".into(),
-            }],
-        ),
-        ("charge.refunded.json", vec![]),
-        (
-            "charge.refunded.2019-12-03.json",
-            vec![
-                refunded("re_3QGroundswell0001", Some(donation), Some(refund), 1000),
-                refunded("re_3QGroundswell0002", Some(donation), None, 1500),
-            ],
-        ),
-        ("plan.created.json", vec![]),
-        ("charge.dispute.created.json", vec![]),
-        ("charge.dispute.created.inquiry.json", disputed(DisputeNews { reason: "general".into(), ..dispute() })),
-        (
-            "charge.dispute.closed.inquiry.json",
-            disputed(DisputeNews { reason: "general".into(), closed: Some(DisputeOutcome::Dropped), ..dispute() }),
-        ),
-        ("charge.dispute.created.chargeback.json", disputed(withdrawn())),
-        ("charge.dispute.funds_withdrawn.json", disputed(withdrawn())),
-        ("charge.dispute.funds_reinstated.json", disputed(won())),
-        ("charge.dispute.closed.won.json", disputed(won())),
-        (
-            "charge.dispute.closed.lost.2019-12-03.json",
-            disputed(DisputeNews { withdrawn: true, closed: Some(DisputeOutcome::Lost), ..dispute() }),
-        ),
-        ("charge.dispute.updated.other_currency.json", disputed(DisputeNews { withdrawn: true, ..dispute() })),
-        ("charge.dispute.created.debit_returned.json", returned(Some(usd(400)))),
-        ("charge.failed.returned.json", returned(None)),
-        ("charge.failed.declined.json", vec![]),
-    ];
-    for (name, expected) in table {
-        let body = fixture(name);
-        assert!(body.contains("\"_from\""), "{name} does not say where it comes from");
-        assert_eq!(stripe().interpret(body.as_bytes()), Ok(expected), "{name}");
-    }
-}
-
-#[test]
-fn what_can_not_be_read_is_said_and_never_guessed() {
-    let ours = fixture("payment_intent.succeeded.json");
-    for (case, body) in [
-        ("not text", "\u{0}".repeat(3)),
-        ("not JSON", "hello".into()),
-        ("no object", r#"{"type":"payment_intent.succeeded","data":{}}"#.into()),
-        ("no amount", ours.replace("\"amount", "\"was_amount")),
-        ("a currency no rally has", ours.replace("\"usd\"", "\"xyz\"")),
-        ("an amount that is no integer", ours.replace("\"amount_received\": 2500", "\"amount_received\": 25.5")),
-    ] {
-        let answer = stripe().interpret(body.as_bytes());
-        assert!(
-            matches!(&answer, Err(Fault::Rejected { code, .. }) if code == "unreadable_event"),
-            "{case}: {answer:?}"
-        );
-    }
-    let foreign = fixture("payment_intent.succeeded.foreign.json").replace("\"usd\"", "\"xyz\"");
-    assert_eq!(stripe().interpret(foreign.as_bytes()), Ok(vec![]));
-}
-
-/// A Stripe that gives one answer to every charge.
 /// A charge of the donation that the fixtures of answers are about.
 fn charge_of_fixtures() -> Charge {
     let donation = DONATION.parse().unwrap();
     Charge { donation, key: charge_key(donation, 1), ..charge("pm_1Card") }
 }
 
+/// A Stripe that gives one answer to every charge.
 async fn answering(answer: ResponseTemplate) -> (MockServer, Result<Outcome, Fault>) {
     let server = MockServer::start().await;
     Mock::given(method("POST")).and(path("/v1/payment_intents")).respond_with(answer).mount(&server).await;
@@ -676,129 +472,4 @@ fn the_pages_policy_lets_in_the_processors_script_and_nothing_else() {
     assert!(form.sources().script.contains(&"https://js.stripe.com".into()));
     assert!(matches!(form, CardForm::Scripted { script_url, .. } if script_url == "https://js.stripe.com/v3/"));
     assert_eq!(Simulated::new().card_form().sources(), Default::default());
-}
-
-#[tokio::test]
-async fn a_page_is_asked_for_in_these_words_and_no_others() {
-    use groundswell::payments::checkout::{Checkout, Hosted, Visit};
-    let server = MockServer::start().await;
-    let json = |body: serde_json::Value| ResponseTemplate::new(200).set_body_json(body);
-    let page = serde_json::json!({ "id": "cs_test_1", "object": "checkout.session", "status": "open", "url": "https://checkout.stripe.com/c/pay/cs_test_1#key" });
-    Mock::given(method("POST"))
-        .and(path("/v1/checkout/sessions"))
-        .respond_with(json(page.clone()))
-        .mount(&server)
-        .await;
-    Mock::given(method("GET"))
-        .and(path("/v1/checkout/sessions/cs_test_1"))
-        .respond_with(json(page))
-        .mount(&server)
-        .await;
-    let expired = serde_json::json!({ "id": "cs_test_1", "status": "expired", "url": null, "payment_intent": null });
-    let expire = Mock::given(method("POST")).and(path("/v1/checkout/sessions/cs_test_1/expire"));
-    expire.and(header("idempotency-key", "expire-cs_test_1")).respond_with(json(expired)).mount(&server).await;
-    let donation: DonationId = DONATION.parse().unwrap();
-    let asked = Checkout {
-        donation,
-        attempt: 2,
-        amount: usd(2500),
-        key: groundswell::payments::checkout_key(donation, 2),
-        rally: "opening-night".into(),
-        repeats: None,
-        title: "Donation to Opening & night".into(),
-        email: "joan@example.org".into(),
-        paid_href: "https://rally.example/r/a/donate/1?paid".into(),
-        back_href: "https://rally.example/r/a/donate/1".into(),
-        closes_at: NOW,
-    };
-    let stripe = stripe_at(&server.uri());
-    let url = "https://checkout.stripe.com/c/pay/cs_test_1#key".to_owned();
-    let hosted = Hosted { checkout: "cs_test_1".into(), url: url.clone() };
-    assert_eq!(stripe.checkout(&asked).await, Ok(hosted.clone()));
-    let request = &server.received_requests().await.unwrap()[0];
-    assert_eq!(request.headers["idempotency-key"], format!("checkout-{DONATION}-2"));
-    let mut sent: Vec<(String, String)> = form_urlencoded::parse(&request.body).into_owned().collect();
-    sent.sort();
-    let now = NOW.to_string();
-    let expected = [
-        ("adaptive_pricing[enabled]", "false"),
-        ("cancel_url", "https://rally.example/r/a/donate/1"),
-        ("customer_email", "joan@example.org"),
-        ("expires_at", now.as_str()),
-        ("line_items[0][price_data][currency]", "usd"),
-        ("line_items[0][price_data][product_data][name]", "Donation to Opening & night"),
-        ("line_items[0][price_data][unit_amount]", "2500"),
-        ("line_items[0][quantity]", "1"),
-        ("metadata[attempt]", "2"),
-        ("metadata[donation]", DONATION),
-        ("metadata[rally]", "opening-night"),
-        ("mode", "payment"),
-        ("payment_intent_data[metadata][donation]", DONATION),
-        ("payment_intent_data[metadata][rally]", "opening-night"),
-        ("submit_type", "donate"),
-        ("success_url", "https://rally.example/r/a/donate/1?paid"),
-    ];
-    assert_eq!(sent, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    // A recurring gift's page keeps the card for a customer, or there would be nothing to charge next month.
-    let repeats = Repeats { plan: DONATION.parse().unwrap(), number: 1, due: NaiveDate::MIN, customer: None };
-    let recurring = Checkout { repeats: Some(repeats), ..asked.clone() };
-    assert_eq!(stripe.checkout(&recurring).await, Ok(hosted.clone()));
-    let request = &server.received_requests().await.unwrap()[1];
-    let also: BTreeSet<(String, String)> = form_urlencoded::parse(&request.body).into_owned().collect();
-    let also: Vec<&str> = also.iter().filter(|pair| !sent.contains(pair)).map(|(name, _)| name.as_str()).collect();
-    let of_plan = ["due]", "gift_number]", "plan]"];
-    let [on_page, on_payment] =
-        ["metadata[", "payment_intent_data[metadata]["].map(|place| of_plan.map(|name| format!("{place}{name}")));
-    let mut expected = vec!["customer_creation", "payment_intent_data[setup_future_usage]"];
-    expected.extend(on_page.iter().chain(&on_payment).map(String::as_str));
-    expected.sort_unstable();
-    assert_eq!(also, expected);
-    let open = stripe.look_up_checkout("cs_test_1").await.unwrap();
-    assert_eq!(open, Visit::Open { url });
-    assert!(
-        matches!(stripe.close_checkout("cs_test_1").await, Ok(Visit::Closed { code, .. }) if code == "checkout_expired")
-    );
-    let shown = format!("{hosted:?} {open:?} {asked:?}");
-    assert!(!shown.contains("#key") && !shown.contains("joan@"), "{shown}");
-    for foreign in ["", "pi_1", "cs_1/../x", "cs_1?expand=y"] {
-        assert!(matches!(stripe.look_up_checkout(foreign).await, Err(Fault::Rejected { .. })), "{foreign:?}");
-        assert!(matches!(stripe.close_checkout(foreign).await, Err(Fault::Rejected { .. })), "{foreign:?}");
-    }
-    assert!(matches!(Simulated::new().checkout(&asked).await, Err(Fault::Rejected { .. })));
-}
-
-#[test]
-fn events_of_a_page_are_about_its_donation_and_attempt() {
-    let event = |kind: &str, change: serde_json::Value| {
-        let mut session = serde_json::json!({
-            "id": "cs_test_1", "object": "checkout.session", "amount_total": 2500, "currency": "usd", "status": "complete",
-            "payment_status": "paid", "payment_intent": "pi_1", "metadata": { "donation": DONATION, "attempt": "3" },
-        });
-        for (name, value) in change.as_object().unwrap() {
-            session[name] = value.clone();
-        }
-        let event = serde_json::json!({ "type": format!("checkout.session.{kind}"), "data": { "object": session } });
-        stripe().interpret(event.to_string().as_bytes())
-    };
-    let (donation, payment): (DonationId, String) = (DONATION.parse().unwrap(), "pi_1".into());
-    let none = serde_json::json!({});
-    let settled = Notice::Settled { donation, payment: payment.clone(), amount: usd(2500), fee: None, card: None };
-    assert_eq!(event("completed", none.clone()), Ok(vec![settled.clone()]));
-    assert_eq!(event("async_payment_succeeded", none.clone()), Ok(vec![settled]));
-    let unpaid = serde_json::json!({ "payment_status": "unpaid" });
-    assert_eq!(event("completed", unpaid.clone()), Ok(vec![Notice::Processing { donation, payment: payment.clone() }]));
-    let Ok(failed) = event("async_payment_failed", unpaid) else { panic!() };
-    assert!(matches!(&failed[..], [Notice::Declined { .. }, Notice::CheckoutClosed { attempt: 3, .. }]), "{failed:?}");
-    let expired = event("expired", serde_json::json!({ "status": "expired", "payment_intent": null }));
-    assert!(
-        matches!(&expired, Ok(notices) if matches!(&notices[..], [Notice::CheckoutClosed { attempt: 3, checkout, .. }] if checkout == "cs_test_1")),
-        "{expired:?}"
-    );
-    for foreign in [serde_json::json!({ "metadata": {} }), serde_json::json!({ "metadata": null })] {
-        for kind in ["completed", "expired", "async_payment_failed", "of_the_future"] {
-            assert_eq!(event(kind, foreign.clone()), Ok(vec![]), "another program's page");
-        }
-    }
-    let unreadable = event("completed", serde_json::json!({ "payment_intent": null }));
-    assert!(matches!(unreadable, Err(Fault::Rejected { .. })));
 }
