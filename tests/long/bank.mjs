@@ -15,13 +15,25 @@ const SCRIPT = `window.Stripe = () => ({
   createPaymentMethod: async () => ({ paymentMethod: { id: "pm_" + (document.querySelector("[placeholder=number]").value || "ok") } }),
   confirmCardPayment: async (secret) => { window.bankAsked = (window.bankAsked ?? 0) + 1; await fetch("ORIGIN/answer/" + secret.replace("_secret", ""), { method: "POST" }); return {}; },
 });`;
+/** The same with the Payment Element and its token for all that is typed in; what it was asked for stands in `window.element`. */
+export const ELEMENT = `window.Stripe = () => {
+  const typed = () => document.querySelector("[placeholder=anything]").value;
+  return {
+    elements: (options) => ({
+      create: (kind, more) => { window.element = { options, kind, more }; return { mount: (place) => { place.innerHTML = '<input placeholder="anything">'; }, on: () => {} }; },
+      submit: async () => (typed() ? {} : { error: { message: "Your card number is incomplete." } }),
+    }),
+    createConfirmationToken: async ({ elements }) => (elements ? { confirmationToken: { id: "ctoken_" + typed() } } : { error: {} }),
+    handleNextAction: async ({ clientSecret }) => { window.bankAsked = (window.bankAsked ?? 0) + 1; await fetch("ORIGIN/answer/" + clientSecret.replace("_secret", ""), { method: "POST" }); return {}; },
+  };
+};`;
 /** How long a copy of an event is on its way. */
 const LATE_MS = 8_000;
 
 export class Bank {
   /** `takesMs` is a call's time; `lost`, `twice` and `late` are parts of all events. */
-  static async open({ takesMs = [40, 120], lost = 1 / 3, twice = 1 / 3, late = 0.2, secret = "whsec_test_money", seed = 1 } = {}) {
-    const bank = Object.assign(new Bank(), { takesMs, lost, twice, late, secret, state: seed });
+  static async open({ takesMs = [40, 120], lost = 1 / 3, twice = 1 / 3, late = 0.2, secret = "whsec_test_money", seed = 1, script = SCRIPT } = {}) {
+    const bank = Object.assign(new Bank(), { takesMs, lost, twice, late, secret, script, state: seed });
     bank.payments = new Map();
     bank.refunds = new Map();
     bank.keys = new Map();
@@ -97,7 +109,7 @@ export class Bank {
 
   actOnce(method, url, form) {
     const [, , what, id] = url.pathname.split("/");
-    if (url.pathname === "/v3/") return [200, SCRIPT.replace("ORIGIN", this.base)];
+    if (url.pathname === "/v3/") return [200, this.script.replace("ORIGIN", this.base)];
     if (url.pathname.startsWith("/answer/")) return this.agree(what);
     if (method === "POST" && what === "payment_intents" && !id) return this.charge(form);
     if (method === "GET" && what === "payment_intents") {
@@ -121,9 +133,13 @@ export class Bank {
       rally: form.get("metadata[rally]"), status: "succeeded",
     };
     assert(Number.isSafeInteger(payment.amount) && payment.amount > 0 && payment.donation, `a charge without an amount or a donation: ${form}`);
-    const declines = form.get("payment_method").startsWith("pm_declined");
+    const [token, method] = [form.get("confirmation_token"), form.get("payment_method")];
+    assert((token === null) !== (method === null), `a charge takes one token: ${form}`);
+    const means = (token ?? method).replace(/^(ctoken|pm)_/, "");
+    payment.token = token ?? method;
+    const declines = means.startsWith("declined");
     if (declines) payment.status = "requires_payment_method";
-    if (form.get("payment_method").startsWith("pm_action")) payment.status = "requires_action";
+    if (means.startsWith("action")) payment.status = "requires_action";
     this.payments.set(payment.id, payment);
     if (declines) {
       this.counts.declines += 1;

@@ -1,0 +1,71 @@
+// Cards, wallets and debits by the Payment Element: what its script is asked for, and that one call takes what its token stands for. The
+// script here is a stand-in's, with the calls that Stripe documents; that Stripe's own draws the element, only Stripe shows.
+import assert from "node:assert/strict";
+import { after, before } from "node:test";
+import { Bank, ELEMENT } from "../long/bank.mjs";
+import { Person, Server, closeBrowser, owner, pledge, rally, story, until } from "./kit.mjs";
+
+const test = story();
+let bank;
+let server;
+let host;
+let made;
+let donor;
+let page;
+
+before(async () => {
+  bank = await Bank.open({ takesMs: [1, 5], lost: 0, twice: 0, late: 0, script: ELEMENT });
+  server = await Server.start(bank.env(100));
+  bank.to = server.url;
+  host = await owner(server);
+  made = await rally(host);
+  donor = await Person.come(server, { hosts: [new URL(bank.base).host] });
+  page = await donor.context.newPage();
+});
+after(async () => {
+  for (const person of [donor, host]) await person?.context.close();
+  await closeBrowser();
+  await server?.close();
+  await bank?.close();
+});
+
+const field = () => page.locator("#card-element input");
+const press = () => page.click("#card-form button");
+
+async function toElement(amount, email) {
+  await page.goto(`${server.url}${made.href}/donate`);
+  await pledge(page, { amount, email });
+  await field().waitFor();
+}
+
+test("the element is asked for with the sum and what the donor typed, and what is incomplete stays here", async () => {
+  await toElement("25", "joan@petrie.example");
+  const { options, kind, more } = await page.evaluate(() => window.element);
+  assert.deepEqual([options.mode, options.amount, options.currency, kind], ["payment", 2500, "usd", "payment"]);
+  assert.deepEqual(more.defaultValues.billingDetails, { name: "Joan Petrie", email: "joan@petrie.example" });
+  await press();
+  await until("what is missing is said", async () => /incomplete/.test(await page.locator("#card-error").textContent()));
+  assert.equal(bank.counts.charges, 0);
+});
+
+test("one call takes what the token stands for", async () => {
+  await field().fill("wallet");
+  await press();
+  await page.locator("h1:has-text('Thank you')").waitFor();
+  assert.equal(bank.counts.charges, 1);
+  assert.equal([...bank.payments.values()].at(-1).token, "ctoken_wallet");
+});
+
+test("a decline says why and keeps the element, and the bank's question is its script's", async () => {
+  await toElement("50", "second@petrie.example");
+  await field().fill("declined");
+  await press();
+  await until("the reason is said", async () => /not enough money|insufficient|declined/i.test(await page.locator("#card-error").textContent()));
+  assert.equal(await field().inputValue(), "declined", "what stood in the element stays");
+  await field().fill("action");
+  await press();
+  await page.locator("h1:has-text('Thank you')").waitFor();
+  const paid = [...bank.payments.values()].filter((payment) => payment.status === "succeeded");
+  assert.deepEqual(paid.map(({ amount, token }) => [amount, token]), [[2500, "ctoken_wallet"], [5000, "ctoken_action"]]);
+  donor.clean();
+});
