@@ -15,7 +15,7 @@ use groundswell::domain::attendance::{Event as Attendance, Joined, Present};
 use groundswell::domain::donation::{
     ATTESTATIONS, Card, Declined, Event as Donation, FeeRecorded, PaymentRequested, Pledged, Refunded, Settled,
 };
-use groundswell::domain::id::{DonationId, NoticeId, PaymentId, PersonId, ProcessorRefundId, RallyId};
+use groundswell::domain::id::{CommitteeId, DonationId, NoticeId, PaymentId, PersonId, ProcessorRefundId, RallyId};
 use groundswell::domain::inbox::{Event as Inbox, Interpreted, Received};
 use groundswell::domain::ledger::{Event as Ledger, Mode, Opened, Started};
 use groundswell::domain::money::{Currency, Money};
@@ -101,6 +101,7 @@ impl Evening {
             suggested_minor: vec![1_500, 2_500, 5_000, 10_000, 25_000],
             paid_for_by: "Paid for by the bench".into(),
             accent: "#d6301f".into(),
+            committee: CommitteeId::FIRST,
         };
         let start = |event| Event::Ledger(event);
         self.put("start:1".into(), "server".into(), start(Ledger::Opened(Opened { mode: Mode::Test })));
@@ -148,7 +149,13 @@ impl Evening {
         let mut attempt = 1;
         let request = |attempt, token: u64| {
             let method = format!("pm_1Q{token:022x}");
-            Event::Donation(Donation::PaymentRequested(PaymentRequested { donation, attempt, method, customer: None }))
+            Event::Donation(Donation::PaymentRequested(PaymentRequested {
+                donation,
+                attempt,
+                method,
+                customer: None,
+                parts: Box::default(),
+            }))
         };
         let token = self.draw.next();
         self.put(format!("pay:{donation}:{attempt}"), by(), request(attempt, token));
@@ -192,6 +199,7 @@ impl Evening {
     fn webhook(&mut self) {
         let notice = NoticeId(format!("evt_3Q{:022x}", self.draw.next()));
         let received = Received {
+            committee: CommitteeId::FIRST,
             notice: notice.clone(),
             what: "payment_intent.succeeded".into(),
             sealed_for: PersonId(self.draw.id()),
@@ -307,7 +315,7 @@ fn as_of(engine: &Engine) {
             let at = engine.lines().recorded(last * tenth / 10).unwrap().unwrap().at;
             let start = Instant::now();
             let seq = engine.lines().last_until(at).unwrap();
-            let sums = engine.world().ledger.sums_at(seq);
+            let sums = engine.world().ledger.sums_at(seq, None);
             let head = engine.head_at(seq).unwrap();
             assert!(head.seq >= seq && !sums.is_empty());
             start.elapsed().as_secs_f64() * 1e3

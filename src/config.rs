@@ -3,10 +3,12 @@
 //! `stripe.api_base` in the file is `GROUNDSWELL_STRIPE_API_BASE` in the environment. Secrets come from the environment or
 //! from a file of their own (`stripe.secret_key_file`), so that the settings file can be shown to anybody.
 
+pub mod accounts;
 pub mod mail;
 
 use crate::domain::privacy::RETENTION_YEARS_MAX;
 use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
@@ -87,6 +89,9 @@ pub struct Config {
     pub recordings_gib_max: u32,
     /// Stripe's account, for `processor = "stripe"`.
     pub stripe: Stripe,
+    /// Accounts of further committees, by name; the first committee's is `stripe`.
+    #[serde(deserialize_with = "accounts::by_name")]
+    pub accounts: BTreeMap<String, accounts::Account>,
     /// The mail server, for receipts.
     pub mail: mail::Mail,
 }
@@ -108,6 +113,7 @@ impl Default for Config {
             retention_years: RETENTION_YEARS,
             recordings_gib_max: RECORDINGS_GIB_MAX,
             stripe: Stripe::default(),
+            accounts: BTreeMap::new(),
             mail: mail::Mail::default(),
         }
     }
@@ -191,12 +197,18 @@ impl Config {
                 set(&mut table, key, value)?;
             }
         }
+        if let Some(named) = env("GROUNDSWELL_ACCOUNTS") {
+            accounts::add_named(&mut table, &named)?;
+        }
         let mut config: Self =
             table.try_into().map_err(|error: toml::de::Error| ConfigError::Malformed(error.message().into()))?;
         let stripe = &mut config.stripe;
         stripe.secret_key = secret(&env, "GROUNDSWELL_STRIPE_SECRET_KEY", stripe.secret_key_file.as_deref())?;
         stripe.webhook_secret =
             secret(&env, "GROUNDSWELL_STRIPE_WEBHOOK_SECRET", stripe.webhook_secret_file.as_deref())?;
+        for (name, account) in &mut config.accounts {
+            account.complete(name, &env)?;
+        }
         config.mail.read_secret(&env)?;
         config.mail.checked()?;
         if config.processor == ProcessorKind::Stripe {
@@ -221,6 +233,7 @@ impl Config {
                 "GROUNDSWELL_STRIPE_PUBLISHABLE_KEY",
                 "stripe.publishable_key",
             )?;
+            config.accounts.iter().try_for_each(|(name, account)| account.check(name))?;
         }
         Ok(config)
     }

@@ -138,8 +138,6 @@ pub struct Recorded {
 pub struct State {
     /// The ledger's kind of money, once opened.
     pub mode: Option<ledger::Mode>,
-    /// The processor's account whose money it holds, once the processor said.
-    pub account: Option<String>,
     /// Staff accounts.
     pub staff: staff::Staff,
     /// Rallies with their speakers.
@@ -164,8 +162,8 @@ pub struct State {
     pub drives: drive::Drives,
     /// Recurring gifts.
     pub plans: plan::Plans,
-    /// The committee's rules for gifts.
-    pub rules: committee::Rules,
+    /// Who takes the money, and by which rules.
+    pub committees: committee::Committees,
     /// Letters.
     pub mail: mail::Mail,
     /// Who was erased, and whose data the law keeps.

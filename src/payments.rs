@@ -7,6 +7,7 @@
 mod books;
 pub mod card_form;
 pub mod cashier;
+pub mod cashiers;
 pub mod checkout;
 mod notice;
 mod pace;

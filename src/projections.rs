@@ -68,7 +68,7 @@ impl Projections {
         let same = [
             ("seq", self.seq == other.seq),
             ("kind of money", self.state.mode == other.state.mode),
-            ("account", self.state.account == other.state.account),
+            ("committees", self.state.committees == other.state.committees),
             ("processor's books", self.state.books == other.state.books),
             ("mismatches", self.state.audit == other.state.audit),
             ("staff", self.state.staff == other.state.staff),

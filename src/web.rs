@@ -21,7 +21,7 @@ pub mod serve;
 pub mod session;
 pub mod view;
 
-use crate::domain::id::{PersonId, RallyId};
+use crate::domain::id::{DonationId, PersonId, RallyId};
 use crate::domain::profile::Account;
 use crate::domain::rally::{Details, Rally, Speaker};
 use crate::domain::sealed::Sealed;
@@ -34,6 +34,7 @@ use crate::media::ingest::whip::Whip;
 use crate::media::{Media, gate};
 use crate::payments::Mode;
 use crate::payments::cashier::Cashier;
+use crate::payments::cashiers::Cashiers;
 use accent::Accent;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
@@ -95,7 +96,7 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
-    cashier: Cashier,
+    cashiers: Cashiers,
     media: Media,
     settings: Settings,
     live: OnceLock<Live>,
@@ -114,7 +115,7 @@ impl App {
     /// Puts the pages together.
     pub fn new(
         engine: Engine,
-        cashier: Cashier,
+        cashiers: Cashiers,
         media: Media,
         settings: Settings,
         shutdown: CancellationToken,
@@ -125,7 +126,7 @@ impl App {
             presence: Presence::new(engine.clone()),
             live_connections: Arc::new(Semaphore::new(LIVE_CONNECTIONS_MAX)),
             engine: engine.clone(),
-            cashier,
+            cashiers,
             media,
             settings,
             live: OnceLock::new(),
@@ -151,9 +152,17 @@ impl App {
         &self.0.engine
     }
 
-    /// The payments.
-    pub fn cashier(&self) -> &Cashier {
-        &self.0.cashier
+    /// The payments, by committee.
+    pub fn cashiers(&self) -> &Cashiers {
+        &self.0.cashiers
+    }
+
+    /// The payments of the committee that a donation is to.
+    ///
+    /// # Errors
+    /// [`Problem::Refused`] where its account is not in the settings any more.
+    pub fn cashier_for(&self, donation: DonationId) -> Result<&Cashier, Problem> {
+        self.cashiers().of_donation(donation).ok_or_else(pages::donate::takes_none)
     }
 
     /// The broadcast.
@@ -238,7 +247,7 @@ impl App {
 
     /// Whether no money moves here.
     pub fn simulated(&self) -> bool {
-        self.0.cashier.mode() == Mode::Simulated
+        self.0.cashiers.mode() == Mode::Simulated
     }
 
     /// The frame around a public page, in the rally's colour or the house's.

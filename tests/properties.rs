@@ -7,10 +7,11 @@
 use chrono::{DateTime, Utc};
 use groundswell::domain::attendance::{self, Joined, Present};
 use groundswell::domain::broadcast::{self, Cut, SourceConnected, SourceReason, TookProgram};
+use groundswell::domain::committee::joint::Part;
 use groundswell::domain::donation::{self, ATTESTATIONS, Card, Command as Notice, Pledged};
 use groundswell::domain::id::{
-    DisputeId, DonationId, ErasureId, ItemId, NoticeId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId,
-    SourceId,
+    CommitteeId, DisputeId, DonationId, ErasureId, ItemId, NoticeId, PaymentId, PersonId, ProcessorRefundId, RallyId,
+    RefundId, SourceId,
 };
 use groundswell::domain::money::{Currency, Money};
 use groundswell::domain::rally::{self, Announced, Details, RallyNamed, SpeakerAdded, SpeakerNamed};
@@ -53,6 +54,7 @@ fn details(slug: &str) -> Details {
         suggested_minor: vec![1500],
         paid_for_by: "Paid for by Rivera for Senate".into(),
         accent: "#d6301f".into(),
+        committee: CommitteeId::FIRST,
     }
 }
 
@@ -215,7 +217,7 @@ proptest! {
         for recorded in &log {
             then.apply(recorded);
             let mut sums = Sums::default();
-            all.ledger.sums_at(recorded.seq).values().for_each(|of_day| sums.add(of_day));
+            all.ledger.sums_at(recorded.seq, None).values().for_each(|of_day| sums.add(of_day));
             prop_assert_eq!(sums, then.totals.sums(RALLY), "after event {}", recorded.seq);
         }
     }
@@ -323,6 +325,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                     attempt: number,
                     method: text,
                     customer: None,
+                    parts: [Part { committee: CommitteeId(1), amount }].into_iter().take(number as usize % 2).collect(),
                 })),
                 20 => Event::Donation(donation::Event::ActionRequired(named)),
                 21 => Event::Donation(donation::Event::Processing(named)),
@@ -365,6 +368,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                     Event::Donation(donation::Event::RefundFailed(failed))
                 }
                 29 => Event::Inbox(inbox::Event::Received(inbox::Received {
+                    committee: CommitteeId(number as u16 % 3),
                     notice,
                     what: text,
                     sealed_for: person,
@@ -372,7 +376,13 @@ fn any_event() -> impl Strategy<Value = Event> {
                 })),
                 30 if number % 5 == 0 => {
                     let (listed, taken) = (number.into(), 1);
-                    let read = inbox::CaughtUp { since: instant(1), until: instant(2), listed, taken };
+                    let read = inbox::CaughtUp {
+                        committee: CommitteeId(1),
+                        since: instant(1),
+                        until: instant(2),
+                        listed,
+                        taken,
+                    };
                     Event::Inbox(inbox::Event::CaughtUp(read))
                 }
                 30 => Event::Inbox(inbox::Event::Interpreted(inbox::Interpreted { notice, outcome: text })),

@@ -4,7 +4,7 @@
 use groundswell::clock;
 use groundswell::domain::Command as Ask;
 use groundswell::domain::donation::ATTESTATIONS;
-use groundswell::domain::id::RallyId;
+use groundswell::domain::id::{CommitteeId, RallyId};
 use groundswell::domain::ledger::{Command as Ledger, Mode};
 use groundswell::domain::money::Currency;
 use groundswell::domain::rally::{Command as Rally, Details};
@@ -44,6 +44,7 @@ pub fn prepare(data: &Path, mode: Mode) {
             suggested_minor: vec![1_500, 2_500, 5_000, 10_000, 25_000],
             paid_for_by: "Paid for by the bench".into(),
             accent: "#d6301f".into(),
+            committee: CommitteeId::FIRST,
         };
         let asked = [
             Ask::Ledger(Ledger::Start { mode }),

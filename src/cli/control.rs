@@ -7,7 +7,7 @@ use crate::domain::staff::Role;
 use crate::engine::Engine;
 use crate::log::archive::Archive;
 use crate::log::published::Published;
-use crate::payments::cashier::Cashier;
+use crate::payments::cashiers::Cashiers;
 use crate::web::form::Form;
 use crate::web::ledger_file;
 use crate::web::selection::Selection;
@@ -49,7 +49,7 @@ pub struct NewStaff {
 pub async fn serve(
     data: PathBuf,
     engine: Engine,
-    cashier: Cashier,
+    cashiers: Cashiers,
     archive: Option<Arc<Archive>>,
     retention_years: u16,
     shutdown: CancellationToken,
@@ -75,7 +75,7 @@ pub async fn serve(
         .route("/replay", get(replay_all))
         .with_state(engine.clone())
         .merge(Router::new().route("/backup", post(catch_up)).with_state(archive))
-        .merge(reconcile::routes(cashier))
+        .merge(reconcile::routes(engine.clone(), cashiers))
         .merge(erase::routes(engine.clone(), retention_years))
         .merge(log::routes(engine, shutdown.clone()));
     http::run(listener, router, shutdown).await;

@@ -8,7 +8,7 @@ use super::{ServeArgs, control::NewStaff, staff};
 use crate::clock;
 use crate::config::ProcessorKind;
 use crate::domain::Command;
-use crate::domain::id::{ItemId, RallyId, SourceId};
+use crate::domain::id::{CommitteeId, ItemId, RallyId, SourceId};
 use crate::domain::money::Currency;
 use crate::domain::rally::{Command as Rally, Details};
 use crate::domain::show::{Command as Show, Kind, Plan};
@@ -127,6 +127,7 @@ async fn prepare(engine: &Engine) -> anyhow::Result<Vec<SourceId>> {
         suggested_minor: vec![1_500, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000],
         paid_for_by: "Paid for by Vega for Ohio. Contributions are not tax-deductible.".into(),
         accent: "#d6301f".into(),
+        committee: CommitteeId::FIRST,
     };
     let tell = async |command: Command| {
         engine

@@ -20,6 +20,9 @@ pub struct ExportArgs {
     /// Of this rally only, by its address.
     #[arg(long, value_name = "SLUG")]
     rally: Option<String>,
+    /// In the account of this committee only: the account's name in the settings, or 0 for the first.
+    #[arg(long, value_name = "ACCOUNT")]
+    committee: Option<String>,
     /// From this day on, in the rally's time zone.
     #[arg(long, value_name = "DAY")]
     from: Option<NaiveDate>,
@@ -50,8 +53,9 @@ pub async fn run(args: ExportArgs) -> anyhow::Result<()> {
         Some(path) => Box::new(File::create(path).with_context(|| format!("{} can't be written", path.display()))?),
         None => Box::new(std::io::stdout()),
     };
-    let selection = Selection { rally: args.rally, from: args.from, to: args.to, as_of: None };
+    let selection = Selection { rally: args.rally, from: args.from, to: args.to, ..Selection::default() };
     let mut query = form_urlencoded::Serializer::new(selection.query());
+    query.append_pair("committee", args.committee.as_deref().unwrap_or_default());
     query.append_pair("as_of", args.as_of.as_deref().unwrap_or_default());
     let query = query.finish();
     let path = format!("/donations.csv?{query}");

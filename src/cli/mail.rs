@@ -63,6 +63,7 @@ fn sample(email: String, href: String) -> Facts {
         address: vec!["1 Main Street".into(), "Duluth MN 55802".into(), "US".into()],
         amount: "$50.00".into(),
         given: String::new(),
+        parts: vec![],
         date: now.format("%A, %B %-d, %Y, %-I:%M %P %Z").to_string(),
         rally: "A rally".into(),
         paid_for_by: "Paid for by your committee".into(),

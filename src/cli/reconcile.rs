@@ -1,7 +1,9 @@
 //! `groundswell reconcile`: reads the processor's list of events and its own books now, by way of the server that runs.
 
 use super::{DataArgs, control};
+use crate::engine::Engine;
 use crate::payments::cashier::{BooksRead, Cashier, CaughtUp};
+use crate::payments::cashiers::Cashiers;
 use anyhow::bail;
 use axum::Router;
 use axum::extract::State;
@@ -27,23 +29,32 @@ pub async fn run(args: DataArgs) -> anyhow::Result<()> {
 }
 
 /// The running server's side.
-pub fn routes(cashier: Cashier) -> Router {
-    Router::new().route("/reconcile", post(reconcile)).with_state(cashier)
+pub fn routes(engine: Engine, cashiers: Cashiers) -> Router {
+    Router::new().route("/reconcile", post(reconcile)).with_state((engine, cashiers))
 }
 
-async fn reconcile(State(cashier): State<Cashier>) -> Response {
-    let events = match cashier.catch_up().await {
-        Ok(done) => in_words(done),
-        Err(trouble) => return (StatusCode::BAD_GATEWAY, format!("{trouble}")).into_response(),
-    };
+async fn reconcile(State((engine, cashiers)): State<(Engine, Cashiers)>) -> Response {
+    let (mut said, mut status) = (vec![], StatusCode::OK);
+    for cashier in cashiers.iter() {
+        let name = engine.world().state.committees.name(cashier.committee()).to_owned();
+        let outcome = read(cashier).await;
+        if outcome.is_err() {
+            status = StatusCode::BAD_GATEWAY;
+        }
+        let (Ok(words) | Err(words)) = outcome;
+        said.push(if cashiers.iter().nth(1).is_some() { format!("{name}:\n{words}") } else { words });
+    }
+    (status, said.join("\n\n")).into_response()
+}
+
+/// What came of reading an account's lists, in words.
+async fn read(cashier: &Cashier) -> Result<String, String> {
+    let events = cashier.catch_up().await.map(in_words).map_err(|trouble| trouble.to_string())?;
     // The books are compared with what the list brought.
     cashier.interpret_all().await;
     match cashier.read_books().await {
-        Ok(done) => format!("{events}\n{}", books_in_words(done)).into_response(),
-        Err(trouble) => {
-            let said = format!("{events}\nThe balance and payouts could not be read to their end: {trouble}");
-            (StatusCode::BAD_GATEWAY, said).into_response()
-        }
+        Ok(done) => Ok(format!("{events}\n{}", books_in_words(done))),
+        Err(trouble) => Err(format!("{events}\nThe balance and payouts could not be read to their end: {trouble}")),
     }
 }
 

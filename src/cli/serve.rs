@@ -1,9 +1,10 @@
 //! `groundswell serve`: opens the log, takes up what was left open, listens, and stops cleanly.
 
 use super::control;
+use crate::config::accounts::Account;
 use crate::config::{Config, ProcessorKind};
 use crate::domain::{Command, Refusal};
-use crate::domain::{ledger, mail as letters};
+use crate::domain::{committee, ledger, mail as letters};
 use crate::engine::{Engine, Failure, Fault, Writer};
 use crate::log;
 use crate::log::archive::Archive;
@@ -16,10 +17,13 @@ use crate::media::ingest::whip::Whip;
 use crate::media::{self, Media, Recordings, clip, gate, keeping, restream};
 use crate::payments::Processor;
 use crate::payments::cashier::Cashier;
+use crate::payments::cashiers::Cashiers;
 use crate::payments::simulated::Simulated;
 use crate::payments::stripe::{Secret, Settings as StripeSettings, Stripe};
 use crate::web::{self, App};
 use anyhow::{Context, bail};
+use futures_util::future::join_all;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +65,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
 /// Opens the log and the listeners, and starts everything.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
-    let processor = processor(&config)?;
+    let processors = Processors::new(&config)?;
     let outgoing = config.mail.checked()?;
     let mail_server = outgoing.as_ref().map(smtp::Server::new).transpose()?;
     let data = config.data.clone();
@@ -70,12 +74,13 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let reader = engine.reader().clone();
     let archive = tokio::task::spawn_blocking(move || archive(reader)).await??.map(Arc::new);
     let scrub = Scrub::start(engine.reader().clone())?;
-    let start = Command::Ledger(ledger::Command::Start { mode: processor.mode() });
+    let start = Command::Ledger(ledger::Command::Start { mode: processors.first.mode() });
     match engine.execute(start, web::fresh_key("start"), "server").await {
         Ok(_) => {}
         Err(Failure::Refused(refusal @ Refusal::Ledger(_))) => bail!("{refusal}"),
         Err(failure) => return Err(failure.into()),
     }
+    let cashiers = processors.into_cashiers(&engine).await?;
     let switch = Command::Mail(letters::Command::Switch { on: outgoing.is_some() });
     engine.execute(switch, web::fresh_key("mail"), "server").await?;
     let http = TcpListener::bind(config.listen).await;
@@ -96,9 +101,10 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let media = Media::new(media::Settings { recordings: recordings.clone(), ..media::Settings::default() });
     let shelf = Shelf::of(&config.data);
     clip::sweep(&engine, &shelf);
-    let cashier = Cashier::new(engine.clone(), processor);
-    if let Err(refusal) = cashier.know_account().await {
-        bail!("{refusal}");
+    for known in join_all(cashiers.iter().map(Cashier::know_account)).await {
+        if let Err(refusal) = known {
+            bail!("{refusal}");
+        }
     }
     let settings = web::Settings {
         public_url: config.public_url(),
@@ -108,7 +114,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         proxies: config.proxies.clone(),
         embed: config.embed.clone(),
     };
-    let app = App::new(engine.clone(), cashier.clone(), media.clone(), settings, shutdown.clone());
+    let app = App::new(engine.clone(), cashiers.clone(), media.clone(), settings, shutdown.clone());
 
     let mut tasks = JoinSet::new();
     let house = gate::House::new(engine.clone());
@@ -124,8 +130,10 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     tasks.spawn(restream::follow(engine.clone(), media.clone(), onward, shutdown.clone()));
     tasks.spawn(keeping::run(engine.clone(), media.clone(), shutdown.clone()));
     tasks.spawn(gate::follow(engine.clone(), media, shutdown.clone()));
-    let (stop, of_cashier) = (shutdown.clone(), cashier.clone());
-    tasks.spawn(async move { of_cashier.run(stop).await });
+    for cashier in cashiers.iter().cloned() {
+        let stop = shutdown.clone();
+        tasks.spawn(async move { cashier.run(stop).await });
+    }
     if let (Some(outgoing), Some(server)) = (outgoing, mail_server) {
         let postman = Postman::new(engine.clone(), server, LetterWriter::new(&config, &outgoing));
         tasks.spawn(postman.run(shutdown.clone()));
@@ -135,11 +143,17 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         tasks.spawn(async move { live.run(stop).await });
     }
     tasks.spawn(tell_head(engine.clone(), shutdown.clone()));
-    let control =
-        control::serve(config.data.clone(), engine, cashier, archive.clone(), config.retention_years, shutdown.clone());
+    let control = control::serve(
+        config.data.clone(),
+        engine,
+        cashiers,
+        archive.clone(),
+        config.retention_years,
+        shutdown.clone(),
+    );
     tasks.spawn(control);
     tasks.spawn(web::serve::run(http, web::router(app.clone()), shutdown.clone()));
-    tracing::info!(listen = %listen_at, rtmp = %rtmp_at, mode = %app.cashier().mode(), "serving");
+    tracing::info!(listen = %listen_at, rtmp = %rtmp_at, mode = %app.cashiers().mode(), "serving");
     Ok(Running { app, listen: listen_at, rtmp: rtmp_at, tasks, writer, archive, scrub, recordings, shutdown })
 }
 
@@ -176,28 +190,80 @@ fn recordings(config: &Config) -> Option<Recordings> {
     }
 }
 
-fn processor(config: &Config) -> anyhow::Result<Arc<dyn Processor>> {
-    match config.processor {
-        ProcessorKind::Simulated => Ok(Arc::new(Simulated::new())),
-        ProcessorKind::Stripe => {
-            let stripe = &config.stripe;
-            let mut settings = StripeSettings::new(
-                Secret::new(stripe.secret_key.0.clone()),
-                stripe.publishable_key.clone(),
-                Secret::new(stripe.webhook_secret.0.clone()),
-            );
-            if let Some(base) = &stripe.api_base {
-                settings.api_base = base.clone();
-            }
-            if let Some(url) = &stripe.script_url {
-                settings.script_url = url.clone();
-            }
-            if let Some(calls) = stripe.calls_per_second {
-                settings.calls_per_second = calls;
-            }
-            Ok(Arc::new(Stripe::new(settings).context("Stripe's settings")?))
+/// Who takes the money: the first committee's, and those of the accounts that the settings name.
+struct Processors {
+    first: Arc<dyn Processor>,
+    others: BTreeMap<String, Arc<dyn Processor>>,
+}
+
+impl Processors {
+    fn new(config: &Config) -> anyhow::Result<Self> {
+        if config.processor == ProcessorKind::Simulated {
+            let simulated = || -> Arc<dyn Processor> { Arc::new(Simulated::new()) };
+            let others = config.accounts.keys().map(|name| (name.clone(), simulated())).collect();
+            return Ok(Self { first: simulated(), others });
         }
+        let first = Account {
+            publishable_key: config.stripe.publishable_key.clone(),
+            calls_per_second: config.stripe.calls_per_second,
+            secret_key: config.stripe.secret_key.clone(),
+            webhook_secret: config.stripe.webhook_secret.clone(),
+            ..Account::default()
+        };
+        let first = stripe(config, &first).context("Stripe's settings")?;
+        let mut others = BTreeMap::new();
+        for (name, account) in &config.accounts {
+            let other = stripe(config, account).with_context(|| format!("the settings of accounts.{name}"))?;
+            if other.mode() != first.mode() {
+                bail!(
+                    "the key of accounts.{name} handles {} money, and that of stripe {} money: one ledger holds one kind",
+                    other.mode(),
+                    first.mode()
+                );
+            }
+            others.insert(name.clone(), other);
+        }
+        Ok(Self { first, others })
     }
+
+    /// Each account is a committee's, from when it is first named.
+    async fn into_cashiers(self, engine: &Engine) -> anyhow::Result<Cashiers> {
+        let found = committee::Command::Found { handles: self.others.keys().cloned().collect() };
+        match engine.execute(Command::Committee(found), web::fresh_key("found"), "server").await {
+            Ok(_) => {}
+            Err(Failure::Refused(refusal @ Refusal::Committee(_))) => bail!("{refusal}"),
+            Err(failure) => return Err(failure.into()),
+        }
+        let world = engine.world();
+        for (_, gone) in world.state.committees.iter().skip(1).filter(|(_, one)| !self.others.contains_key(&one.handle))
+        {
+            let name = gone.name();
+            tracing::warn!(account = gone.handle, %name, "a committee's account is not in the settings: it takes no gifts");
+        }
+        let others = self.others.into_iter();
+        let others: Vec<_> =
+            others.filter_map(|(name, other)| Some((world.state.committees.find(&name)?, other))).collect();
+        drop(world);
+        Ok(Cashiers::with(engine.clone(), self.first, others))
+    }
+}
+
+fn stripe(config: &Config, account: &Account) -> anyhow::Result<Arc<dyn Processor>> {
+    let mut settings = StripeSettings::new(
+        Secret::new(account.secret_key.0.clone()),
+        account.publishable_key.clone(),
+        Secret::new(account.webhook_secret.0.clone()),
+    );
+    if let Some(base) = &config.stripe.api_base {
+        settings.api_base = base.clone();
+    }
+    if let Some(url) = &config.stripe.script_url {
+        settings.script_url = url.clone();
+    }
+    if let Some(calls) = account.calls_per_second {
+        settings.calls_per_second = calls;
+    }
+    Ok(Arc::new(Stripe::new(settings)?))
 }
 
 async fn tell_head(engine: Engine, shutdown: CancellationToken) {

@@ -5,9 +5,9 @@
 
 use super::State;
 use super::hash::HashSet;
-use super::id::{DonationId, EntryId, PaymentId, PayoutId, Short};
+use super::id::{CommitteeId, DonationId, EntryId, PaymentId, PayoutId, Short};
 use super::money::Money;
-use chrono::serde::{ts_microseconds, ts_microseconds_option};
+use chrono::serde::ts_microseconds;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -122,6 +122,9 @@ pub struct EntriesListed {
 /// A payout as the processor tells it; told again where that changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PayoutRecorded {
+    /// From whose account.
+    #[serde(default, skip_serializing_if = "CommitteeId::is_first")]
+    pub committee: CommitteeId,
     /// The processor's id.
     pub payout: PayoutId,
     /// What goes to the bank; negative where the bank pays.
@@ -150,6 +153,9 @@ pub struct PayoutComposed {
 /// The processor's books were read to their end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Read {
+    /// From whose account.
+    #[serde(default, skip_serializing_if = "CommitteeId::is_first")]
+    pub committee: CommitteeId,
     /// Entries made from then on were listed.
     pub since: DateTime<Utc>,
     /// When the reading began.
@@ -174,6 +180,8 @@ pub enum Refusal {
 /// A payout, and what is known to be in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Payout {
+    /// From whose account.
+    pub committee: CommitteeId,
     /// Its place in the order in which payouts became known.
     pub number: u32,
     /// What goes to the bank.
@@ -218,8 +226,7 @@ pub struct Books {
     placed: HashSet<Short>,
     payouts: BTreeMap<PayoutId, Payout>,
     names: Vec<PayoutId>,
-    #[serde(with = "ts_microseconds_option")]
-    read_until: Option<DateTime<Utc>>,
+    read_until: BTreeMap<CommitteeId, DateTime<Utc>>,
 }
 
 impl Books {
@@ -248,9 +255,14 @@ impl Books {
         self.names.get(usize::try_from(number).ok()?)
     }
 
-    /// When the balance was last read to its end, as far as it was recorded.
-    pub fn read_until(&self) -> Option<DateTime<Utc>> {
-        self.read_until
+    /// The payouts from a committee's account.
+    pub fn payouts_of(&self, committee: CommitteeId) -> impl Iterator<Item = (&PayoutId, &Payout)> {
+        self.payouts().filter(move |(_, payout)| payout.committee == committee)
+    }
+
+    /// When an account's balance was last read to its end, as far as it was recorded.
+    pub fn read_until(&self, committee: CommitteeId) -> Option<DateTime<Utc>> {
+        self.read_until.get(&committee).copied()
     }
 }
 
@@ -279,7 +291,7 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
         }
         // A clock that stepped back must not make the next reading skip anything.
         Command::RecordRead(read) => {
-            books.read_until.is_none_or(|before| read.until > before).then_some(Event::Read(read))
+            books.read_until(read.committee).is_none_or(|before| read.until > before).then_some(Event::Read(read))
         }
     };
     Ok(event.into_iter().map(super::Event::Books).collect())
@@ -303,13 +315,15 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
                 }
             }
         }
-        Event::Read(read) => books.read_until = Some(read.until),
+        Event::Read(read) => {
+            books.read_until.insert(read.committee, read.until);
+        }
     }
 }
 
 impl Books {
     fn evolve_payout(&mut self, told: &PayoutRecorded) {
-        let PayoutRecorded { payout: id, amount, created, arrival, standing, automatic } = told.clone();
+        let PayoutRecorded { committee, payout: id, amount, created, arrival, standing, automatic } = told.clone();
         if let Some(payout) = self.payouts.get_mut(&id) {
             *payout = Payout { amount, arrival, standing, automatic, ..payout.clone() };
             return;
@@ -320,6 +334,7 @@ impl Books {
         self.payouts.insert(
             id,
             Payout {
+                committee,
                 number,
                 amount,
                 created,

@@ -184,6 +184,7 @@ kinds! {
     "mail.failed" 1 Mail Failed,
     "privacy.erased" 1 Privacy Erased,
     "privacy.disclosed" 1 Privacy Disclosed,
+    "committee.founded" 1 Committee Founded,
     "committee.rules_set" 1 Committee RulesSet,
     "drive.goals_set" 1 Drive GoalsSet,
     "drive.match_set" 1 Drive MatchSet,

@@ -16,13 +16,16 @@ pub use event::{
     RefundFailed, RefundRequested, RefundUnmatched, Refunded, Renewed, Settled, Told, Way,
 };
 pub(super) use fold::evolve;
-pub use kin::{Giver, KIN_MAX, room};
+pub use kin::{Gift, Giver, KIN_MAX, parts, room};
 pub use payment::{Attempt, CHECKOUT, Decline, RefundRequest};
 
 use super::State;
 use super::committee::Room;
+use super::committee::joint::{self, Part};
 use super::hash::HashMap;
-use super::id::{CheckoutId, DisputeId, DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, Short};
+use super::id::{
+    CheckoutId, CommitteeId, DisputeId, DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, Short,
+};
 use super::money::Money;
 use super::shared::Shared;
 use after::{After, Owner};
@@ -58,6 +61,10 @@ pub const ATTESTATIONS: &[(&str, &str)] = &[
 pub struct Donation {
     /// Where it was given.
     pub rally: RallyId,
+    /// To whom: the committee of the rally at that time.
+    pub committee: CommitteeId,
+    /// How it is shared out, where that is a joint committee, as of the last attempt to pay it.
+    pub parts: Box<[Part]>,
     /// Who gives.
     pub donor: PersonId,
     /// The same by name and postal address.
@@ -77,11 +84,13 @@ pub struct Donation {
 }
 
 impl Donation {
-    fn new(rally: RallyId, donor: PersonId, likeness: Option<PersonId>, day: NaiveDate, amount: Money) -> Self {
+    fn new(rally: RallyId, committee: CommitteeId, giver: Giver, day: NaiveDate, amount: Money) -> Self {
         Self {
             rally,
-            donor,
-            likeness,
+            committee,
+            parts: Box::default(),
+            donor: giver.donor,
+            likeness: giver.likeness,
             day,
             amount,
             attempts: 0,
@@ -123,6 +132,12 @@ impl Donation {
         Giver { donor: self.donor, likeness: self.likeness }
     }
 
+    /// What limits look at.
+    pub fn gift(&self) -> Gift {
+        let Self { committee, day, amount, .. } = *self;
+        Gift { committee, giver: self.giver(), day, amount }
+    }
+
     /// What counts for a limit, in minor units: what was received and not given back, or what may yet be received of it. What a
     /// dispute holds still counts, for it may come back.
     pub fn counted_minor(&self) -> i64 {
@@ -134,6 +149,17 @@ impl Donation {
         } else {
             0
         }
+    }
+
+    /// What of [`Self::counted_minor`] counts for a committee's limits.
+    pub fn counted_for(&self, committee: CommitteeId) -> i64 {
+        if self.committee == committee {
+            return self.counted_minor();
+        }
+        let at = self.parts.iter().position(|part| part.committee == committee);
+        let weights: Vec<i64> = self.parts.iter().map(|part| part.amount.minor).collect();
+        let shares = at.and_then(|at| joint::in_proportion(self.counted_minor(), &weights)?.get(at).copied());
+        shares.unwrap_or_default()
     }
 
     /// Refunds asked for whose outcome is not known.
@@ -442,12 +468,9 @@ fn request_payment(
     }
     // Here and not in pledging: pledges reserve nothing, and attempts come one after another, so that a hundred at once stay
     // below the limit together.
-    let room = kin::room(state, current.giver(), current.day, current.amount.currency, Some(donation));
-    if let Some(room) = room.filter(|room| room.left.minor < current.amount.minor) {
-        return Err(Refusal::OverLimit(room));
-    }
+    let parts = kin::parts(state, &current.gift(), Some(donation)).map_err(Refusal::OverLimit)?;
     let attempt = current.attempts.saturating_add(1);
-    Ok(Event::PaymentRequested(PaymentRequested { donation, attempt, method, customer }))
+    Ok(Event::PaymentRequested(PaymentRequested { donation, attempt, method, customer, parts }))
 }
 
 /// The attempt of this number, where it is in flight and the donor pays it on the processor's own page.

@@ -2,9 +2,8 @@
 
 use super::State;
 use super::hash::HashSet;
-use super::id::{NoticeId, PersonId, Short};
+use super::id::{CommitteeId, NoticeId, PersonId, Short};
 use super::sealed::Sealed;
-use chrono::serde::ts_microseconds_option;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,11 +14,11 @@ use thiserror::Error;
 #[allow(missing_docs)]
 pub enum Command {
     /// Keep a verified notice.
-    Receive { notice: NoticeId, what: String, sealed_for: PersonId, body: Sealed },
+    Receive(Received),
     /// Say that its meaning has been taken into the ledger.
     MarkInterpreted { notice: NoticeId, outcome: String },
     /// Say that the processor's own list of notices was read to its end.
-    CatchUp { since: DateTime<Utc>, until: DateTime<Utc>, listed: u64, taken: u64 },
+    CatchUp(CaughtUp),
 }
 
 /// What happened.
@@ -34,6 +33,9 @@ pub enum Event {
 /// A verified notice, as it came.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Received {
+    /// Whose account it came from.
+    #[serde(default, skip_serializing_if = "CommitteeId::is_first")]
+    pub committee: CommitteeId,
     /// The processor's id of it.
     pub notice: NoticeId,
     /// The processor's word for its kind.
@@ -56,6 +58,9 @@ pub struct Interpreted {
 /// The processor's own list of its notices was read to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CaughtUp {
+    /// Of whose account.
+    #[serde(default, skip_serializing_if = "CommitteeId::is_first")]
+    pub committee: CommitteeId,
     /// Those made from then on were listed.
     pub since: DateTime<Utc>,
     /// When the reading began.
@@ -78,9 +83,9 @@ pub enum Refusal {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inbox {
     seen: HashSet<Short>,
+    #[serde(with = "super::as_json")]
     waiting: BTreeMap<NoticeId, Received>,
-    #[serde(with = "ts_microseconds_option")]
-    caught_up: Option<DateTime<Utc>>,
+    caught_up: BTreeMap<CommitteeId, DateTime<Utc>>,
 }
 
 impl Inbox {
@@ -89,25 +94,30 @@ impl Inbox {
         self.waiting.values()
     }
 
+    /// Those of them that came from a committee's account.
+    pub fn waiting_of(&self, committee: CommitteeId) -> impl Iterator<Item = &Received> {
+        self.waiting().filter(move |received| received.committee == committee)
+    }
+
     /// Whether it was received.
     pub fn knows(&self, notice: &NoticeId) -> bool {
         self.seen.contains(&notice.short())
     }
 
-    /// When the processor's list was last read, as far as it was recorded.
-    pub fn caught_up(&self) -> Option<DateTime<Utc>> {
-        self.caught_up
+    /// When the processor's list of an account was last read, as far as it was recorded.
+    pub fn caught_up(&self, committee: CommitteeId) -> Option<DateTime<Utc>> {
+        self.caught_up.get(&committee).copied()
     }
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
     let inbox = &state.inbox;
     let event = match command {
-        Command::Receive { notice, what, sealed_for, body } => {
-            if inbox.seen.contains(&notice.short()) {
+        Command::Receive(received) => {
+            if inbox.seen.contains(&received.notice.short()) {
                 return Ok(vec![]);
             }
-            Event::Received(Received { notice, what, sealed_for, body })
+            Event::Received(received)
         }
         Command::MarkInterpreted { notice, outcome } => {
             if !inbox.seen.contains(&notice.short()) {
@@ -118,12 +128,12 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             }
             Event::Interpreted(Interpreted { notice, outcome })
         }
-        Command::CatchUp { since, until, listed, taken } => {
+        Command::CatchUp(read) => {
             // A clock that stepped back must not make the next reading skip anything.
-            if inbox.caught_up.is_some_and(|before| until <= before) {
+            if inbox.caught_up(read.committee).is_some_and(|before| read.until <= before) {
                 return Ok(vec![]);
             }
-            Event::CaughtUp(CaughtUp { since, until, listed, taken })
+            Event::CaughtUp(read)
         }
     };
     Ok(vec![super::Event::Inbox(event)])
@@ -138,7 +148,9 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
         Event::Interpreted(interpreted) => {
             state.inbox.waiting.remove(&interpreted.notice);
         }
-        Event::CaughtUp(caught_up) => state.inbox.caught_up = Some(caught_up.until),
+        Event::CaughtUp(read) => {
+            state.inbox.caught_up.insert(read.committee, read.until);
+        }
     }
 }
 
@@ -147,14 +159,15 @@ mod tests {
     use super::*;
     use crate::domain::test_kit::*;
 
+    const PARTY: CommitteeId = CommitteeId(1);
+
     fn received() -> Received {
         let (notice, what) = (NoticeId("evt_1".into()), "payment_intent.succeeded".into());
-        Received { notice, what, sealed_for: PERSON, body: sealed(1) }
+        Received { committee: PARTY, notice, what, sealed_for: PERSON, body: sealed(1) }
     }
 
     fn receive() -> Command {
-        let Received { notice, what, sealed_for, body } = received();
-        Command::Receive { notice, what, sealed_for, body }
+        Command::Receive(received())
     }
 
     #[test]
@@ -163,7 +176,8 @@ mod tests {
         given_nothing().when(mark()).refuses(Refusal::Unknown);
         let kept = given_nothing().when(receive()).then([Event::Received(received())]);
         kept.when(receive()).changes_nothing();
-        assert_eq!(kept.state.inbox.waiting().collect::<Vec<_>>(), [&received()]);
+        assert_eq!(kept.state.inbox.waiting_of(PARTY).collect::<Vec<_>>(), [&received()]);
+        assert_eq!(kept.state.inbox.waiting_of(CommitteeId::FIRST).count(), 0);
         let interpreted = Interpreted { notice: NoticeId("evt_1".into()), outcome: "settled".into() };
         let done = kept.when(mark()).then([Event::Interpreted(interpreted)]);
         assert_eq!(done.state.inbox.waiting().count(), 0);
@@ -176,10 +190,12 @@ mod tests {
 
     #[test]
     fn the_list_was_read_until_the_latest_reading() {
-        let read = |until| Command::CatchUp { since: at(0), until, listed: 3, taken: 1 };
-        let event = |until| Event::CaughtUp(CaughtUp { since: at(0), until, listed: 3, taken: 1 });
+        let told = |until| CaughtUp { committee: PARTY, since: at(0), until, listed: 3, taken: 1 };
+        let read = |until| Command::CatchUp(told(until));
+        let event = |until| Event::CaughtUp(told(until));
         let once = given_nothing().when(read(at(60))).then([event(at(60))]);
-        assert_eq!(once.state.inbox.caught_up(), Some(at(60)));
+        assert_eq!(once.state.inbox.caught_up(PARTY), Some(at(60)));
+        assert_eq!(once.state.inbox.caught_up(CommitteeId::FIRST), None);
         once.when(read(at(59))).changes_nothing();
         once.when(read(at(61))).then([event(at(61))]);
     }

@@ -1,6 +1,7 @@
 //! The ledger itself: which kind of money it holds, and when a server took it up.
 
 use super::State;
+use super::id::CommitteeId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use thiserror::Error;
@@ -35,8 +36,10 @@ pub enum Command {
         /// The processor's mode.
         mode: Mode,
     },
-    /// The processor says whose account its key opens.
+    /// The processor says whose account a committee's key opens.
     BindAccount {
+        /// Whose key.
+        committee: CommitteeId,
         /// The processor's name of it.
         account: String,
     },
@@ -49,13 +52,16 @@ pub enum Event {
     Opened(Opened),
     /// A server took the log up: whoever was connected to an earlier one is not any more.
     Started(Started),
-    /// Whose money it holds became known: from now on that account's only.
+    /// In whose account a committee's money is became known: from now on in that one only.
     AccountBound(AccountBound),
 }
 
 /// The processor's account is fixed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccountBound {
+    /// Whose money is there.
+    #[serde(default, skip_serializing_if = "CommitteeId::is_first")]
+    pub committee: CommitteeId,
     /// The processor's name of it.
     pub account: String,
 }
@@ -96,12 +102,20 @@ pub enum Refusal {
         /// Whose key it is.
         offered: String,
     },
+    /// Two committees have one account: neither's books could be told from the other's.
+    #[error(
+        "the processor's account {account} is another committee's already: each committee needs a key of its own account"
+    )]
+    AccountShared {
+        /// The account.
+        account: String,
+    },
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
     let mode = match command {
         Command::Start { mode } => mode,
-        Command::BindAccount { account } => return bind_account(state, account),
+        Command::BindAccount { committee, account } => return bind_account(state, committee, account),
     };
     let started = super::Event::Ledger(Event::Started(Started {}));
     match state.mode {
@@ -111,9 +125,13 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
     }
 }
 
-fn bind_account(state: &State, offered: String) -> Result<Vec<super::Event>, Refusal> {
-    match &state.account {
-        None => Ok(vec![super::Event::Ledger(Event::AccountBound(AccountBound { account: offered }))]),
+fn bind_account(state: &State, committee: CommitteeId, offered: String) -> Result<Vec<super::Event>, Refusal> {
+    let held = state.committees.get(committee).and_then(|committee| committee.account.as_ref());
+    match held {
+        None if state.committees.iter().any(|(_, other)| other.account.as_ref() == Some(&offered)) => {
+            Err(Refusal::AccountShared { account: offered })
+        }
+        None => Ok(vec![super::Event::Ledger(Event::AccountBound(AccountBound { committee, account: offered }))]),
         Some(held) if *held == offered => Ok(vec![]),
         Some(held) => Err(Refusal::AccountMixed { held: held.clone(), offered }),
     }
@@ -122,7 +140,11 @@ fn bind_account(state: &State, offered: String) -> Result<Vec<super::Event>, Ref
 pub(super) fn evolve(state: &mut State, event: &Event) {
     match event {
         Event::Opened(opened) => state.mode = Some(opened.mode),
-        Event::AccountBound(bound) => state.account = Some(bound.account.clone()),
+        Event::AccountBound(bound) => {
+            if let Some(committee) = state.committees.get_mut(bound.committee) {
+                committee.account = Some(bound.account.clone());
+            }
+        }
         Event::Started(_) => {
             state.broadcast.all_disconnected();
             super::attendance::room_cleared(state);
@@ -136,12 +158,22 @@ mod tests {
     use crate::domain::test_kit::*;
 
     #[test]
-    fn a_ledger_holds_one_accounts_money_for_good() {
-        let bind = |account: &str| Command::BindAccount { account: account.into() };
-        let bound = Event::AccountBound(AccountBound { account: "acct_1".into() });
-        let known = given_nothing().when(bind("acct_1")).then([bound]);
-        known.when(bind("acct_1")).changes_nothing();
-        known.when(bind("acct_2")).refuses(Refusal::AccountMixed { held: "acct_1".into(), offered: "acct_2".into() });
+    fn a_committee_has_one_account_for_good_and_alone() {
+        let bind = |committee, account: &str| Command::BindAccount {
+            committee: CommitteeId(committee),
+            account: account.into(),
+        };
+        let bound = |committee, account: &str| {
+            Event::AccountBound(AccountBound { committee: CommitteeId(committee), account: account.into() })
+        };
+        let known = given_nothing().when(bind(0, "acct_1")).then([bound(0, "acct_1")]);
+        known.when(bind(0, "acct_1")).changes_nothing();
+        known
+            .when(bind(0, "acct_2"))
+            .refuses(Refusal::AccountMixed { held: "acct_1".into(), offered: "acct_2".into() });
+        let two = known.done([crate::domain::committee::Command::Found { handles: vec!["party".into()] }]);
+        two.when(bind(1, "acct_1")).refuses(Refusal::AccountShared { account: "acct_1".into() });
+        two.when(bind(1, "acct_2")).then([bound(1, "acct_2")]);
     }
 
     #[test]

@@ -368,9 +368,8 @@ fn change(
 
 /// The limit that an amount of a day would pass; `None` where it stays below all.
 fn room(state: &State, plan: &Plan, day: NaiveDate, amount: Money) -> Option<super::committee::Room> {
-    let giver = plan.first(state)?.1.giver();
-    let beside = plan.open();
-    donation::room(state, giver, day, amount.currency, beside).filter(|room| room.left.minor < amount.minor)
+    let gift = donation::Gift { day, amount, ..plan.first(state)?.1.gift() };
+    donation::room(state, &gift, plan.open()).filter(|room| room.left.minor < amount.minor)
 }
 
 /// The events by which an instalment is taken in that this log does not know, as the processor tells of it.
@@ -396,8 +395,13 @@ pub(super) fn take_in(state: &State, told: donation::Told) -> Result<Vec<donatio
 impl Plan {
     fn renewed(&self, state: &State, plan: PlanId, gift: Gift, amount: Money, day: NaiveDate) -> Option<Renewed> {
         let Gift { number, donation, due } = gift;
-        let (first, likeness) = self.first(state).map(|(id, first)| (id, first.likeness))?;
-        let (rally, donor) = (self.rally, self.donor);
-        Some(Renewed { donation, plan, number, first, rally, donor, likeness, amount, due, day })
+        let (first, of_first) = self.first(state)?;
+        let (rally, donor, likeness) = (self.rally, self.donor, of_first.likeness);
+        // What came over a limit is shared out all the same: it was charged.
+        let gift = donation::Gift { day, amount, ..of_first.gift() };
+        let formula = state.committees.formula(gift.committee);
+        let parts = donation::parts(state, &gift, None).ok();
+        let parts = parts.or_else(|| formula?.parts(amount, &[])).unwrap_or_default();
+        Some(Renewed { donation, plan, number, first, rally, donor, likeness, amount, due, day, parts })
     }
 }

@@ -57,6 +57,7 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rally {
     /// What was announced last.
+    #[serde(with = "super::as_json")]
     pub details: Details,
     /// In the order they were added.
     pub speakers: Vec<Speaker>,
@@ -291,6 +292,8 @@ pub enum Refusal {
     GoalOutOfRange,
     #[error("give 1 to {SUGGESTED_MAX} suggested amounts, each at least 1 and no two alike")]
     SuggestedOutOfRange,
+    #[error("choose a committee from the list")]
+    UnknownCommittee,
     #[error("the currency can't change once somebody has given")]
     CurrencyFixed,
     #[error("a speaker needs a name; name and role have at most {SPEAKER_CHARS_MAX} characters each")]
@@ -328,13 +331,13 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             if rallies.by_id.len() >= RALLIES_MAX {
                 return Err(Refusal::TooManyRallies);
             }
-            details.check()?;
+            details.check(state)?;
             slug_free(rallies, &details.slug, rally)?;
             Event::Created(Announced { rally, details })
         }
         Command::Revise { rally, details } => {
             let current = known(rally)?;
-            details.check()?;
+            details.check(state)?;
             slug_free(rallies, &details.slug, rally)?;
             if current.has_donations && current.details.currency != details.currency {
                 return Err(Refusal::CurrencyFixed);

@@ -1,7 +1,7 @@
 //! Given events, when a command, then events or a refusal: the shape of every table in this room.
 
 use super::donation::{ATTESTATIONS, Pledged};
-use super::id::{DonationId, ItemId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId};
+use super::id::{CommitteeId, DonationId, ItemId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId};
 use super::money::{Currency, Money};
 use super::rally::{Announced, Details, RallyNamed};
 use super::sealed::Sealed;
@@ -74,6 +74,7 @@ pub fn details() -> Details {
         suggested_minor: vec![1500, 2500, 5000],
         paid_for_by: "Paid for by Rivera for Senate".into(),
         accent: "#d6301f".into(),
+        committee: CommitteeId::FIRST,
     }
 }
 

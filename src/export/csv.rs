@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use std::io::Write;
 
 /// The columns, in order.
-pub const COLUMNS: [&str; 29] = [
+pub const COLUMNS: [&str; 31] = [
     "seq",
     "received_at_utc",
     "day",
@@ -37,6 +37,8 @@ pub const COLUMNS: [&str; 29] = [
     "paid_for_by",
     "recurring_number",
     "payout",
+    "committee",
+    "parts",
 ];
 
 /// One donation or refund.
@@ -77,6 +79,10 @@ pub struct Row {
     pub recurring_number: Option<u32>,
     /// The processor's id of the payout that took it to the bank, where that is known.
     pub payout: Option<String>,
+    /// The committee in whose account it moved.
+    pub committee: String,
+    /// What of it is whose, where that committee shares its gifts out: name and sum, negative where it left.
+    pub parts: Vec<(String, Money)>,
 }
 
 /// Writes the line of column names.
@@ -153,9 +159,17 @@ pub fn rows(out: impl Write, rows: impl IntoIterator<Item = Row>) -> std::io::Re
             safe(&row.paid_for_by),
             row.recurring_number.map(|number| number.to_string()).unwrap_or_default(),
             safe(&row.payout.unwrap_or_default()),
+            safe(&row.committee),
+            safe(&parts(&row.parts)),
         ])?;
     }
     csv.flush()
+}
+
+/// `Rivera for Senate 60.00; State Party 40.00`.
+fn parts(parts: &[(String, Money)]) -> String {
+    let each: Vec<String> = parts.iter().map(|(name, amount)| format!("{name} {}", amount.to_decimal())).collect();
+    each.join("; ")
 }
 
 fn writer<Out: Write>(out: Out) -> ::csv::Writer<Out> {
@@ -193,6 +207,13 @@ mod tests {
             paid_for_by: "Paid for by Rivera".into(),
             recurring_number: (kind == "donation").then_some(3),
             payout: (kind == "donation").then(|| "po_1".into()),
+            committee: "Rivera Victory Fund".into(),
+            parts: match kind {
+                "dispute" => vec![],
+                _ => [("=Rivera for Senate", minor * 3 / 5), ("State Party", minor * 2 / 5)]
+                    .map(|(name, minor)| (name.into(), Money::new(minor, Currency::USD)))
+                    .to_vec(),
+            },
         }
     }
 

@@ -100,6 +100,8 @@ pub struct Facts {
     pub amount: String,
     /// On a notice of a refund, what had been given.
     pub given: String,
+    /// How a gift is shared out among committees: name and sum of each; empty where one has all of it.
+    pub parts: Vec<(String, String)>,
     /// `Tuesday, July 25, 2028, 9:14 pm EDT`, where the rally is.
     pub date: String,
     /// The rally's title.

@@ -19,7 +19,7 @@ use super::notice::settled;
 use super::{Fault, Mode, Outcome, Processor, Refund, RefundOutcome, WebhookRefusal};
 use super::{Repeats, refund_key};
 use crate::domain::donation::{self, Attempt};
-use crate::domain::id::{DonationId, PaymentId, ProcessorRefundId, RefundId};
+use crate::domain::id::{CommitteeId, DonationId, PaymentId, ProcessorRefundId, RefundId};
 use crate::domain::money::Money;
 use crate::domain::{Command, Refusal};
 use crate::engine::{Engine, Failure, Receipt};
@@ -100,6 +100,8 @@ pub enum Trouble {
 #[derive(Clone)]
 pub struct Cashier {
     engine: Engine,
+    /// Whose money it takes: of other committees' gifts it sees nothing.
+    committee: CommitteeId,
     processor: Arc<dyn Processor>,
     webhook_came: Arc<Notify>,
     fees: Arc<(mpsc::Sender<WithoutFee>, Mutex<mpsc::Receiver<WithoutFee>>)>,
@@ -116,14 +118,29 @@ pub struct Cashier {
 type WithoutFee = (DonationId, String);
 
 impl Cashier {
-    /// Takes money through `processor`, into the engine's ledger.
+    /// Takes the first committee's money through `processor`, into the engine's ledger.
     pub fn new(engine: Engine, processor: Arc<dyn Processor>) -> Self {
+        Self::of(engine, CommitteeId::FIRST, processor)
+    }
+
+    /// Takes a committee's money through `processor`, whose account is that committee's.
+    pub fn of(engine: Engine, committee: CommitteeId, processor: Arc<dyn Processor>) -> Self {
         let (to_learn, waiting) = mpsc::channel(FEES_WAITING_MAX);
         let fees = Arc::new((to_learn, Mutex::new(waiting)));
         let till = Arc::new(Till::new(processor.calls_per_second()));
         let (webhook_came, overdue, visits) = (Arc::default(), Arc::default(), Arc::default());
         let (read_until, desk, schedule) = (Arc::default(), Arc::default(), Arc::default());
-        Self { engine, processor, webhook_came, fees, till, overdue, visits, read_until, desk, schedule }
+        Self { engine, committee, processor, webhook_came, fees, till, overdue, visits, read_until, desk, schedule }
+    }
+
+    /// Whose money it takes.
+    pub fn committee(&self) -> CommitteeId {
+        self.committee
+    }
+
+    /// What tells this committee's keys from those of the first, which have no mark.
+    fn mark(&self) -> String {
+        if self.committee.is_first() { String::new() } else { format!("{}:", self.committee) }
     }
 
     /// The processor.
@@ -283,7 +300,7 @@ impl Cashier {
             self.visits.retain(|donation, number| attempt(donation).is_some_and(|attempt| attempt.number == number));
             let open = world.ledger.unfinished().filter_map(|unfinished| {
                 let known = world.state.donations.get(unfinished.donation)?;
-                Some(Open::new(unfinished, known))
+                (known.committee == self.committee).then(|| Open::new(unfinished, known))
             });
             self.overdue.lock().round(open, now)
         };

@@ -3,10 +3,11 @@
 mod booked;
 
 use super::totals::{Sums, day_of};
-use crate::domain::donation::Movement;
+use crate::domain::committee::joint::{Part, in_proportion};
+use crate::domain::donation::{Donation, Movement};
 use crate::domain::hash::HashMap;
-use crate::domain::id::{DonationId, PaymentId, PersonId, RallyId, SourceId};
-use crate::domain::money::Money;
+use crate::domain::id::{CommitteeId, DonationId, PaymentId, PersonId, RallyId, SourceId};
+use crate::domain::money::{Currency, Money};
 use crate::domain::{Event, Recorded, State, donation};
 use booked::Booked;
 pub use booked::PaidOut;
@@ -62,6 +63,10 @@ pub struct Row {
     pub donation: DonationId,
     /// Where it was given.
     pub rally: RallyId,
+    /// In whose account it moved.
+    pub committee: CommitteeId,
+    /// What of it is whose, where a joint committee shares its gifts out.
+    pub parts: Box<[Part]>,
     /// Who gave.
     pub donor: PersonId,
     /// The processor's payment.
@@ -177,27 +182,33 @@ impl Ledger {
     }
 
     /// The sums by rally and by day as they were at an event: one pass over the rows before it, a millisecond for each
-    /// hundred thousand.
-    pub fn sums_at(&self, seq: u64) -> BTreeMap<(RallyId, NaiveDate), Sums> {
+    /// hundred thousand. In the account of one committee, where one is named.
+    pub fn sums_at(&self, seq: u64, committee: Option<CommitteeId>) -> BTreeMap<(RallyId, NaiveDate), Sums> {
         let mut sums: BTreeMap<(RallyId, NaiveDate), Sums> = BTreeMap::new();
         let rows = self.rows_at(seq);
         // Most neighbours are of the same rally and day.
         for rows in rows.chunk_by(|one, next| (one.rally, one.day) == (next.rally, next.day)) {
             let Some(first) = rows.first() else { continue };
             let sums = sums.entry((first.rally, first.day)).or_default();
-            for row in rows {
-                let (minor, fee) = (row.amount.minor, row.fee_at(seq).map(|fee| fee.minor));
-                match row.kind {
-                    Kind::Donation => sums.settled(minor, fee),
-                    Kind::Refund => sums.refunded(minor.saturating_neg()),
-                    Kind::RefundReversed => sums.refund_reversed(minor),
-                    Kind::Dispute => sums.disputed(minor.saturating_neg()),
-                    Kind::DisputeReversed => sums.reinstated(minor),
-                    Kind::Return => sums.returned(minor.saturating_neg()),
-                }
-                if row.kind != Kind::Donation {
-                    sums.cost(fee.unwrap_or(0));
-                }
+            let asked = rows.iter().filter(|row| committee.is_none_or(|committee| row.committee == committee));
+            asked.for_each(|row| add_row(sums, row, seq));
+        }
+        sums
+    }
+
+    /// Money by committee as it was at an event, of the rows that are asked for.
+    pub fn committees_at(
+        &self,
+        seq: u64,
+        is_asked: impl Fn(&Row) -> bool,
+    ) -> BTreeMap<(CommitteeId, Currency), ByCommittee> {
+        let mut sums: BTreeMap<(CommitteeId, Currency), ByCommittee> = BTreeMap::new();
+        for row in self.rows_at(seq).iter().filter(|row| is_asked(row)) {
+            let currency = row.amount.currency;
+            add_row(&mut sums.entry((row.committee, currency)).or_default().account, row, seq);
+            for part in &row.parts {
+                let shared = &mut sums.entry((part.committee, currency)).or_default().shared_minor;
+                *shared = shared.saturating_add(part.amount.minor);
             }
         }
         sums
@@ -261,21 +272,26 @@ impl Ledger {
                 let pledge = Pledge { seq, at, refcode, covers_fee, on_program: None, places: vec![] };
                 self.pledges.insert(renewed.donation, pledge);
             }
-            donation::Event::Settled(settled) => self.add(Row {
-                seq,
-                at,
-                day: day_of(state, settled.rally, at),
-                kind: Kind::Donation,
-                donation: settled.donation,
-                rally: settled.rally,
-                donor: settled.donor,
-                payment: settled.payment.clone(),
-                reference: None,
-                amount: settled.amount,
-                fee: settled.fee.map(|amount| Fee { amount, seq }),
-                card: settled.card.as_ref().map(|card| format!("{} {}", card.brand, card.last4).into()),
-                paid_out: None,
-            }),
+            donation::Event::Settled(settled) => {
+                let row = Row {
+                    seq,
+                    at,
+                    day: day_of(state, settled.rally, at),
+                    kind: Kind::Donation,
+                    donation: settled.donation,
+                    rally: settled.rally,
+                    committee: CommitteeId::FIRST,
+                    parts: Box::default(),
+                    donor: settled.donor,
+                    payment: settled.payment.clone(),
+                    reference: None,
+                    amount: settled.amount,
+                    fee: settled.fee.map(|amount| Fee { amount, seq }),
+                    card: settled.card.as_ref().map(|card| format!("{} {}", card.brand, card.last4).into()),
+                    paid_out: None,
+                };
+                self.add(row, state);
+            }
             donation::Event::FeeRecorded(recorded) => {
                 let place = self.place(recorded.donation, &recorded.payment, Kind::Donation, None);
                 self.learn_fee(place, Fee { amount: recorded.fee, seq });
@@ -334,7 +350,11 @@ impl Ledger {
         }
     }
 
-    fn add(&mut self, mut row: Row) {
+    fn add(&mut self, mut row: Row, state: &State) {
+        if let Some(donation) = state.donations.get(row.donation) {
+            row.committee = donation.committee;
+            row.parts = self.parts_of(donation, &row);
+        }
         self.expect(&mut row, self.rows.len());
         if row.kind == Kind::Donation && row.fee.is_none() {
             self.unknown_fees.insert(self.rows.len());
@@ -343,6 +363,20 @@ impl Ledger {
             pledge.places.push(self.rows.len());
         }
         self.rows.push(row);
+    }
+
+    /// What of a row is whose: what the parts of all that is left come to with it, less what they came to before, so that the
+    /// parts of all rows come to the last unit to what is left.
+    fn parts_of(&self, donation: &Donation, row: &Row) -> Box<[Part]> {
+        let weights: Vec<i64> = donation.parts.iter().map(|part| part.amount.minor).collect();
+        let left = self.of(row.donation).map(|(_, row)| row.amount.minor).fold(0, i64::saturating_add);
+        let shares = |minor| in_proportion(minor, &weights).unwrap_or_default();
+        let (before, after) = (shares(left), shares(left.saturating_add(row.amount.minor)));
+        let part = |(part, (before, after)): (&Part, (i64, i64))| Part {
+            committee: part.committee,
+            amount: Money::new(after.saturating_sub(before), row.amount.currency),
+        };
+        donation.parts.iter().zip(before.into_iter().zip(after)).map(part).collect()
     }
 
     fn learn_fee(&mut self, place: Option<usize>, fee: Fee) {
@@ -369,13 +403,15 @@ impl Ledger {
             Kind::Donation | Kind::RefundReversed | Kind::DisputeReversed => amount.minor,
         };
         let card = self.payment(donation, payment).and_then(|row| row.card.clone());
-        self.add(Row {
+        let row = Row {
             seq: recorded.seq,
             at: recorded.at,
             day: day_of(state, rally, recorded.at),
             kind,
             donation,
             rally,
+            committee: CommitteeId::FIRST,
+            parts: Box::default(),
             donor,
             payment: payment.clone(),
             reference: reference.map(Into::into),
@@ -383,7 +419,8 @@ impl Ledger {
             fee: None,
             card,
             paid_out: None,
-        });
+        };
+        self.add(row, state);
     }
 }
 
@@ -393,4 +430,28 @@ struct Moved<'a> {
     rally: RallyId,
     donor: PersonId,
     payment: &'a PaymentId,
+}
+
+/// A committee's money in one currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ByCommittee {
+    /// What moved in its account.
+    pub account: Sums,
+    /// What is its own of gifts to joint committees, less what of them went back; it lies in their accounts.
+    pub shared_minor: i64,
+}
+
+fn add_row(sums: &mut Sums, row: &Row, seq: u64) {
+    let (minor, fee) = (row.amount.minor, row.fee_at(seq).map(|fee| fee.minor));
+    match row.kind {
+        Kind::Donation => sums.settled(minor, fee),
+        Kind::Refund => sums.refunded(minor.saturating_neg()),
+        Kind::RefundReversed => sums.refund_reversed(minor),
+        Kind::Dispute => sums.disputed(minor.saturating_neg()),
+        Kind::DisputeReversed => sums.reinstated(minor),
+        Kind::Return => sums.returned(minor.saturating_neg()),
+    }
+    if row.kind != Kind::Donation {
+        sums.cost(fee.unwrap_or(0));
+    }
 }

@@ -4,7 +4,9 @@
 use super::contacts::{Contacts, Fault};
 use super::selection::Selection;
 use crate::clock;
+use crate::domain::committee::joint::Part;
 use crate::domain::ledger::Mode;
+use crate::domain::money::Money;
 use crate::domain::rally::Rally;
 use crate::engine::Engine;
 use crate::export::csv;
@@ -63,6 +65,9 @@ struct Copied {
     number: Option<u32>,
     /// The processor's name of the payout that the row is in by now.
     payout: Option<String>,
+    committee: String,
+    /// Of a gift that is shared out: name and sum of each part.
+    parts: Vec<(String, Money)>,
 }
 
 fn copy(engine: &Engine, range: Range<usize>, selection: &Selection) -> Vec<Copied> {
@@ -79,7 +84,7 @@ fn copy_row(
     rallies: &mut HashMap<crate::domain::id::RallyId, Option<Rally>>,
 ) -> Option<Copied> {
     let rally = rallies.entry(row.rally).or_insert_with(|| world.state.rallies.get(row.rally).cloned()).clone()?;
-    if !selection.takes(&rally.details.slug, row.day) {
+    if !selection.takes(&rally.details.slug, row.day) || !selection.takes_from(row.committee) {
         return None;
     }
     let pledge = world.ledger.pledge(row.donation)?.clone();
@@ -87,7 +92,18 @@ fn copy_row(
     let number = plan.and_then(|(_, plan)| plan.gift(row.donation)).map(|gift| gift.number);
     let payout = row.paid_out.and_then(|paid_out| world.state.books.name(paid_out.payout));
     let payout = payout.map(|payout| payout.0.clone());
-    Some(Copied { row: row.clone(), mode: world.state.mode?, rally, pledge, payout, number })
+    let committees = &world.state.committees;
+    let part = |part: &Part| (committees.name(part.committee).to_owned(), part.amount);
+    Some(Copied {
+        row: row.clone(),
+        mode: world.state.mode?,
+        rally,
+        pledge,
+        payout,
+        number,
+        committee: committees.name(row.committee).into(),
+        parts: row.parts.iter().map(part).collect(),
+    })
 }
 
 impl Copied {
@@ -113,6 +129,8 @@ impl Copied {
             paid_for_by: self.rally.details.paid_for_by,
             recurring_number: self.number,
             payout: self.payout.filter(|_| payout_known),
+            committee: self.committee,
+            parts: self.parts,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod captions;
 pub mod drive;
+pub mod joint;
 pub mod letters;
 pub mod plan;
 pub mod restream;

@@ -2,7 +2,7 @@
 
 use super::as_of::{self, AsOf};
 use super::form::Form;
-use crate::domain::id::RallyId;
+use crate::domain::id::{CommitteeId, RallyId};
 use crate::domain::rally::Rally;
 use crate::engine::Engine;
 use crate::projections::Projections;
@@ -16,6 +16,8 @@ use std::collections::HashMap;
 pub struct Selection {
     /// Of this rally only, by its address.
     pub rally: Option<String>,
+    /// In the account of this committee only.
+    pub committee: Option<CommitteeId>,
     /// From this day on, in each rally's time zone.
     pub from: Option<NaiveDate>,
     /// Up to and with this day.
@@ -35,12 +37,17 @@ pub struct RallyMoney<'a> {
 }
 
 impl Selection {
-    /// Reads `rally`, `from`, `to` and `as_of` of a form or query; the second half says what is wrong with `as_of`, which
+    /// Reads `rally`, `committee` (its number, or its account's name), `from`, `to` and `as_of` of a form or query; the second half says what is wrong with `as_of`, which
     /// then counts as now.
     pub fn read(form: &Form, engine: &Engine) -> (Self, Option<as_of::Fault>) {
         let day = |name: &str| NaiveDate::parse_from_str(&form.get(name), "%Y-%m-%d").ok();
         let rally = Some(form.get("rally")).filter(|slug| !slug.is_empty());
-        let mut selection = Self { rally, from: day("from"), to: day("to"), as_of: None };
+        let named = Some(form.get("committee")).filter(|named| !named.is_empty());
+        // One that nobody knows has no money.
+        let nobody = CommitteeId(u16::MAX);
+        let committee = named
+            .map(|named| named.parse().ok().or_else(|| engine.world().state.committees.find(&named)).unwrap_or(nobody));
+        let mut selection = Self { rally, committee, from: day("from"), to: day("to"), as_of: None };
         let asked = form.get("as_of");
         if asked.is_empty() {
             return (selection, None);
@@ -60,6 +67,9 @@ impl Selection {
         let day = |day: Option<NaiveDate>| day.map(|day| day.to_string()).unwrap_or_default();
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("rally", self.rally.as_deref().unwrap_or_default());
+        if let Some(committee) = self.committee {
+            query.append_pair("committee", &committee.to_string());
+        }
         query.append_pair("from", &day(self.from)).append_pair("to", &day(self.to));
         if let Some(as_of) = self.as_of {
             query.append_pair("as_of", &as_of.seq.to_string());
@@ -74,10 +84,15 @@ impl Selection {
             && self.to.is_none_or(|to| day <= to)
     }
 
+    /// Whether what moved in this committee's account is in it.
+    pub fn takes_from(&self, committee: CommitteeId) -> bool {
+        self.committee.is_none_or(|asked| asked == committee)
+    }
+
     /// The rallies it is about that have money in it, the newest first, each with its sums by day.
     pub fn money<'a>(&self, world: &'a Projections) -> Vec<RallyMoney<'a>> {
         let mut days: HashMap<RallyId, Vec<(NaiveDate, Sums)>> = HashMap::new();
-        for ((rally, day), sums) in world.ledger.sums_at(self.seq(world)) {
+        for ((rally, day), sums) in world.ledger.sums_at(self.seq(world), self.committee) {
             days.entry(rally).or_default().push((day, sums));
         }
         let of = |(id, rally): (RallyId, &'a Rally)| {

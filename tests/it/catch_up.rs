@@ -5,7 +5,7 @@ use crate::localstripe::{self, LocalStripe};
 use crate::sample::details;
 use crate::server::{House, pledge, run, state, until};
 use crate::webhooks::{hook, succeeded};
-use groundswell::domain::id::RallyId;
+use groundswell::domain::id::{CommitteeId, RallyId};
 use groundswell::domain::money::{Currency, Money};
 use groundswell::domain::sealed::Sealed;
 use groundswell::domain::{Command, donation, id, ledger, rally};
@@ -122,13 +122,13 @@ async fn a_list_that_breaks_off_is_read_from_the_same_place_again() {
     let dir = tempfile::tempdir().unwrap();
     let (engine, cashier) = ledger_at(dir.path(), &server.uri()).await;
     assert!(cashier.catch_up().await.is_err());
-    assert_eq!(engine.world().state.inbox.caught_up(), None);
+    assert_eq!(engine.world().state.inbox.caught_up(CommitteeId::FIRST), None);
     let late = event("evt_0", "customer.created", json!({}));
     let next = Mock::given(method("GET")).and(path("/v1/events")).and(query_param("starting_after", "evt_1"));
     next.respond_with(page(&[late], false)).mount(&server).await;
     let done = cashier.catch_up().await.unwrap().unwrap();
     assert_eq!((done.listed, done.taken), (2, 1), "what was taken in before the break is known");
-    assert!(engine.world().state.inbox.caught_up().is_some());
+    assert!(engine.world().state.inbox.caught_up(CommitteeId::FIRST).is_some());
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use groundswell::clock::Clock;
-use groundswell::domain::id::RallyId;
+use groundswell::domain::id::{CommitteeId, RallyId};
 use groundswell::domain::rally::{Command as Rally, Details, Keeping};
 use groundswell::domain::{Command, money::Currency};
 use groundswell::engine::Engine;
@@ -69,6 +69,7 @@ impl Hall {
             suggested_minor: vec![1_500],
             paid_for_by: "Paid for by Rivera".into(),
             accent: "#d6301f".into(),
+            committee: CommitteeId::FIRST,
         };
         self.ask(Rally::Create { rally: id, details }).await;
         self.ask(Rally::OpenDoors { rally: id }).await;

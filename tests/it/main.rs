@@ -22,6 +22,7 @@ mod checkout;
 #[path = "../support/checkout_stand_in.rs"]
 mod checkout_stand_in;
 mod clips;
+mod committees;
 mod crash;
 mod drive;
 mod faults;

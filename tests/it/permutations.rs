@@ -371,7 +371,7 @@ proptest! {
         for recorded in &log {
             then.apply(recorded);
             let mut sums = Sums::default();
-            other.ledger.sums_at(recorded.seq).values().for_each(|of_day| sums.add(of_day));
+            other.ledger.sums_at(recorded.seq, None).values().for_each(|of_day| sums.add(of_day));
             prop_assert_eq!(sums, then.totals.sums(RALLY), "after event {}", recorded.seq);
         }
         // Once more, all of it, is no news.

@@ -1,7 +1,7 @@
 //! The processor's own books: with every webhook lost and answers lost too, the ledger ends complete, with fees and payouts; and
 //! what can't be brought together is an event and stands on a page.
 
-mod bank;
+pub mod bank;
 
 use crate::sample::details;
 use crate::server::{House, Server, csv_rows, minor, pay, pledge, run, said, state};

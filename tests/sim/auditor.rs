@@ -234,7 +234,7 @@ impl Auditor {
         self.compare_with_bank(&reckoning, &notes, false);
         for (seq, shown) in &notes.shown {
             let mut then: BTreeMap<RallyId, Sums> = BTreeMap::new();
-            for ((rally, _), sums) in engine.world().ledger.sums_at(*seq) {
+            for ((rally, _), sums) in engine.world().ledger.sums_at(*seq, None) {
                 then.entry(rally).or_default().add(&sums);
             }
             for (rally, sums) in shown {

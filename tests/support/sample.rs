@@ -1,5 +1,6 @@
 //! The rally that tests speak of.
 
+use groundswell::domain::id::CommitteeId;
 use groundswell::domain::money::Currency;
 use groundswell::domain::rally::Details;
 
@@ -16,5 +17,6 @@ pub fn details(slug: &str) -> Details {
         suggested_minor: vec![2500],
         paid_for_by: "Paid for by Rivera for Senate".into(),
         accent: "#d6301f".into(),
+        committee: CommitteeId::FIRST,
     }
 }

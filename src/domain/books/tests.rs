@@ -17,7 +17,15 @@ fn entry(name: &str, minor: i64, fee: i64, ours: bool) -> Entry {
 
 fn told(standing: Standing) -> PayoutRecorded {
     let (payout, arrival) = (PayoutId("po_1".into()), at(0).date_naive());
-    PayoutRecorded { payout, amount: usd(6_000), created: at(0), arrival, standing, automatic: true }
+    PayoutRecorded {
+        committee: CommitteeId::FIRST,
+        payout,
+        amount: usd(6_000),
+        created: at(0),
+        arrival,
+        standing,
+        automatic: true,
+    }
 }
 
 fn compose(entries: Vec<Entry>, complete: bool) -> Command {
@@ -64,9 +72,10 @@ fn a_payout_is_recorded_when_it_changes_and_adds_up_what_is_in_it() {
 
 #[test]
 fn the_books_were_read_until_the_latest_reading() {
-    let read = |until| Read { since: at(0), until, listed: 3, taken: 1 };
+    let read = |until| Read { committee: CommitteeId(1), since: at(0), until, listed: 3, taken: 1 };
     let once = given_nothing().when(Command::RecordRead(read(at(60)))).then([Event::Read(read(at(60)))]);
-    assert_eq!(once.state.books.read_until(), Some(at(60)));
+    assert_eq!(once.state.books.read_until(CommitteeId(1)), Some(at(60)));
+    assert_eq!(once.state.books.read_until(CommitteeId::FIRST), None);
     once.when(Command::RecordRead(read(at(59)))).changes_nothing();
     once.when(Command::RecordRead(read(at(61)))).then([Event::Read(read(at(61)))]);
 }

@@ -3,6 +3,7 @@
 use super::after::{CostRecorded, DisputeClosed, DisputeMoved, DisputeOpened, DisputeRevised};
 use super::after::{DebitReturned, DisputeNews, ReturnNews};
 use super::after::{RefundFailureNews, RefundReversed};
+use crate::domain::committee::joint::Part;
 use crate::domain::id::{
     CheckoutId, DonationId, PaymentId, PersonId, PlanId, ProcessorRefundId, RallyId, RefundId, SourceId,
 };
@@ -132,6 +133,9 @@ pub struct Renewed {
     pub due: NaiveDate,
     /// The day of this event, where the rally is: the one that counts for limits.
     pub day: NaiveDate,
+    /// How it is shared out, where it is to a joint committee.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub parts: Box<[Part]>,
 }
 
 /// How a donor came to the form.
@@ -177,6 +181,9 @@ pub struct PaymentRequested {
     /// For whom the processor keeps that card, where it is charged without its owner being asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<String>,
+    /// How it is shared out, where it is to a joint committee: what each of them has room for stays taken by it.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub parts: Box<[Part]>,
 }
 
 /// An instalment as the processor tells of it.

@@ -1,9 +1,9 @@
 //! What events make of donations.
 
 use super::payment::{Attempt, Decline, Payment, RefundRequest, Settlement};
-use super::{Declined, Donation, Donations, Event, News, PaymentNamed, Pledged, Renewed};
+use super::{Declined, Donation, Donations, Event, Giver, News, PaymentNamed, Pledged, Renewed};
 use crate::domain::State;
-use crate::domain::id::{DonationId, PaymentId};
+use crate::domain::id::{CommitteeId, DonationId, PaymentId};
 use crate::domain::shared::Shared;
 use chrono::{DateTime, Utc};
 
@@ -13,17 +13,20 @@ pub(in crate::domain) fn evolve(state: &mut State, event: &Event, at: DateTime<U
         Event::Pledged(pledged) => {
             let rally = state.rallies.get_mut(pledged.rally);
             let day = rally.as_ref().map_or(at.date_naive(), |rally| rally.details.day_of(at));
+            let committee = rally.as_ref().map_or(CommitteeId::FIRST, |rally| rally.details.committee);
             let Pledged { rally: given_at, donor, likeness, amount, .. } = *pledged;
-            donations
-                .by_id
-                .insert(pledged.donation, Shared::new(Donation::new(given_at, donor, likeness, day, amount)));
+            let gift = Donation::new(given_at, committee, Giver { donor, likeness }, day, amount);
+            donations.by_id.insert(pledged.donation, Shared::new(gift));
             if let Some(rally) = rally {
                 rally.has_donations = true;
             }
         }
         Event::Renewed(renewed) => {
             let Renewed { donation, rally, donor, likeness, day, amount, .. } = *renewed;
-            let gift = Donation::new(rally, donor, likeness, day, amount);
+            // The card is kept in that committee's account.
+            let committee = donations.get(renewed.first).map_or(CommitteeId::FIRST, |first| first.committee);
+            let mut gift = Donation::new(rally, committee, Giver { donor, likeness }, day, amount);
+            gift.parts.clone_from(&renewed.parts);
             // One that the processor tells of has no attempt here that would do it.
             donations.kin.add(gift.giver(), donation);
             donations.by_id.insert(donation, Shared::new(gift));
@@ -31,6 +34,7 @@ pub(in crate::domain) fn evolve(state: &mut State, event: &Event, at: DateTime<U
         Event::PaymentRequested(requested) => {
             let Some(donation) = donations.get_mut(requested.donation) else { return };
             donation.attempts = requested.attempt;
+            donation.parts.clone_from(&requested.parts);
             donation.decline = None;
             donation.in_flight = Some(Box::new(Attempt {
                 number: requested.attempt,

@@ -3,10 +3,11 @@
 
 use super::{Donation, Donations};
 use crate::domain::State;
+use crate::domain::committee::joint::{Formula, Part, PartnerRoom};
 use crate::domain::committee::{Limit, Room};
 use crate::domain::hash::{HashMap, HashSet};
-use crate::domain::id::{DonationId, PersonId};
-use crate::domain::money::{Currency, Money};
+use crate::domain::id::{CommitteeId, DonationId, PersonId};
+use crate::domain::money::Money;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
@@ -73,28 +74,61 @@ impl Donations {
     }
 }
 
-/// What the tightest limit of a day leaves to a person, in `currency`, the donation `beside` left out; `None` where there is
-/// no limit.
-pub fn room(
-    state: &State,
-    giver: Giver,
-    day: NaiveDate,
-    currency: Currency,
-    beside: Option<DonationId>,
-) -> Option<Room> {
-    let applies = |limit: &&Limit| limit.covers(day) && limit.most.currency == currency;
-    let limits: Vec<&Limit> = state.rules.limits.iter().filter(applies).collect();
+/// What limits look at of a gift.
+#[derive(Clone, Copy, Debug)]
+pub struct Gift {
+    /// To whom.
+    pub committee: CommitteeId,
+    /// Who gives.
+    pub giver: Giver,
+    /// The day that counts.
+    pub day: NaiveDate,
+    /// How much.
+    pub amount: Money,
+}
+
+/// What the limits leave for such a gift, whatever its amount, the donation `beside` left out; `None` where there is no limit.
+/// Of a joint committee it is what its partners may take together.
+pub fn room(state: &State, gift: &Gift, beside: Option<DonationId>) -> Option<Room> {
+    let own = room_of(state, gift, gift.committee, beside);
+    let formula = state.committees.formula(gift.committee);
+    let shared = formula.and_then(|formula| formula.room(&rooms(state, gift, formula, beside), gift.amount.currency));
+    own.into_iter().chain(shared).min_by_key(|room| room.left.minor)
+}
+
+/// How a gift is shared out, the donation `beside` left out; nothing where it is not.
+///
+/// # Errors
+/// The room there is, where that is less than the gift.
+pub fn parts(state: &State, gift: &Gift, beside: Option<DonationId>) -> Result<Box<[Part]>, Room> {
+    if let Some(room) = room(state, gift, beside).filter(|room| room.left.minor < gift.amount.minor) {
+        return Err(room);
+    }
+    let formula = state.committees.formula(gift.committee);
+    let parts = formula.and_then(|formula| formula.parts(gift.amount, &rooms(state, gift, formula, beside)));
+    Ok(parts.unwrap_or_default())
+}
+
+fn rooms(state: &State, gift: &Gift, formula: &Formula, beside: Option<DonationId>) -> Vec<PartnerRoom> {
+    formula.partners.iter().map(|partner| room_of(state, gift, partner.committee, beside)).collect()
+}
+
+/// What the tightest limit of one committee leaves.
+fn room_of(state: &State, gift: &Gift, committee: CommitteeId, beside: Option<DonationId>) -> Option<Room> {
+    let currency = gift.amount.currency;
+    let applies = |limit: &&Limit| limit.covers(gift.day) && limit.most.currency == currency;
+    let limits: Vec<&Limit> = state.committees.get(committee)?.rules.limits.iter().filter(applies).collect();
     if limits.is_empty() {
         return None;
     }
-    let gifts = state.donations.of_person(giver);
+    let gifts = state.donations.of_person(gift.giver);
     let left = |limit: &Limit| {
         let Some(gifts) = &gifts else { return 0 };
         let counts = |(id, gift): &&(DonationId, &Donation)| {
             Some(*id) != beside && gift.amount.currency == currency && limit.covers(gift.day)
         };
-        let given = gifts.iter().filter(counts).map(|(_, gift)| gift.counted_minor()).fold(0, i64::saturating_add);
-        limit.most.minor.saturating_sub(given).max(0)
+        let given = gifts.iter().filter(counts).map(|(_, gift)| gift.counted_for(committee));
+        limit.most.minor.saturating_sub(given.fold(0, i64::saturating_add)).max(0)
     };
     let rooms = limits.into_iter().map(|limit| Room {
         limit: limit.name.clone(),
@@ -110,6 +144,7 @@ mod tests {
     use crate::domain::committee::{self, Rules};
     use crate::domain::donation::{Command, Event, Pledged, Refusal};
     use crate::domain::id::PaymentId;
+    use crate::domain::money::Currency;
     use crate::domain::test_kit::*;
     use uuid::Uuid;
 
@@ -123,7 +158,11 @@ mod tests {
 
     fn with(limits: &[Limit]) -> Given {
         let rules = Rules { limits: limits.to_vec(), ..Rules::default() };
-        given([created()]).done([committee::Command::SetRules(rules)])
+        given([created()]).done([set(0, rules)])
+    }
+
+    fn set(number: u16, rules: Rules) -> committee::Command {
+        committee::Command::SetRules { committee: CommitteeId(number), rules: Box::new(rules) }
     }
 
     fn person(number: u128) -> PersonId {
@@ -231,7 +270,11 @@ mod tests {
         for number in 0..=u128::try_from(KIN_MAX).unwrap() {
             given = pledged(given, &[gift(number, joan(), 100)]).done([offer(number)]);
         }
-        let room = room(&given.state, joan(), at(0).date_naive(), Currency::USD, None).unwrap();
+        let gift = Gift { committee: CommitteeId::FIRST, giver: joan(), day: at(0).date_naive(), amount: usd(100) };
+        let room = room(&given.state, &gift, None).unwrap();
         assert_eq!(room.left, usd(0));
     }
 }
+
+#[cfg(test)]
+mod joint;

@@ -13,7 +13,13 @@ fn request(method: &str) -> Command {
 }
 
 fn requested(attempt: u32) -> Event {
-    Event::PaymentRequested(PaymentRequested { donation: DONATION, attempt, method: "tok_1".into(), customer: None })
+    Event::PaymentRequested(PaymentRequested {
+        donation: DONATION,
+        attempt,
+        method: "tok_1".into(),
+        customer: None,
+        parts: Box::default(),
+    })
 }
 
 fn in_flight() -> Given {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::committee::{self, Limit, Rules};
 use crate::domain::donation::{DisputeNews, PaymentRequested, Settled, Told};
-use crate::domain::id::DisputeId;
+use crate::domain::id::{CommitteeId, DisputeId};
 use crate::domain::money::Currency;
 use crate::domain::test_kit::*;
 use crate::domain::{self, decide, mail};
@@ -64,6 +64,7 @@ fn renewed(number: u32, due: &str, today: &str) -> domain::Event {
         amount: usd(5000),
         due: day(due),
         day: day(today),
+        parts: Box::default(),
     })
     .into()
 }
@@ -219,6 +220,7 @@ fn another_card_is_charged_from_then_on() {
         attempt: 1,
         method: "pm_2".into(),
         customer: Some("cus_1".into()),
+        parts: Box::default(),
     });
     given.when(Gift::ChargeSaved { donation: nth(3) }).then([requested]);
 }
@@ -286,7 +288,8 @@ fn a_pause_gives_up_what_was_refused() {
 fn a_limit_ends_it_and_no_change_passes_one() {
     let limit = Limit { name: "primary".into(), most: usd(12_000), from: day("2026-01-01"), until: day("2027-12-31") };
     let rules = Rules { limits: vec![limit], ..Rules::default() };
-    let given = given([created()]).done([committee::Command::SetRules(rules)]);
+    let given = given([created()])
+        .done([committee::Command::SetRules { committee: CommitteeId::FIRST, rules: Box::new(rules) }]);
     let given =
         given.done([ask(MONTHLY)]).done([offered(DONATION), paid(DONATION, "pi_1")]).done([kept(DONATION, "pm_1")]);
     let change =

@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::attendance;
 use crate::domain::donation::{Declined, PaymentNamed, PaymentRequested, RefundRequested, Settled};
-use crate::domain::id::NoticeId;
+use crate::domain::id::{CommitteeId, NoticeId};
 use crate::domain::inbox;
 use crate::domain::ledger::{Mode, Opened};
 use crate::domain::test_kit::*;
@@ -42,6 +42,7 @@ fn asked() -> donation::Event {
         attempt: 1,
         method: "card".into(),
         customer: None,
+        parts: Box::default(),
     })
 }
 
@@ -144,7 +145,13 @@ fn nobody_is_erased_while_their_money_is_under_way() {
 fn notices_about_them_go_too_once_they_are_read() {
     let about = || Command::Erase(Erase { notices: vec![NOTICE], ..command(SECOND) });
     let notice = NoticeId("evt_1".into());
-    let received = inbox::Received { notice: notice.clone(), what: "x".into(), sealed_for: NOTICE, body: sealed(1) };
+    let received = inbox::Received {
+        committee: CommitteeId::FIRST,
+        notice: notice.clone(),
+        what: "x".into(),
+        sealed_for: NOTICE,
+        body: sealed(1),
+    };
     let known = given([created()]).and([joined()]);
     let waits = known.clone().and([inbox::Event::Received(received)]);
     waits.when(about()).refuses(Refusal::NoticeWaits);

@@ -1,6 +1,8 @@
 //! What a host announces of a rally, and what of it is refused.
 
 use super::{Refusal, too_long};
+use crate::domain::State;
+use crate::domain::id::CommitteeId;
 use crate::domain::money::Currency;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -42,6 +44,9 @@ pub struct Details {
     pub paid_for_by: String,
     /// The campaign's colour, `#rrggbb`.
     pub accent: String,
+    /// Whose gifts it takes, from then on.
+    #[serde(default, skip_serializing_if = "CommitteeId::is_first")]
+    pub committee: CommitteeId,
 }
 
 impl Details {
@@ -56,7 +61,10 @@ impl Details {
     }
 
     /// Refuses what can't be announced.
-    pub(super) fn check(&self) -> Result<(), Refusal> {
+    pub(super) fn check(&self, state: &State) -> Result<(), Refusal> {
+        if state.committees.get(self.committee).is_none() {
+            return Err(Refusal::UnknownCommittee);
+        }
         let slug = self.slug.as_bytes();
         let slug_fine = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
         if slug.is_empty() || slug.len() > SLUG_CHARS_MAX || !slug.iter().all(slug_fine) {

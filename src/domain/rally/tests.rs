@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::broadcast;
 use crate::domain::donation;
+use crate::domain::id::CommitteeId;
 use crate::domain::money::Currency;
 use crate::domain::test_kit::*;
 
@@ -51,6 +52,7 @@ fn announcing_again_wipes_nothing() {
 fn details_outside_the_rules_are_refused_at_first_and_later() {
     let d = details;
     for (details, refusal) in [
+        (Details { committee: CommitteeId(1), ..d() }, Refusal::UnknownCommittee),
         (Details { slug: "".into(), ..d() }, Refusal::SlugMalformed),
         (Details { slug: "Nurses".into(), ..d() }, Refusal::SlugMalformed),
         (Details { slug: "a/b".into(), ..d() }, Refusal::SlugMalformed),

@@ -1,6 +1,8 @@
 //! What a letter says, from the ledger, the log and the vault.
 
 use super::{Facts, Fault, mark, plan};
+use crate::domain::committee::Committees;
+use crate::domain::committee::joint::Part;
 use crate::domain::donation::{self, ATTESTATIONS, Pledged};
 use crate::domain::mail::{Kind, Waiting};
 use crate::domain::money::Money;
@@ -42,6 +44,7 @@ pub(super) fn gather(engine: &Engine, waiting: &Waiting, public_url: &str) -> Re
             email: contact.email,
             amount: asked.amount.to_exact(),
             given: if is_refund { given } else { String::new() },
+            parts: if is_refund { vec![] } else { parts(&world.state.committees, &row.parts) },
             date: waiting.at.with_timezone(&zone).format("%A, %B %-d, %Y, %-I:%M %P %Z").to_string(),
             rally: rally.details.title.clone(),
             paid_for_by: rally.details.paid_for_by.clone(),
@@ -85,6 +88,7 @@ fn about_plan(engine: &Engine, waiting: &Waiting, public_url: &str, contact: Con
         email: contact.email,
         amount: asked.amount.to_exact(),
         given: String::new(),
+        parts: vec![],
         date: String::new(),
         rally: rally.details.title.clone(),
         paid_for_by: rally.details.paid_for_by.clone(),
@@ -96,6 +100,10 @@ fn about_plan(engine: &Engine, waiting: &Waiting, public_url: &str, contact: Con
         head: String::new(),
         plan: Some(plan::of_letter(engine, &world, asked, public_url).ok_or(Fault::Unknown)?),
     })
+}
+
+fn parts(committees: &Committees, parts: &[Part]) -> Vec<(String, String)> {
+    parts.iter().map(|part| (committees.name(part.committee).to_owned(), part.amount.to_exact())).collect()
 }
 
 fn contact(engine: &Engine, pledged: &Pledged) -> Result<Contact, Fault> {

@@ -23,6 +23,7 @@ fn facts() -> Facts {
         address: vec!["1 Main Street".into(), "Duluth MN 55802".into(), "US".into()],
         amount: "$50.00".into(),
         given: String::new(),
+        parts: vec![("Rivera for Senate".into(), "$30.00".into()), ("State Party".into(), "$20.00".into())],
         date: "Tuesday, July 25, 2028, 9:14 pm EDT".into(),
         rally: "Answer the call".into(),
         paid_for_by: "Paid for by Rivera for Senate".into(),

@@ -108,8 +108,8 @@ impl Cashier {
                 return Ok(());
             }
         };
-        let key = format!("account:{account}");
-        let command = Command::Ledger(ledger::Command::BindAccount { account });
+        let key = format!("account:{}{account}", self.mark());
+        let command = Command::Ledger(ledger::Command::BindAccount { committee: self.committee, account });
         match self.engine.execute(command, key, "server").await {
             Ok(_) => Ok(()),
             Err(Failure::Refused(refusal)) => Err(refusal),
@@ -118,6 +118,10 @@ impl Cashier {
                 Ok(())
             }
         }
+    }
+
+    fn account(&self) -> Option<String> {
+        self.engine.world().state.committees.get(self.committee)?.account.clone()
     }
 
     /// What is known of the processor's books besides the ledger.
@@ -162,7 +166,7 @@ impl Cashier {
     }
 
     async fn read_all(&self, read: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Option<BooksRead>, Trouble> {
-        if self.engine.world().state.account.is_none()
+        if self.account().is_none()
             && let Err(refusal) = self.know_account().await
         {
             // Found out while serving: nothing of that account is booked here.
@@ -187,7 +191,8 @@ impl Cashier {
         self.read_payouts(now, &mut done).await?;
         let late: Vec<Finding> = {
             let world = self.engine.world();
-            let late = world.ledger.unseen().take_while(|row| row.at < now - GRACE);
+            let mine = world.ledger.unseen().filter(|row| row.committee == self.committee);
+            let late = mine.take_while(|row| row.at < now - GRACE);
             late.take(OPEN_MAX).map(absent).collect()
         };
         for finding in late {
@@ -195,8 +200,9 @@ impl Cashier {
         }
         done.settled = self.settle_agreed().await?;
         if done.taken > 0 || recorded.is_none_or(|until| now - until >= RECORD_EVERY) {
-            let read = books::Read { since, until: now, listed: done.listed, taken: done.taken };
-            self.record_books(books::Command::RecordRead(read), "books-read", now).await?;
+            let committee = self.committee;
+            let read = books::Read { committee, since, until: now, listed: done.listed, taken: done.taken };
+            self.record_books(books::Command::RecordRead(read), &format!("books-read{}", self.mark()), now).await?;
         }
         Ok(Some(done))
     }
@@ -208,7 +214,7 @@ impl Cashier {
         now: DateTime<Utc>,
     ) -> (Option<DateTime<Utc>>, DateTime<Utc>) {
         let world = self.engine.world();
-        let recorded = world.state.books.read_until();
+        let recorded = world.state.books.read_until(self.committee);
         let first = world.ledger.rows.first().map(|row| row.at - FIRST_BEFORE_ROWS);
         let first = first.map_or(now - FIRST_BACK, |first| first.min(now - FIRST_BACK));
         (recorded, read.or(recorded).map_or(first, |until| until.min(now) - OVERLAP))
@@ -274,9 +280,10 @@ impl Cashier {
             let world = self.engine.world();
             let is_open =
                 |payout: &books::Payout| payout.standing == Standing::Pending || (payout.automatic && !payout.complete);
-            let open = world.state.books.payouts().map(|(_, payout)| payout).filter(|payout| is_open(payout));
+            let mine = || world.state.books.payouts_of(self.committee).map(|(_, payout)| payout);
+            let open = mine().filter(|payout| is_open(payout));
             let oldest = open.map(|payout| payout.created).min().map(|oldest| oldest.max(now - PAYOUTS_BACK_MAX));
-            let first = world.state.books.payouts().next().is_none().then(|| done.since.min(now - PAYOUTS_BACK));
+            let first = mine().next().is_none().then(|| done.since.min(now - PAYOUTS_BACK));
             oldest.or(first).unwrap_or(now).min(now - PAYOUTS_BACK)
         };
         let mut after = None;
@@ -288,7 +295,8 @@ impl Cashier {
             for listed in page.payouts {
                 done.payouts = done.payouts.saturating_add(1);
                 let id = listed.payout.payout.clone();
-                let command = books::Command::RecordPayout(listed.payout);
+                let payout = books::PayoutRecorded { committee: self.committee, ..listed.payout };
+                let command = books::Command::RecordPayout(payout);
                 self.record_books(command, &format!("payout:{id}"), self.engine.clock().now()).await?;
                 if listed.is_composed {
                     self.look_into_payout(&id, done).await?;
@@ -328,7 +336,12 @@ impl Cashier {
         if known.is_none() {
             // Our mark, and nobody here knows it: a ledger that was restored from too early a copy, for one.
             if let Some(named) = named {
-                let unknown = sides(What::Unknown, None, Some(entry.amount));
+                let is_elsewhere = self.engine.world().state.donations.get(named).is_some();
+                let unknown = if is_elsewhere {
+                    foreign(&entry.entry.0, None, "a gift to another committee than the account's")
+                } else {
+                    sides(What::Unknown, None, Some(entry.amount))
+                };
                 done.note(self.find(Finding { donation: Some(named), ..unknown }).await?);
             }
             return Ok(());
@@ -379,7 +392,9 @@ impl Cashier {
         }
         let world = self.engine.world();
         let of_payment = entry.payment.as_ref().and_then(|payment| world.state.donations.of_payment(payment));
-        of_payment.or_else(|| entry.donation.filter(|donation| world.state.donations.get(*donation).is_some()))
+        let known = of_payment.or(entry.donation)?;
+        let gift = world.state.donations.get(known)?;
+        (gift.committee == self.committee).then_some(known)
     }
 
     fn row_of(&self, entry: &Entry) -> Option<Row> {

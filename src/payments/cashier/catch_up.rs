@@ -43,7 +43,7 @@ impl Cashier {
         // One at a time: two would list the same.
         let mut read_until = self.read_until.lock().await;
         let now = self.engine.clock().now();
-        let recorded = self.engine.world().state.inbox.caught_up();
+        let recorded = self.engine.world().state.inbox.caught_up(self.committee);
         let before = read_until.or(recorded).map_or(now - FARTHEST, |until| until - OVERLAP);
         let since = before.max(now - FARTHEST);
         let mut done = CaughtUp { since, listed: 0, taken: 0, refused: 0 };
@@ -66,9 +66,10 @@ impl Cashier {
         }
         *read_until = Some(now);
         if done.taken > 0 || recorded.is_none_or(|until| now - until >= RECORD_EVERY) {
-            let command = inbox::Command::CatchUp { since, until: now, listed: done.listed, taken: done.taken };
-            let key = format!("caught-up:{}", now.timestamp_micros());
-            self.engine.execute(Command::Inbox(command), key, "server").await?;
+            let CaughtUp { listed, taken, .. } = done;
+            let read = inbox::CaughtUp { committee: self.committee, since, until: now, listed, taken };
+            let key = format!("caught-up:{}{}", self.mark(), now.timestamp_micros());
+            self.engine.execute(Command::Inbox(inbox::Command::CatchUp(read)), key, "server").await?;
         }
         Ok(Some(done))
     }

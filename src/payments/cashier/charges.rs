@@ -163,7 +163,8 @@ impl Cashier {
         let world = self.engine.world();
         let young = world.ledger.unfinished().filter(|unfinished| !is_lost(unfinished.since, now));
         let unnamed = young.filter_map(|unfinished| {
-            let attempt = world.state.donations.get(unfinished.donation)?.in_flight.as_deref()?;
+            let known = world.state.donations.get(unfinished.donation)?;
+            let attempt = known.in_flight.as_deref().filter(|_| known.committee == self.committee)?;
             (attempt.payment.is_none() && !attempt.is_at_checkout())
                 .then_some((unfinished.seq, (unfinished.donation, attempt.number)))
         });

@@ -30,7 +30,7 @@ impl Cashier {
     /// The next payments without a fee, with the events they settled by: those after `last`.
     fn unknown_fees(&self, last: u64) -> Vec<(u64, DonationId, String)> {
         let world = self.engine.world();
-        let rows = world.ledger.unknown_fees().filter(|row| row.seq > last);
+        let rows = world.ledger.unknown_fees().filter(|row| row.seq > last && row.committee == self.committee);
         rows.take(ROUND_MAX).map(|row| (row.seq, row.donation, row.payment.0.clone())).collect()
     }
 }

@@ -67,7 +67,7 @@ impl Cashier {
     fn may_charge(&self) -> bool {
         let Schedule { told, ready, .. } = &*self.schedule;
         if !ready.load(Ordering::Acquire) && told.load(Ordering::Acquire) {
-            let waits = self.engine.world().state.inbox.waiting().next().is_some();
+            let waits = self.engine.world().state.inbox.waiting_of(self.committee).next().is_some();
             ready.store(!waits, Ordering::Release);
         }
         ready.load(Ordering::Acquire)
@@ -84,7 +84,10 @@ impl Cashier {
 
     fn due(&self, now: DateTime<Utc>) -> Vec<(PlanId, Step)> {
         let world = self.engine.world();
-        let steps = world.state.plans.iter().filter_map(|(id, _)| Some((id, plan::step(&world.state, id, now)?)));
+        let first = |plan: &plan::Plan| world.state.donations.get(plan.gifts.first()?.donation);
+        let mine = |(_, plan): &(PlanId, &plan::Plan)| first(plan).is_none_or(|gift| gift.committee == self.committee);
+        let plans = world.state.plans.iter().filter(mine);
+        let steps = plans.filter_map(|(id, _)| Some((id, plan::step(&world.state, id, now)?)));
         let steps: BTreeMap<PlanId, Step> = steps.collect();
         drop(world);
         let mut last = self.schedule.last.lock();

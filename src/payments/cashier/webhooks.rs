@@ -1,8 +1,9 @@
 //! Webhooks: stored as they come, answered, and only then understood.
 
+use super::audit::foreign;
 use super::{Cashier, Trouble};
 use crate::domain::Command;
-use crate::domain::id::NoticeId;
+use crate::domain::id::{DonationId, NoticeId, PaymentId};
 use crate::domain::inbox::{self, Received};
 use crate::domain::seals::NOTICE;
 use crate::engine::Failure;
@@ -45,8 +46,8 @@ impl Cashier {
         let sealed_for = self.engine.vault().person_id(&format!("webhook:{notice}"));
         let body = self.engine.vault().seal(sealed_for, NOTICE, &packed)?;
         let key = format!("webhook:{notice}");
-        let command = inbox::Command::Receive { notice, what: webhook.kind, sealed_for, body };
-        self.engine.execute(Command::Inbox(command), key, "processor").await?;
+        let received = Received { committee: self.committee, notice, what: webhook.kind, sealed_for, body };
+        self.engine.execute(Command::Inbox(inbox::Command::Receive(received)), key, "processor").await?;
         self.webhook_came.notify_one();
         Ok(())
     }
@@ -54,7 +55,7 @@ impl Cashier {
     /// Takes the meaning of all stored webhooks into the ledger, for whoever waits for it; those that can't be taken in now
     /// stay.
     pub async fn interpret_all(&self) {
-        let waiting = || self.engine.world().state.inbox.waiting().count();
+        let waiting = || self.engine.world().state.inbox.waiting_of(self.committee).count();
         let mut before = waiting();
         while before > 0 {
             self.interpret_waiting().await;
@@ -69,7 +70,10 @@ impl Cashier {
     /// Takes the meaning of stored webhooks into the ledger, in any order: it comes out the same. Whether more wait that this
     /// round had no room for.
     pub(super) async fn interpret_waiting(&self) -> bool {
-        let waiting: Vec<Received> = self.engine.world().state.inbox.waiting().take(INTERPRET_MAX).cloned().collect();
+        let waiting: Vec<Received> = {
+            let world = self.engine.world();
+            world.state.inbox.waiting_of(self.committee).take(INTERPRET_MAX).cloned().collect()
+        };
         let is_full = waiting.len() >= INTERPRET_MAX;
         // Their order does not matter, and each waits for the disk twice.
         let interpret = |received| async move { self.interpret_one(&received).await };
@@ -111,6 +115,12 @@ impl Cashier {
         }
         let mut outcomes = vec![];
         for (number, notice) in notices.into_iter().enumerate() {
+            if let Some(donation) = self.of_another_committee(&notice) {
+                let why = "a gift to another committee than the account's";
+                self.find(foreign(&received.notice.0, Some(donation), why)).await?;
+                outcomes.push(format!("refused: {why}"));
+                continue;
+            }
             let key = format!("notice:{}:{number}", received.notice);
             let without_fee = match &notice {
                 Notice::Settled { donation, payment, fee: None, .. } => Some((*donation, payment.clone())),
@@ -141,5 +151,23 @@ impl Cashier {
             }
         }
         Ok(outcomes.join("; "))
+    }
+
+    /// The donation that a notice is about, where its money is another committee's: an account has no say in that.
+    fn of_another_committee(&self, notice: &Notice) -> Option<DonationId> {
+        let world = self.engine.world();
+        let of_payment = |payment: &str| world.state.donations.of_payment(&PaymentId(payment.into()));
+        let donation = match notice {
+            Notice::Renewed(told) => world.state.plans.get(told.plan)?.gifts.first().map(|first| first.donation),
+            Notice::Settled { donation, .. }
+            | Notice::Processing { donation, .. }
+            | Notice::Declined { donation, .. }
+            | Notice::CheckoutClosed { donation, .. } => Some(*donation),
+            Notice::Refunded { payment, .. } | Notice::RefundFailed { payment, .. } => of_payment(payment),
+            Notice::Disputed(news) => of_payment(&news.payment.0),
+            Notice::Returned(news) => of_payment(&news.payment.0),
+        }?;
+        let known = world.state.donations.get(donation)?;
+        (known.committee != self.committee).then_some(donation)
     }
 }

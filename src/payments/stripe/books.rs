@@ -3,7 +3,7 @@
 use super::client::{CallError, Pooled};
 use super::shapes::{ChargeShape, Expandable, Identified, Metadata, Missing, donation, money};
 use crate::domain::books::{Entry, Kind, PayoutRecorded, Standing};
-use crate::domain::id::{EntryId, PaymentId, PayoutId};
+use crate::domain::id::{CommitteeId, EntryId, PaymentId, PayoutId};
 use crate::payments::{Entries, EntryPage, Listed, ListedPayout, PayoutPage, Strange};
 use chrono::{DateTime, Utc};
 use miniserde::Deserialize;
@@ -262,6 +262,8 @@ impl PayoutShape {
         };
         let created = instant(self.created)?;
         let payout = PayoutRecorded {
+            // Whoever asked knows whose account it is.
+            committee: CommitteeId::FIRST,
             payout: PayoutId(name),
             amount,
             created,

@@ -15,7 +15,7 @@ use crate::web::form::{Form, holds_card_number};
 use crate::web::problem::{Problem, sentence};
 use crate::web::screen::{Sign, Verdict};
 use crate::web::view::Layout;
-use crate::web::{App, Framed, SentFrom, see_other};
+use crate::web::{App, Framed, SentFrom, present, see_other};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
@@ -48,6 +48,8 @@ pub struct Card {
     pub amount: String,
     /// What of it covers the fee: `$1.80`; empty where nothing does.
     pub covers_fee: String,
+    /// How it will be shared out among committees, in one line; empty where one has all of it.
+    pub parts: String,
     /// How often, for the first of a recurring gift: `each month`; empty for a single one.
     pub each: String,
     /// What the donor agrees to in paying a recurring gift; empty for a single one.
@@ -125,7 +127,7 @@ pub fn routes() -> Router<App> {
 pub fn policy_for(app: &App, path: &str) -> String {
     let card_step = path.starts_with("/r/") && path.contains("/donate/");
     let Sources { script, frame, connect, form } =
-        if card_step { app.cashier().processor().card_form().sources() } else { Sources::default() };
+        if card_step { app.cashiers().first().processor().card_form().sources() } else { Sources::default() };
     let also = |sources: Vec<String>| sources.into_iter().map(|source| format!(" {source}")).collect::<String>();
     let gives = path
         .strip_prefix("/r/")
@@ -170,7 +172,7 @@ async fn show(
     Framed(framed): Framed,
 ) -> Result<Response, Problem> {
     let gift = find(&app, &slug, &id, framed)?;
-    let mut standing = app.cashier().look(gift.id).await?;
+    let mut standing = app.cashier_for(gift.id)?.look(gift.id).await?;
     // The processor's page says that it was paid on, and the processor does not yet.
     if matches!(standing, Standing::Checkout { .. }) && query.as_deref() == Some(PAID) {
         standing = Standing::Processing;
@@ -186,10 +188,15 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
         return Err(Problem::Refused(donation::Refusal::Erased.to_string()));
     }
     let contact = contact(app, gift);
-    let covers_fee = app.engine().world().ledger.pledge(gift.id).and_then(|pledge| pledge.covers_fee);
+    let (covers_fee, parts) = {
+        let world = app.engine().world();
+        let parts = donation::parts(&world.state, &gift.gift.gift(), Some(gift.id)).unwrap_or_default();
+        let parts = present::joint::parts_in_words(&world.state.committees, &parts);
+        (world.ledger.pledge(gift.id).and_then(|pledge| pledge.covers_fee), parts)
+    };
     let plan = super::plan::Terms::of(app, gift.id);
     let details = &gift.rally.details;
-    let form = app.cashier().processor().card_form();
+    let form = app.cashier_for(gift.id)?.processor().card_form();
     let simulated = matches!(form, CardForm::Choices(_));
     let action = format!("{}/pay", gift.href);
     let checkout = if form.has_checkout() { format!("{}/checkout", gift.href) } else { String::new() };
@@ -232,6 +239,7 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
         donation_href: gift.href.clone(),
         amount: gift.gift.amount.to_short(),
         covers_fee: covers_fee.map(Money::to_exact).unwrap_or_default(),
+        parts,
         each: plan.as_ref().map(|plan| plan.each.clone()).unwrap_or_default(),
         agrees: plan.map(|plan| plan.agrees).unwrap_or_default(),
         name,
@@ -289,13 +297,13 @@ async fn pay(
         return Err(Problem::TooFast { seconds });
     }
     // The payment goes on when the donor's browser hangs up in the middle of it.
-    let cashier = app.cashier().clone();
+    let cashier = app.cashier_for(gift.id)?.clone();
     let id = gift.id;
     let outcome = tokio::spawn(async move { advance(&cashier, id, paid).await }).await;
     let outcome = outcome.map_err(|error| crate::web::problem::internal(&error))?;
     let (asked_a_bank, standing) = (outcome.is_ok(), over_limit(outcome)?);
     let (declined, now) = (matches!(standing, Standing::Open { .. }), clock::now().timestamp());
-    for declined in app.cashier().heard_in_line() {
+    for declined in app.cashiers().iter().flat_map(Cashier::heard_in_line) {
         screen.tried(declined, now);
     }
     // A gift over a limit never reached a bank: it tells nobody whether a card is good.
@@ -340,7 +348,7 @@ async fn check_out(
     Framed(framed): Framed,
 ) -> Result<Response, Problem> {
     let gift = find(&app, &slug, &id, framed)?;
-    let form = app.cashier().processor().card_form();
+    let form = app.cashier_for(gift.id)?.processor().card_form();
     if !form.has_checkout() {
         return Err(Problem::NotFound);
     }
@@ -355,7 +363,7 @@ async fn check_out(
         back_href,
     };
     // As in paying: it goes on when the donor's browser hangs up.
-    let (cashier, id) = (app.cashier().clone(), gift.id);
+    let (cashier, id) = (app.cashier_for(gift.id)?.clone(), gift.id);
     let outcome = tokio::spawn(async move { cashier.check_out(id, &handover).await }).await;
     let outcome = outcome.map_err(|error| crate::web::problem::internal(&error))?;
     match over_limit(outcome)? {

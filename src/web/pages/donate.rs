@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::clock;
-use crate::domain::committee::{Abroad, Room, Rules};
+use crate::domain::committee::{Abroad, Rules};
 use crate::domain::donation::{self, ATTESTATIONS, Giver, REFCODE_CHARS_MAX};
 use crate::domain::id::{DonationId, PersonId, RallyId};
 use crate::domain::likeness::likeness;
@@ -11,7 +11,7 @@ use crate::domain::money::Money;
 use crate::domain::profile::Contact;
 use crate::domain::rally::{Details, Rally};
 use crate::domain::seals::{CONTACT, SHOWN};
-use crate::domain::{Command, Refusal, plan};
+use crate::domain::{self, Command, Refusal, plan};
 use crate::engine::Failure;
 use crate::web::form::{Errors, Form};
 use crate::web::gift::{self, ALIAS_CHARS_MAX, COUNTRIES, Gift, MESSAGE_CHARS_MAX, NOT_EMPLOYED};
@@ -41,6 +41,8 @@ pub struct Donate {
     pub errors: Vec<FormError>,
     /// The matches that run: `Every gift is doubled until 9:00 pm EDT by the Rivera family`.
     pub matches: Vec<String>,
+    /// How the gift is shared out among committees, in sentences; empty where one has all of it.
+    pub formula: Vec<String>,
     /// Suggested amounts, field `amount`; `other` is the last choice.
     pub amounts: Vec<Amount>,
     /// Whether `other` is chosen.
@@ -152,6 +154,7 @@ async fn show(
 ) -> Result<Response, Problem> {
     let query = Form::parse(query.unwrap_or_default().as_bytes());
     let (id, rally) = app.rally(&slug)?;
+    app.cashiers().of(rally.details.committee).ok_or_else(takes_none)?;
     let mut errors = Errors::default();
     let form = preset(gift::without_card_numbers(query, &mut errors));
     let form = match form.get("again").parse::<DonationId>() {
@@ -162,6 +165,11 @@ async fn show(
         },
     };
     Page { app: &app, id, rally: &rally, form: &form, errors: &errors, effort: false, framed }.answer(StatusCode::OK)
+}
+
+/// What a donor reads where a committee's account is not in the settings any more.
+pub fn takes_none() -> Problem {
+    Problem::Refused("This committee takes no gifts here at the moment. Nothing was charged.".into())
 }
 
 /// A link may choose how often: `?monthly=1`, `?weekly=1`.
@@ -235,12 +243,16 @@ impl Page<'_> {
         let details = &rally.details;
         let currency = details.currency;
         let now = clock::now();
-        let (rules, on_program, matches) = {
+        let (rules, last_day, on_program, matches, formula, most) = {
             let world = app.engine().world();
             let matches = present::drive::running(&world, self.id, rally, now);
-            (world.state.rules.clone(), world.state.broadcast.on_program(self.id), matches)
+            let committees = &world.state.committees;
+            let formula = present::joint::formula(committees, details.committee);
+            let on_program = world.state.broadcast.on_program(self.id);
+            let last_day = committees.last_day(details.committee, details.day_of(now), currency);
+            let rules = committees.rules(details.committee);
+            (rules, last_day, on_program, matches, formula, most(&world.state, details))
         };
-        let most = most(&rules, details);
         let (asked, other) = gift::asked_amount(form, currency);
         let asked = asked.ok();
         let mut amounts = present::amounts(details, asked);
@@ -284,10 +296,11 @@ impl Page<'_> {
             rally_href: format!("/r/{}", details.slug),
             errors: errors.summary(),
             matches,
+            formula,
             amounts,
             other_selected: wants_other,
             amount_other: errors.field("amount_other", if wants_other { other } else { String::new() }),
-            frequencies: gift::frequencies(&form.get("every"), rules.last_day(details.day_of(now), currency), true),
+            frequencies: gift::frequencies(&form.get("every"), last_day, true),
             every_error: errors.of("every"),
             currency_symbol: currency.symbol().trim().into(),
             currency_code: currency.code().into(),
@@ -348,11 +361,16 @@ fn cover(rules: &Rules, form: &Form, asked: Option<Money>, exponent: u32) -> Opt
 }
 
 /// The most that anybody may give here today at once.
-fn most(rules: &Rules, details: &Details) -> Money {
-    let today = details.day_of(clock::now());
-    let applies = rules.limits.iter().filter(|limit| limit.covers(today) && limit.most.currency == details.currency);
+fn most(state: &domain::State, details: &Details) -> Money {
     let largest = gift::largest(details.currency);
-    applies.map(|limit| limit.most).fold(largest, |most, limit| if limit.minor < most.minor { limit } else { most })
+    let room = donation::room(state, &anybody(details, largest), None);
+    room.map(|room| room.left).filter(|left| left.minor < largest.minor).unwrap_or(largest)
+}
+
+/// A gift of somebody who never gave.
+fn anybody(details: &Details, amount: Money) -> donation::Gift {
+    let giver = Giver { donor: PersonId(uuid::Uuid::nil()), likeness: None };
+    donation::Gift { committee: details.committee, giver, day: details.day_of(clock::now()), amount }
 }
 
 async fn pledge(
@@ -365,11 +383,16 @@ async fn pledge(
     let (rally_id, rally) = app.rally(&slug)?;
     let details = &rally.details;
     let now = clock::now();
-    let rules = app.engine().world().state.rules.clone();
+    app.cashiers().of(details.committee).ok_or_else(takes_none)?;
+    let (rules, last_day) = {
+        let committees = &app.engine().world().state.committees;
+        let last_day = committees.last_day(details.committee, details.day_of(now), details.currency);
+        (committees.rules(details.committee), last_day)
+    };
     let mut errors = Errors::default();
     let form = gift::without_card_numbers(Form::parse(&body), &mut errors);
     let gift = gift::read(&form, &rules, details.currency, &mut errors);
-    let rhythm = gift::asked_rhythm(&form, rules.last_day(details.day_of(now), details.currency), &mut errors);
+    let rhythm = gift::asked_rhythm(&form, last_day, &mut errors);
     let vault = app.engine().vault();
     let giver = Giver {
         donor: vault.person_id(&gift.contact.email),
@@ -427,24 +450,16 @@ async fn pledge(
 /// Says at the form what no card is needed for to see. What a person gave before is told only to who comes by a link of
 /// their own: nobody learns from the form whether somebody else gave.
 fn check_limit(app: &App, form: &Form, gift: &Gift, giver: Giver, rally: &Rally, errors: &mut Errors) {
-    let now = clock::now();
-    let is_known = known::person(app.engine().vault(), &form.get("known"), now.timestamp()) == Some(giver.donor);
+    let is_known =
+        known::person(app.engine().vault(), &form.get("known"), clock::now().timestamp()) == Some(giver.donor);
     let world = app.engine().world();
-    let (day, currency) = (rally.details.day_of(now), gift.amount.currency);
-    if is_known {
-        if let Some(room) = donation::room(&world.state, giver, day, currency, None)
-            && room.left.minor < gift.amount.minor
-        {
-            errors.add("amount_other", sentence(&donation::Refusal::OverLimit(room).to_string()));
-        }
-        return;
-    }
-    let limits = world.state.rules.limits.iter();
-    let over = limits.filter(|limit| limit.covers(day) && limit.most.currency == currency);
-    if let Some(limit) = over.filter(|limit| limit.most.minor < gift.amount.minor).min_by_key(|limit| limit.most.minor)
-    {
-        let room = Room { limit: limit.name.clone(), most: limit.most, left: limit.most };
-        errors.add("amount_other", sentence(&donation::Refusal::AloneOverLimit(room).to_string()));
+    let asked = anybody(&rally.details, gift.amount);
+    let asked = if is_known { donation::Gift { giver, ..asked } } else { asked };
+    let room = donation::room(&world.state, &asked, None);
+    if let Some(room) = room.filter(|room| room.left.minor < gift.amount.minor) {
+        let refusal =
+            if is_known { donation::Refusal::OverLimit(room) } else { donation::Refusal::AloneOverLimit(room) };
+        errors.add("amount_other", sentence(&refusal.to_string()));
     }
 }
 

@@ -1,5 +1,7 @@
 //! `/finance`: what came in, what went out again, what is promised, and the file of it.
 
+mod committees;
+
 use askama::Template;
 
 use super::confirm::Confirm;
@@ -30,6 +32,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::NaiveDate;
+pub use committees::FinanceCommittee;
 use std::collections::BTreeMap;
 use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
@@ -64,6 +67,10 @@ pub struct Finance {
     pub now_href: String,
     /// The CSV of just this selection.
     pub export_href: String,
+    /// Field `committee` of the filter; empty where there is one alone.
+    pub committees_choice: Vec<Choice>,
+    /// Money by committee; empty where there is one alone.
+    pub committees: Vec<FinanceCommittee>,
     /// Money by rally.
     pub rallies: Vec<FinanceRally>,
     /// Money by day, latest first.
@@ -241,6 +248,8 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
             as_of: Field { value: typed, error: complaint },
             now_href: format!("/finance?{}", Selection { as_of: None, ..selection.clone() }.query()),
             export_href: format!("/finance/donations.csv?{}", selection.query()),
+            committees_choice: committees::choices(&world, &selection),
+            committees: committees::lines(&world, &selection, seq),
             rallies: money.rallies,
             days: days(money.by_day),
             rows,
@@ -343,7 +352,8 @@ fn counted(number: u64, one: &str, undone: u64, how: &str) -> String {
 /// What is promised now, by currency; nothing for an earlier instant, for which it is not kept.
 fn open_now(world: &Projections, selection: &Selection) -> BTreeMap<&'static str, (Currency, OpenSums)> {
     let mut open: BTreeMap<&'static str, (Currency, OpenSums)> = BTreeMap::new();
-    if selection.as_of.is_some() {
+    // Nor is it kept by committee: a rally may change hers.
+    if selection.as_of.is_some() || selection.committee.is_some() {
         return open;
     }
     let wanted = |slug: &String| selection.rally.as_ref().is_none_or(|rally| rally == slug);
@@ -420,7 +430,7 @@ type Wanted = Option<(PersonId, u64)>;
 fn rows(world: &Projections, selection: &Selection, seq: u64) -> (Vec<FinanceRow>, Vec<Wanted>, String) {
     let takes = |row: &&Row| {
         let slug = world.state.rallies.get(row.rally).map(|rally| rally.details.slug.as_str()).unwrap_or_default();
-        selection.takes(slug, row.day)
+        selection.takes(slug, row.day) && selection.takes_from(row.committee)
     };
     let mut chosen = world.ledger.rows_at(seq).iter().rev().filter(takes);
     let shown: Vec<&Row> = chosen.by_ref().take(ROWS_MAX).collect();
@@ -550,7 +560,7 @@ async fn refund(
     if let Ok(refund) = form.get("refund").parse::<RefundId>() {
         let amount =
             Money::parse(&form.get("amount"), left.currency).map_err(|error| Problem::Malformed(error.to_string()))?;
-        app.cashier().refund(id, refund, amount, &staff.actor()).await?;
+        app.cashier_for(id)?.refund(id, refund, amount, &staff.actor()).await?;
         return Ok(see_other("/finance?done=refunded"));
     }
     let pledge = app.engine().world().ledger.pledge(id).cloned();

@@ -270,7 +270,7 @@ fn became(gift: &Donation) -> &'static str {
 }
 
 fn last_day(world: &Projections, rally: &Rally) -> Option<NaiveDate> {
-    world.state.rules.last_day(rally.details.day_of(clock::now()), rally.details.currency)
+    world.state.committees.last_day(rally.details.committee, rally.details.day_of(clock::now()), rally.details.currency)
 }
 
 async fn change(

@@ -2,7 +2,8 @@
 
 use askama::Template;
 
-use crate::domain::id::RallyId;
+use crate::domain::committee::Committee;
+use crate::domain::id::{CommitteeId, RallyId};
 use crate::domain::money::{Currency, Money, MoneyError};
 use crate::domain::rally::{self, Command, Details, Refusal};
 use crate::engine::Failure;
@@ -65,6 +66,10 @@ pub struct RallyForm {
     pub amounts: Field,
     /// Field `paid_for_by`.
     pub paid_for_by: Field,
+    /// Field `committee`: whose gifts it takes; empty where there is one committee alone.
+    pub committees: Vec<Choice>,
+    /// What is wrong with that.
+    pub committee_error: Option<String>,
     /// Field `accent`: `#d6301f`.
     pub accent: Field,
 }
@@ -118,6 +123,7 @@ async fn edit(State(app): State<App>, staff: Staff, Path(slug): Path<String>) ->
         ("amounts", amounts.join(", ")),
         ("paid_for_by", details.paid_for_by.clone()),
         ("accent", details.accent.clone()),
+        ("committee", details.committee.to_string()),
     ];
     page(&app, &staff, Some(&rally), &Form::from_pairs(fields), &Errors::default())
 }
@@ -141,6 +147,18 @@ fn page(
     let zones = LIKELY_ZONES.iter().copied().chain(others.filter(|name| !LIKELY_ZONES.contains(name)));
     let currency = form.get("currency");
     let field = |name: &'static str| errors.field(name, form.get(name));
+    let committee: CommitteeId = form.get("committee").parse().unwrap_or_default();
+    let committees = {
+        let world = app.engine().world();
+        let known = world.state.committees.iter();
+        let several = known.len() > 1;
+        let choice = |(id, known): (CommitteeId, &Committee)| Choice {
+            value: id.to_string(),
+            label: known.name().into(),
+            selected: id == committee,
+        };
+        if several { known.map(choice).collect() } else { vec![] }
+    };
     let page = RallyForm {
         layout: app.staff_layout(title, staff, StaffRoom::Host, None),
         action: studio.as_ref().map_or("/host/new".into(), |studio| format!("{studio}/edit")),
@@ -161,6 +179,8 @@ fn page(
         currency_fixed: current.is_some_and(|rally| rally.has_donations),
         amounts: field("amounts"),
         paid_for_by: field("paid_for_by"),
+        committees,
+        committee_error: errors.of("committee"),
         accent: field("accent"),
     };
     Ok(Html(page.render()?))
@@ -227,6 +247,7 @@ fn field_of(refusal: &Refusal) -> &'static str {
         Refusal::GoalOutOfRange => "goal",
         Refusal::SuggestedOutOfRange => "amounts",
         Refusal::CurrencyFixed => "currency",
+        Refusal::UnknownCommittee => "committee",
         Refusal::TitleLength
         | Refusal::Unknown
         | Refusal::UnknownSpeaker
@@ -272,6 +293,13 @@ fn read(form: &Form, errors: &mut Errors) -> Option<Details> {
         }
     }
     suggested_minor.sort_unstable();
+    let committee = match form.get("committee").as_str() {
+        "" => Some(CommitteeId::FIRST),
+        typed => typed.parse().ok(),
+    };
+    if committee.is_none() {
+        errors.add("committee", "Choose a committee from the list.");
+    }
     Some(Details {
         slug: form.get("slug").to_lowercase(),
         title: form.get("title"),
@@ -283,6 +311,7 @@ fn read(form: &Form, errors: &mut Errors) -> Option<Details> {
         suggested_minor,
         paid_for_by: form.get("paid_for_by"),
         accent: form.get("accent").to_lowercase(),
+        committee: committee?,
     })
 }
 

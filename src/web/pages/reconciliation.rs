@@ -6,12 +6,13 @@ use super::home::when_in_words;
 use super::payout::in_words;
 use crate::domain::audit::{self, NOTE_CHARS_MAX};
 use crate::domain::books::Standing;
+use crate::domain::committee::Committee;
 use crate::domain::donation::Donation;
-use crate::domain::id::{DonationId, MismatchId};
+use crate::domain::id::{CommitteeId, DonationId, MismatchId};
 use crate::domain::money::Money;
 use crate::domain::{Command, Refusal};
 use crate::engine::Failure;
-use crate::payments::cashier::{BooksSaid, LOST_AFTER};
+use crate::payments::cashier::{BooksSaid, Cashier, LOST_AFTER};
 use crate::projections::Projections;
 use crate::projections::totals::timezone;
 use crate::web::form::Form;
@@ -41,10 +42,8 @@ const PAYOUTS_MAX: usize = 31;
 pub struct Reconciliation {
     /// The frame around the page.
     pub layout: Layout,
-    /// When the processor's list was last read to its end, as far as the log says; empty if never.
-    pub read_until: String,
-    /// What is known of the processor's balance and payouts, in words.
-    pub books: String,
+    /// How far each account was read.
+    pub accounts: Vec<AccountLine>,
     /// What differs, the oldest first.
     pub mismatches: Vec<Mismatch>,
     /// How many more there are than lines.
@@ -65,9 +64,22 @@ pub struct Reconciliation {
     pub strangers: usize,
 }
 
+/// How far a committee's account at the processor was read.
+#[derive(Debug, Clone)]
+pub struct AccountLine {
+    /// The committee; empty where there is one alone.
+    pub committee: String,
+    /// When the list of events was last read to its end, as far as the log says; empty if never.
+    pub read_until: String,
+    /// What is known of balance and payouts, in words.
+    pub books: String,
+}
+
 /// A payout to the bank.
 #[derive(Debug, Clone)]
 pub struct PayoutLine {
+    /// Whose; empty where there is one committee alone.
+    pub committee: String,
     /// Its own page.
     pub href: String,
     /// The day on which the bank has it.
@@ -152,8 +164,7 @@ fn page(
     let fees = world.ledger.unknown_fees().count();
     let page = Reconciliation {
         layout,
-        read_until: world.state.inbox.caught_up().map(|at| when_in_words(at, zone)).unwrap_or_default(),
-        books: books_in_words(app, &world, zone),
+        accounts: accounts(app, &world, zone),
         mismatches: mismatches(&world, zone, sent.as_ref(), LINES_MAX),
         mismatches_more: world.state.audit.open().len().saturating_sub(LINES_MAX),
         note_chars_max: NOTE_CHARS_MAX,
@@ -179,8 +190,24 @@ fn page(
     Ok((status, Html(page.render()?)).into_response())
 }
 
-fn books_in_words(app: &App, world: &Projections, zone: Tz) -> String {
-    match app.cashier().books_said() {
+fn accounts(app: &App, world: &Projections, zone: Tz) -> Vec<AccountLine> {
+    let line = |(id, committee): (CommitteeId, &Committee)| AccountLine {
+        committee: if is_alone(world) { String::new() } else { committee.name().into() },
+        read_until: world.state.inbox.caught_up(id).map(|at| when_in_words(at, zone)).unwrap_or_default(),
+        books: match app.cashiers().of(id).map(Cashier::books_said) {
+            None => "Its account is not in the settings any more: nothing of it is read.".into(),
+            Some(said) => books_in_words(said, world.state.books.read_until(id), zone),
+        },
+    };
+    world.state.committees.iter().map(line).collect()
+}
+
+fn is_alone(world: &Projections) -> bool {
+    world.state.committees.iter().len() == 1
+}
+
+fn books_in_words(said: BooksSaid, recorded: Option<DateTime<Utc>>, zone: Tz) -> String {
+    match said {
         BooksSaid::KeepsNone => {
             "This processor keeps no list of its balance, so there is nothing to compare with.".into()
         }
@@ -188,7 +215,7 @@ fn books_in_words(app: &App, world: &Projections, zone: Tz) -> String {
         BooksSaid::Failed(why) => {
             format!("Its balance and payouts could not be read: {why}. That is tried again every hour.")
         }
-        BooksSaid::NotYet => match world.state.books.read_until() {
+        BooksSaid::NotYet => match recorded {
             Some(at) => format!("Its balance and payouts were last read at {}.", when_in_words(at, zone)),
             None => "Its balance and payouts have not been read yet.".into(),
         },
@@ -199,6 +226,7 @@ fn payouts(world: &Projections) -> Vec<PayoutLine> {
     let mut payouts: Vec<_> = world.state.books.payouts().collect();
     payouts.sort_by_key(|(_, payout)| std::cmp::Reverse((payout.arrival, payout.number)));
     let line = |(id, payout): (&crate::domain::id::PayoutId, &crate::domain::books::Payout)| PayoutLine {
+        committee: if is_alone(world) { String::new() } else { world.state.committees.name(payout.committee).into() },
         href: format!("/finance/payouts/{id}"),
         arrival: in_words(payout.arrival),
         amount: payout.amount.to_exact(),

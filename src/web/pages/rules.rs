@@ -1,10 +1,16 @@
-//! `/finance/rules`: how much one person may give, gifts from abroad, and the offer to cover the fee.
+//! `/finance/rules`: a committee's name, how much one person may give, gifts from abroad, the offer to cover the fee, and among
+//! whom gifts are shared out.
+
+mod formula;
 
 use askama::Template;
 
 use crate::domain::Refusal;
 use crate::domain::committee::presets::PRESETS;
-use crate::domain::committee::{Abroad, Command, FeeRate, LIMIT_NAME_CHARS_MAX, LIMITS_MAX, Limit, Rules};
+use crate::domain::committee::{
+    Abroad, Command, Committee, FeeRate, LIMIT_NAME_CHARS_MAX, LIMITS_MAX, Limit, NAME_CHARS_MAX, Rules,
+};
+use crate::domain::id::CommitteeId;
 use crate::domain::money::{Currency, Money};
 use crate::engine::Failure;
 use crate::web::form::Form;
@@ -19,6 +25,8 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use chrono::NaiveDate;
+pub use formula::PartnerLine;
+use formula::TypedFormula;
 
 /// Empty lines below the limits that there are.
 const LINES_SPARE: usize = 2;
@@ -31,6 +39,18 @@ pub struct RulesPage {
     pub layout: Layout,
     /// What is wrong, when the form was refused; each names its line.
     pub errors: Vec<String>,
+    /// The committees, this one selected, each with its page of rules; empty where there is one alone.
+    pub committees: Vec<Choice>,
+    /// Field `committee`: whose rules these are.
+    pub committee: CommitteeId,
+    /// Field `name`.
+    pub name: String,
+    /// The most characters of a name.
+    pub committee_chars_max: usize,
+    /// Field `formula`: how gifts are shared out; empty where there are no others to share with.
+    pub formulas: Vec<Choice>,
+    /// The others: field `share_N` of each, N being its number.
+    pub partners: Vec<PartnerLine>,
     /// Limits to begin from: their id and what they are for.
     pub presets: Vec<(&'static str, &'static str)>,
     /// The limits, and empty lines after them.
@@ -70,8 +90,9 @@ pub fn routes() -> Router<App> {
 async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Html<String>, Problem> {
     let staff = staff.sees_money()?;
     let query = Form::parse(query.unwrap_or_default().as_bytes());
-    let rules = app.engine().world().state.rules.clone();
-    let mut typed = Typed::of(&rules);
+    let committee = committee(&app, &query)?;
+    let rules = app.engine().world().state.committees.rules(committee);
+    let mut typed = Typed::of(committee, &rules);
     let asked = query.get("preset");
     if let Some(preset) = PRESETS.iter().find(|preset| preset.id == asked) {
         typed.limits.extend(preset.limits.iter().map(|(name, dollars, from, until)| TypedLimit {
@@ -91,7 +112,8 @@ async fn save(State(app): State<App>, staff: Staff, body: Bytes) -> Result<Respo
     if !csrf_matches(&staff, &form.get("csrf")) {
         return Err(Problem::StaleForm);
     }
-    let typed = Typed::from_form(&form);
+    let committee = committee(&app, &form)?;
+    let typed = Typed::from_form(committee, &form);
     let again = |typed: Typed, errors: Vec<String>| {
         let page = page(&app, &staff, typed, errors, None)?;
         Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
@@ -100,12 +122,20 @@ async fn save(State(app): State<App>, staff: Staff, body: Bytes) -> Result<Respo
         Ok(rules) => rules,
         Err(errors) => return again(typed, errors),
     };
-    let command = crate::domain::Command::Committee(Command::SetRules(rules));
-    match app.engine().execute(command, fresh_key("rules"), &staff.actor()).await {
-        Ok(_) => Ok(see_other("/finance/rules?done=rules")),
+    let command = Command::SetRules { committee, rules: Box::new(rules) };
+    match app.engine().execute(crate::domain::Command::Committee(command), fresh_key("rules"), &staff.actor()).await {
+        Ok(_) => Ok(see_other(&format!("/finance/rules?committee={committee}&done=rules"))),
         Err(Failure::Refused(Refusal::Committee(refusal))) => again(typed, vec![sentence(&refusal.to_string())]),
         Err(failure) => Err(failure.into()),
     }
+}
+
+/// Whose rules are asked for: the first committee's, unless another is named.
+fn committee(app: &App, form: &Form) -> Result<CommitteeId, Problem> {
+    let named = form.get("committee");
+    let id = if named.is_empty() { Ok(CommitteeId::FIRST) } else { named.parse() };
+    let known = |id: &CommitteeId| app.engine().world().state.committees.get(*id).is_some();
+    id.ok().filter(known).ok_or(Problem::NotFound)
 }
 
 fn page(
@@ -134,7 +164,25 @@ fn page(
         std::iter::repeat_n(TypedLimit { currency: Currency::USD.code().into(), ..Default::default() }, LINES_SPARE);
     let choice =
         |value: &str, label: &str| Choice { value: value.into(), label: label.into(), selected: typed.abroad == value };
+    let (committees, formulas, partners) = {
+        let world = app.engine().world();
+        let known = &world.state.committees;
+        let choice = |(id, known): (CommitteeId, &Committee)| Choice {
+            value: id.to_string(),
+            label: known.name().into(),
+            selected: id == typed.committee,
+        };
+        let committees: Vec<Choice> = known.iter().map(choice).collect();
+        (committees, typed.formula.choices(), typed.formula.lines(known, typed.committee))
+    };
+    let several = committees.len() > 1;
     let page = RulesPage {
+        committees: if several { committees } else { vec![] },
+        committee: typed.committee,
+        name: typed.name,
+        committee_chars_max: NAME_CHARS_MAX,
+        formulas: if partners.len() > 1 { formulas } else { vec![] },
+        partners,
         layout: Layout { notice: done, ..app.staff_layout("Rules for gifts", staff, StaffRoom::Finance, None) },
         errors,
         presets: PRESETS.iter().map(|preset| (preset.id, preset.label)).collect(),
@@ -155,6 +203,9 @@ fn page(
 /// The rules as they are typed.
 #[derive(Clone, Default)]
 struct Typed {
+    committee: CommitteeId,
+    name: String,
+    formula: TypedFormula,
     limits: Vec<TypedLimit>,
     abroad: String,
     fee_percent: String,
@@ -172,7 +223,7 @@ struct TypedLimit {
 }
 
 impl Typed {
-    fn of(rules: &Rules) -> Self {
+    fn of(committee: CommitteeId, rules: &Rules) -> Self {
         let limit = |limit: &Limit| TypedLimit {
             name: limit.name.clone(),
             amount: present::typed(limit.most),
@@ -187,6 +238,9 @@ impl Typed {
         };
         let currency = rules.fee.map_or(Currency::USD, |fee| fee.fixed.currency);
         Self {
+            committee,
+            name: rules.name.clone(),
+            formula: TypedFormula::of(rules.formula.as_ref()),
             limits: rules.limits.iter().map(limit).collect(),
             abroad: abroad.into(),
             fee_percent: rules.fee.map(|fee| percent(fee.basis_points)).unwrap_or_default(),
@@ -195,7 +249,7 @@ impl Typed {
         }
     }
 
-    fn from_form(form: &Form) -> Self {
+    fn from_form(committee: CommitteeId, form: &Form) -> Self {
         let limit = |number: usize| {
             let field = |name: &str| form.get(&format!("limit_{name}_{number}"));
             TypedLimit {
@@ -207,6 +261,9 @@ impl Typed {
             }
         };
         Self {
+            committee,
+            name: form.get("name"),
+            formula: TypedFormula::from_form(form),
             // A line whose name and amount are emptied is taken out.
             limits: (1..=LIMITS_MAX)
                 .map(limit)
@@ -237,7 +294,12 @@ impl Typed {
             errors.push(what.into());
             None
         });
-        if errors.is_empty() { Ok(Rules { limits, abroad, fee }) } else { Err(errors) }
+        let formula = self.formula.read(self.committee).unwrap_or_else(|what| {
+            errors.push(what);
+            None
+        });
+        let name = self.name.clone();
+        if errors.is_empty() { Ok(Rules { limits, abroad, fee, name, formula }) } else { Err(errors) }
     }
 
     fn read_fee(&self) -> Result<Option<FeeRate>, &'static str> {
@@ -245,10 +307,7 @@ impl Typed {
             return Ok(None);
         }
         let currency: Currency = self.fee_currency.parse().map_err(|_| "Choose the fee’s currency.")?;
-        // A percentage has two decimals, as dollars have.
-        let typed = self.fee_percent.trim_end_matches('%').trim();
-        let share = if typed.is_empty() { Ok(Money::zero(Currency::USD)) } else { Money::parse(typed, Currency::USD) };
-        let basis_points = share.ok().and_then(|share| u16::try_from(share.minor).ok());
+        let basis_points = basis_points(&self.fee_percent);
         let fixed =
             if self.fee_fixed.is_empty() { Ok(Money::zero(currency)) } else { Money::parse(&self.fee_fixed, currency) };
         Ok(Some(FeeRate {
@@ -267,6 +326,16 @@ impl TypedLimit {
         };
         Ok(Limit { name: self.name.clone(), most, from: day(&self.from, "first")?, until: day(&self.until, "last")? })
     }
+}
+
+/// A share in percent as a person writes it, in hundredths of a percent; nothing is none of it.
+fn basis_points(typed: &str) -> Option<u16> {
+    let typed = typed.trim_end_matches('%').trim();
+    if typed.is_empty() {
+        return Some(0);
+    }
+    // A percentage has two decimals, as dollars have.
+    u16::try_from(Money::parse(typed, Currency::USD).ok()?.minor).ok()
 }
 
 /// Hundredths of a percent as a person writes them: `2.9`.

@@ -132,6 +132,9 @@ pub fn page(
         if let Some(cover) = world.ledger.pledge(id).and_then(|pledge| pledge.covers_fee) {
             receipt.push(line("Of it for the card company’s fee", cover.to_exact()));
         }
+        for (name, amount) in present::joint::parts(&world.state.committees, &gift.parts) {
+            receipt.push(line(&format!("Of it for {name}"), amount));
+        }
         if gift.refunded_minor() > 0 {
             receipt.push(line("Refunded", Money::new(gift.refunded_minor(), details.currency).to_exact()));
         }

@@ -1,7 +1,7 @@
 //! The journal: what is durable before it is in a frame.
 
 use super::{copy, line, lines_of, open, says_what_to_do, scratch};
-use groundswell::domain::id::{NoticeId, PersonId};
+use groundswell::domain::id::{CommitteeId, NoticeId, PersonId};
 use groundswell::domain::ledger::{self, Mode};
 use groundswell::domain::sealed::Sealed;
 use groundswell::domain::{Command, inbox};
@@ -272,8 +272,11 @@ async fn a_long_queue_is_appended_in_parts() {
     let answers: Vec<_> = (0..600)
         .map(|n| {
             let (notice, sealed_for) = (NoticeId(format!("evt_{n}")), PersonId(Uuid::from_u128(n)));
-            let command = inbox::Command::Receive { notice, what: "charge".into(), sealed_for, body: body.clone() };
-            engine.submit(Command::Inbox(command), format!("webhook:{n}"), "processor").unwrap()
+            let (committee, what, body) = (CommitteeId::FIRST, "charge".into(), body.clone());
+            let received = inbox::Received { committee, notice, what, sealed_for, body };
+            engine
+                .submit(Command::Inbox(inbox::Command::Receive(received)), format!("webhook:{n}"), "processor")
+                .unwrap()
         })
         .collect();
     for answer in answers {

@@ -25,6 +25,8 @@ pub struct Books {
     /// Changes what is answered about payments.
     pub spoil: Option<fn(&mut Value)>,
     pub account: String,
+    /// What its names begin with after their kind: nothing but where there are several accounts.
+    mark: String,
     keys: HashMap<String, Value>,
 }
 
@@ -32,6 +34,8 @@ pub struct Books {
 pub struct Bank {
     pub server: MockServer,
     pub books: Arc<Mutex<Books>>,
+    /// Of further accounts, by their secret keys.
+    others: Arc<Mutex<HashMap<String, Arc<Mutex<Books>>>>>,
 }
 
 pub fn now() -> i64 {
@@ -79,7 +83,7 @@ impl Books {
             return made.clone();
         }
         let form = form(request);
-        let number = self.intents.len() + 1;
+        let number = format!("{}{}", self.mark, self.intents.len() + 1);
         let (payment, cents) = (format!("pi_{number}"), form["amount"].parse::<i64>().unwrap());
         let metadata = json!({ "donation": form["metadata[donation]"], "rally": form["metadata[rally]"] });
         let intent = json!({
@@ -160,7 +164,7 @@ impl Bank {
     pub async fn open() -> Self {
         let server = MockServer::start().await;
         let books = Arc::new(Mutex::new(Books { account: "acct_ours".into(), ..Books::default() }));
-        let bank = Self { server, books };
+        let bank = Self { server, books, others: Arc::default() };
         bank.on("POST", "/v1/payment_intents", |books, request| {
             let mut made = books.charge(request);
             if books.lost_answers > 0 {
@@ -191,10 +195,11 @@ impl Bank {
             ("refunds", |books| &books.refunds),
             ("disputes", |books| &books.disputes),
         ] {
-            let books = bank.books.clone();
+            let whose = bank.whose();
             Mock::given(method("GET"))
                 .and(path_regex(format!("^/v1/{kind}/[a-z0-9_]+$")))
                 .respond_with(move |request: &Request| {
+                    let books = whose(request);
                     let books = books.lock().unwrap();
                     let id = request.url.path().rsplit('/').next().unwrap();
                     let mut found = of(&books).iter().find(|found| found["id"] == id).cloned();
@@ -210,9 +215,26 @@ impl Bank {
     }
 
     async fn on(&self, verb: &str, at: &str, answer: fn(&mut Books, &Request) -> ResponseTemplate) {
-        let books = self.books.clone();
-        let respond = move |request: &Request| answer(&mut books.lock().unwrap(), request);
+        let whose = self.whose();
+        let respond = move |request: &Request| answer(&mut whose(request).lock().unwrap(), request);
         Mock::given(method(verb)).and(path(at)).respond_with(respond).mount(&self.server).await;
+    }
+
+    /// Whose books a request is about: those of the account whose key it bears.
+    fn whose(&self) -> impl Fn(&Request) -> Arc<Mutex<Books>> + Send + Sync + 'static {
+        let (books, others) = (self.books.clone(), self.others.clone());
+        move |request| {
+            let key = request.headers["authorization"].to_str().unwrap().trim_start_matches("Bearer ").to_owned();
+            others.lock().unwrap().get(&key).unwrap_or(&books).clone()
+        }
+    }
+
+    /// Opens another account, whose secret key this is.
+    pub fn also(&self, key: &str, account: &str) -> Arc<Mutex<Books>> {
+        let books = Books { account: account.into(), mark: account.into(), ..Books::default() };
+        let books = Arc::new(Mutex::new(books));
+        self.others.lock().unwrap().insert(key.into(), books.clone());
+        books
     }
 
     /// Changes its books.

@@ -6,7 +6,13 @@ use crate::domain::test_kit::*;
 use chrono::{DateTime, Utc};
 
 fn in_flight() -> Given {
-    let requested = PaymentRequested { donation: DONATION, attempt: 1, method: "tok_1".into(), customer: None };
+    let requested = PaymentRequested {
+        donation: DONATION,
+        attempt: 1,
+        method: "tok_1".into(),
+        customer: None,
+        parts: Box::default(),
+    };
     given([created()]).and([Event::Pledged(pledge()), Event::PaymentRequested(requested)])
 }
 

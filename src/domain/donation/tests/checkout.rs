@@ -102,7 +102,8 @@ fn an_open_page_counts_for_a_limit_and_a_closed_one_does_not() {
     };
     let rules = Rules { limits: vec![most], ..Rules::default() };
     let other = DonationId(uuid::Uuid::from_u128(0xd2));
-    let limited = pledged().done([committee::Command::SetRules(rules)]);
+    let limited =
+        pledged().done([committee::Command::SetRules { committee: CommitteeId::FIRST, rules: Box::new(rules) }]);
     let limited = limited.and([Event::Pledged(Pledged { donation: other, ..pledge() })]);
     let ask_other = || Command::RequestPayment { donation: other, method: "tok_2".into() };
     let waiting = limited.done([request(CHECKOUT), open(1, "cs_1")]);
