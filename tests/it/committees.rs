@@ -168,17 +168,9 @@ async fn accounts_that_can_not_be_told_apart_or_mixed_are_refused() {
     // The second key is unknown to the bank, so it is of the first account.
     let refused = Server::try_start(&folder.path().join("one"), &borrowed(&env)).err().unwrap();
     assert!(refused.contains("acct_ours") && refused.contains("another committee's already"), "{refused}");
-    let live = two(&bank.server.uri()).into_iter().map(|(name, value)| {
-        (
-            name,
-            if value == PARTY_KEY {
-                "sk_live_51Party".into()
-            } else {
-                value.replace("pk_test_51Party", "pk_live_51Party")
-            },
-        )
-    });
-    let live: Vec<_> = live.collect();
+    // Nobody is asked anything yet, so the processor's own addresses do.
+    let own = two("").into_iter().filter(|(name, _)| !name.ends_with("_BASE") && !name.ends_with("_URL"));
+    let live: Vec<_> = own.map(|(name, value)| (name, value.replace("test_51Party", "live_51Party"))).collect();
     let refused = Server::try_start(&folder.path().join("two"), &borrowed(&live)).err().unwrap();
     assert!(refused.contains("accounts.party handles live money"), "{refused}");
 }
@@ -247,7 +239,7 @@ async fn a_joint_gift_is_shared_by_the_stated_formula() {
     assert!(card.contains("It is shared: $60.00 to Rivera for Senate and $40.00 to State Party."), "{card}");
     assert_eq!(pay(server, &first, "simulated_ok").await["state"], "settled");
     // Of the next the one may have $40 only: the rest goes to the other.
-    let second = pledge_at(server, "call", "100", "joan@example.org").await;
+    let second = pledge_at(server, "call", "100.00", "joan@example.org").await;
     assert_eq!(pay(server, &second, "simulated_ok").await["state"], "settled");
     let thanks = server.get(&second).await.text();
     assert!(thanks.contains("Of it for Rivera for Senate</dt><dd dir=\"auto\">$40.00"), "{thanks}");
@@ -269,7 +261,7 @@ async fn a_joint_gift_is_shared_by_the_stated_formula() {
     assert_eq!(parts, expected);
     assert!(rows.iter().all(|row| row["committee"] == "Rivera Victory Fund"));
     let finance = page(&house, "/finance").await;
-    for wanted in ["Rivera Victory Fund", "$69.99", "$80.00", "$149.99"] {
+    for wanted in ["Rivera Victory Fund", "$69.99", "$80.00", "−$50.01"] {
         assert!(finance.contains(wanted), "{wanted}: {finance}");
     }
     // What went back makes room for it.
