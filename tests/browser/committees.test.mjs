@@ -66,7 +66,7 @@ test("the host chooses whose gifts a rally takes", async () => {
 test("a donor reads the formula, sees the parts before the card, and has them on the receipt", async () => {
   const donor = await Person.come(server, { viewport: { width: 390, height: 844 } });
   const page = await donor.open(`${made.href}/donate`);
-  await page.getByText("Your gift to Vega Victory Fund is shared: 62.5 % to Vega for Ohio and 37.5 % to Ohio State Party.").waitFor();
+  await page.getByText("Your gift to Vega Victory Fund is shared: 62.5\u00a0% to Vega for Ohio and 37.5\u00a0% to Ohio State Party.").waitFor();
   await look(page, "committees-donate");
   await pledge(page, { amount: "250" });
   // The campaign may take $100 of it alone.

@@ -16,7 +16,7 @@ pub fn formula(committees: &Committees, committee: CommitteeId) -> Vec<String> {
         partners.iter().map(|partner| name(partner.committee).to_owned()).collect()
     } else {
         let of = |partner: &crate::domain::committee::joint::Partner| {
-            format!("{} % to {}", share(partner.basis_points), name(partner.committee))
+            format!("{}\u{a0}% to {}", share(partner.basis_points), name(partner.committee))
         };
         partners.iter().map(of).collect()
     };
@@ -83,7 +83,7 @@ mod tests {
         let stated = |in_turn| formula(&joint(in_turn).state.committees, CommitteeId(2)).join(" ");
         assert_eq!(
             stated(false),
-            "Your gift to Rivera Victory Fund is shared: 62.5 % to Rivera for Senate and 37.5 % to State Party. \
+            "Your gift to Rivera Victory Fund is shared: 62.5\u{a0}% to Rivera for Senate and 37.5\u{a0}% to State Party. \
              What you may not give to one of them goes to the others in the same proportion."
         );
         assert!(stated(true).contains("goes in turn to Rivera for Senate and State Party:"));
