@@ -1,6 +1,8 @@
 //! Ledger and processor together, on a real folder: lost answers, repeated forms and webhooks in any order, and that what
 //! is folded again from the log is what was live.
 
+mod others;
+
 use crate::sample::details;
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};

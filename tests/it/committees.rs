@@ -232,7 +232,8 @@ async fn a_joint_gift_is_shared_by_the_stated_formula() {
     let house = victory().await;
     let server = &house.server;
     let form = server.get("/r/call/donate").await.text();
-    let stated = "Your gift to Rivera Victory Fund is shared: 60\u{a0}% to Rivera for Senate and 40\u{a0}% to State Party.";
+    let stated =
+        "Your gift to Rivera Victory Fund is shared: 60\u{a0}% to Rivera for Senate and 40\u{a0}% to State Party.";
     assert!(form.contains(stated) && form.contains("From $1 to $600."), "{form}");
     let first = pledge_at(server, "call", "100", "joan@example.org").await;
     let card = server.get(&first).await.text();
