@@ -165,6 +165,7 @@ pub struct State {
     /// Recurring gifts.
     pub plans: plan::Plans,
     /// The committee's rules for gifts.
+    #[serde(with = "as_json")]
     pub rules: committee::Rules,
     /// Letters.
     pub mail: mail::Mail,

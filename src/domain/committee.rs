@@ -75,6 +75,9 @@ pub struct Rules {
     pub abroad: Abroad,
     /// What donors may offer to cover; no offer if none.
     pub fee: Option<FeeRate>,
+    /// Gifts of more are looked at by a person before a card is charged; in other currencies none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_above: Option<Money>,
 }
 
 impl Default for Rules {
@@ -82,7 +85,7 @@ impl Default for Rules {
     fn default() -> Self {
         let fixed = Money::new(30, Currency::USD);
         let fee = Some(FeeRate { basis_points: 290, fixed });
-        Self { limits: vec![], abroad: Abroad::default(), fee }
+        Self { limits: vec![], abroad: Abroad::default(), fee, hold_above: None }
     }
 }
 
@@ -102,6 +105,9 @@ impl Rules {
         let fine = |fee: &FeeRate| fee.basis_points <= FEE_BASIS_POINTS_MAX && fee.fixed.minor >= 0;
         if !self.fee.as_ref().is_none_or(fine) {
             return Err(Refusal::Fee);
+        }
+        if self.hold_above.is_some_and(|most| most.minor <= 0) {
+            return Err(Refusal::HoldAbove);
         }
         Ok(())
     }
@@ -143,6 +149,8 @@ pub enum Refusal {
     LimitDays,
     #[error("a fee is at most 25 % and a fixed sum")]
     Fee,
+    #[error("the sum above which gifts are held is more than nothing")]
+    HoldAbove,
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
@@ -201,6 +209,9 @@ mod tests {
         }
         let many = Rules { limits: vec![primary(); LIMITS_MAX + 1], ..Rules::default() };
         given_nothing().when(Command::SetRules(many)).refuses(Refusal::TooManyLimits);
+        let hold = |minor| Command::SetRules(Rules { hold_above: Some(usd(minor)), ..rules() });
+        given_nothing().when(hold(0)).refuses(Refusal::HoldAbove);
+        let _ = given_nothing().done([hold(1)]);
         for fee in [
             FeeRate { basis_points: FEE_BASIS_POINTS_MAX + 1, fixed: usd(30) },
             FeeRate { basis_points: 290, fixed: usd(-1) },

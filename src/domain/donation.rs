@@ -4,6 +4,7 @@
 mod after;
 mod event;
 mod fold;
+mod hold;
 mod kin;
 mod payment;
 
@@ -16,6 +17,7 @@ pub use event::{
     RefundFailed, RefundRequested, RefundUnmatched, Refunded, Renewed, Settled, Told, Way,
 };
 pub(super) use fold::evolve;
+pub use hold::{HOLD_NOTE_CHARS_MAX, Held, Released, TurnedAway, Verdict, held, held_above, is_to_be_held};
 pub use kin::{Giver, KIN_MAX, room};
 pub use payment::{Attempt, CHECKOUT, Decline, RefundRequest};
 
@@ -188,6 +190,7 @@ pub struct Donations {
     by_id: HashMap<DonationId, Shared<Donation>>,
     by_payment: HashMap<Short, DonationId>,
     kin: kin::Kin,
+    holds: hold::Holds,
     unmatched: HashMap<PaymentId, After>,
 }
 
@@ -228,6 +231,12 @@ pub enum Command {
     Pledge(Pledged),
     /// The processor tells of an instalment: it is recorded where this log does not know it.
     TakeIn(Told),
+    /// The donor is at the card step: a gift that a person is to look at first is held.
+    Hold { donation: DonationId },
+    /// Staff lets a held gift through.
+    Release { donation: DonationId, note: Option<String> },
+    /// Staff decides against a held gift.
+    TurnAway { donation: DonationId, reason: String },
     /// An instalment is due: intent, before the processor is asked to charge the card it keeps.
     ChargeSaved { donation: DonationId },
     /// The donor offers a card: intent, before the processor is called.
@@ -290,6 +299,20 @@ pub enum Refusal {
     TooManyAttempts,
     #[error("what was typed for this donation has been erased: start a new donation")]
     Erased,
+    #[error("a gift of this size is looked at by a person of the campaign first: nothing was charged")]
+    Held,
+    #[error("the campaign can't take this gift: nothing was charged")]
+    TurnedAway,
+    #[error("this gift was never held")]
+    NotHeld,
+    #[error("somebody has released this gift already")]
+    WasReleased,
+    #[error("somebody has turned this gift away already: the donor was told so, and can make a new one")]
+    WasTurnedAway,
+    #[error(
+        "say why in 1 to {HOLD_NOTE_CHARS_MAX} characters, without an e-mail address: it stays in the log for ever"
+    )]
+    HoldNote,
     #[error("the card form sent nothing to pay with")]
     MethodMissing,
     #[error("there is nothing left to refund of this donation: at most {}", .0.to_exact())]
@@ -321,7 +344,11 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
         Command::Pledge(pledge) => vec![decide_pledge(state, pledge)?],
         Command::TakeIn(told) => super::plan::take_in(state, told)?,
         // The law wants a donor's name with their money: a pledge whose name is gone is not paid any more.
-        Command::RequestPayment { donation, .. } | Command::ChargeSaved { donation }
+        Command::RequestPayment { donation, .. }
+        | Command::ChargeSaved { donation }
+        | Command::Hold { donation }
+        | Command::Release { donation, .. }
+        | Command::TurnAway { donation, .. }
             if state.privacy.is_closed(donation) =>
         {
             return Err(Refusal::Erased);
@@ -329,6 +356,9 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
         Command::RequestPayment { donation, method } => {
             vec![request_payment(state, known(donation)?, donation, method, None)?]
         }
+        Command::Hold { donation } => hold::hold(state, donation),
+        Command::Release { donation, note } => hold::release(state, donation, note)?,
+        Command::TurnAway { donation, reason } => hold::turn_away(state, donation, reason)?,
         Command::ChargeSaved { donation } => {
             let saved = state.plans.of_donation(donation).and_then(|(_, plan)| plan.saved.clone());
             let super::plan::Saved { customer, method } = saved.ok_or(Refusal::MethodMissing)?;
@@ -439,6 +469,9 @@ fn request_payment(
     }
     if method.is_empty() {
         return Err(Refusal::MethodMissing);
+    }
+    if customer.is_none() {
+        hold::check(state, donation, current)?;
     }
     // Here and not in pledging: pledges reserve nothing, and attempts come one after another, so that a hundred at once stay
     // below the limit together.

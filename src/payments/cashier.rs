@@ -10,6 +10,7 @@ mod catch_up;
 mod charges;
 mod checkout;
 mod fees;
+mod held;
 mod line;
 mod overdue;
 mod schedule;
@@ -72,6 +73,10 @@ pub enum Standing {
     },
     /// The outcome is not known yet.
     Processing,
+    /// A person of the campaign looks at it before a card is wanted.
+    Held,
+    /// A person of the campaign decided against it.
+    TurnedAway,
     /// The money is there.
     Settled,
 }
@@ -161,7 +166,8 @@ impl Cashier {
         // beside it.
         let attempt = attempts.saturating_add(1);
         let command = donation::Command::RequestPayment { donation, method };
-        self.begin((donation, attempt), command, &format!("donor:{donation}")).await
+        let begun = self.begin((donation, attempt), command, &format!("donor:{donation}")).await;
+        self.or_held(donation, begun).await
     }
 
     /// Gives up an attempt that waits for the donor, who came back with another card: the old payment must not settle beside
@@ -195,6 +201,9 @@ impl Cashier {
     /// # Errors
     /// [`Trouble`].
     pub async fn look(&self, donation: DonationId) -> Result<Standing, Trouble> {
+        if let Some(held) = self.hold_back(donation).await? {
+            return Ok(held);
+        }
         if let Some(payment) = self.waiting_for_donor(donation) {
             let answer = self.looked_up(donation, &payment.0).await;
             return self.or_later(donation, answer).await;
@@ -451,6 +460,9 @@ impl Cashier {
         let Some(known) = world.state.donations.get(donation) else { return Standing::Open { declined: None } };
         if known.settled_minor() > 0 {
             return Standing::Settled;
+        }
+        if let Some(held) = held::standing(&world, donation).filter(|_| known.in_flight.is_none()) {
+            return held;
         }
         match (&known.in_flight, &known.decline) {
             (Some(attempt), _) if attempt.is_at_checkout() => Standing::Checkout { url: None },

@@ -318,6 +318,9 @@ impl Ledger {
                 self.moves(recorded, state, Kind::Return, moved, None, data.amount);
             }
             donation::Event::PaymentRequested(_)
+            | donation::Event::Held(_)
+            | donation::Event::Released(_)
+            | donation::Event::TurnedAway(_)
             | donation::Event::ActionRequired(_)
             | donation::Event::Processing(_)
             | donation::Event::CheckoutOpened(_)

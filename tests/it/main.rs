@@ -27,6 +27,7 @@ mod drive;
 mod faults;
 mod folder;
 mod golden;
+mod held;
 mod keeping;
 mod line;
 mod live;

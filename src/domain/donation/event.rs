@@ -3,6 +3,7 @@
 use super::after::{CostRecorded, DisputeClosed, DisputeMoved, DisputeOpened, DisputeRevised};
 use super::after::{DebitReturned, DisputeNews, ReturnNews};
 use super::after::{RefundFailureNews, RefundReversed};
+use super::hold::{Held, Released, TurnedAway};
 use crate::domain::id::{
     CheckoutId, DonationId, PaymentId, PersonId, PlanId, ProcessorRefundId, RallyId, RefundId, SourceId,
 };
@@ -17,6 +18,9 @@ use serde::{Deserialize, Serialize};
 pub enum Event {
     Pledged(Pledged),
     Renewed(Renewed),
+    Held(Held),
+    Released(Released),
+    TurnedAway(TurnedAway),
     PaymentRequested(PaymentRequested),
     ActionRequired(PaymentNamed),
     Processing(PaymentNamed),
@@ -48,6 +52,9 @@ impl Event {
         match self {
             Event::Pledged(data) => Some(data.donation),
             Event::Renewed(data) => Some(data.donation),
+            Event::Held(data) => Some(data.donation),
+            Event::Released(data) => Some(data.donation),
+            Event::TurnedAway(data) => Some(data.donation),
             Event::PaymentRequested(data) => Some(data.donation),
             Event::ActionRequired(data) | Event::Processing(data) => Some(data.donation),
             Event::CheckoutOpened(data) => Some(data.donation),

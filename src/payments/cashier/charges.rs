@@ -205,7 +205,13 @@ impl Cashier {
         let declined = match self.call(turn).await {
             Ok(Standing::Open { .. }) => true,
             Ok(Standing::Action { .. } | Standing::Settled) => false,
-            Ok(Standing::InLine { .. } | Standing::Processing | Standing::Checkout { .. }) => return,
+            Ok(
+                Standing::InLine { .. }
+                | Standing::Processing
+                | Standing::Checkout { .. }
+                | Standing::Held
+                | Standing::TurnedAway,
+            ) => return,
             Err(trouble) => {
                 tracing::warn!(%donation, %trouble, "a payment's outcome is still not known");
                 return;

@@ -72,6 +72,8 @@ pub struct Finance {
     pub rows: Vec<FinanceRow>,
     /// How many more rows the CSV has: `Showing 50 of 18,204; the CSV has them all.` Empty when all are shown.
     pub rows_note: String,
+    /// Gifts that wait for a person, as it is now.
+    pub held: usize,
     /// Part `letters`: mail that waits or failed, as it is now.
     pub letters: Letters,
     /// The log's head hash at that instant, 64 hex digits.
@@ -245,6 +247,7 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
             days: days(money.by_day),
             rows,
             rows_note,
+            held: crate::domain::donation::held(&world.state).len(),
             letters: present::letters::letters(&world),
             head: String::new(),
             head_short: String::new(),

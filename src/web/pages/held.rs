@@ -1,0 +1,227 @@
+//! `/finance/held`: gifts that wait for a person, who lets them through or turns them away.
+
+use super::home::when_in_words;
+use crate::clock;
+use crate::domain::donation::{self, HOLD_NOTE_CHARS_MAX};
+use crate::domain::id::{DonationId, PersonId};
+use crate::domain::money::Money;
+use crate::domain::profile::Contact;
+use crate::domain::{Command, Refusal};
+use crate::engine::Failure;
+use crate::projections::Projections;
+use crate::projections::totals::timezone;
+use crate::web::form::Form;
+use crate::web::gift::rhythm_in_words;
+use crate::web::problem::{Problem, sentence};
+use crate::web::session::{Staff, csrf_matches};
+use crate::web::view::{Layout, StaffRoom};
+use crate::web::{App, fresh_key, notice, present, see_other};
+use askama::Template;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+
+/// Gifts on the page, the oldest first: each donor's name is read from the log.
+const LINES_MAX: usize = 50;
+
+/// The page.
+#[derive(Debug, Clone, Template)]
+#[template(path = "pages/held.html")]
+pub struct HeldGifts {
+    /// The frame around the page.
+    pub layout: Layout,
+    /// The sum above which gifts are held now: `$1,000`; empty where none are.
+    pub above: String,
+    /// Those that wait.
+    pub lines: Vec<Line>,
+    /// How many more there are.
+    pub more: usize,
+    /// The most characters of a note or a reason.
+    pub note_chars_max: usize,
+}
+
+/// A gift that waits.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// Which donation.
+    pub donation: DonationId,
+    /// `$5,000.00`.
+    pub amount: String,
+    /// How often: `each month`; empty for a single one.
+    pub each: String,
+    /// The donor's name.
+    pub name: String,
+    /// E-mail address, street, city and country, as typed; empty where it was erased.
+    pub contact: Vec<String>,
+    /// `Teacher, Duluth Schools`; empty where it was erased.
+    pub work: String,
+    /// The rally's title.
+    pub rally: String,
+    /// Since when.
+    pub since: String,
+    /// The same as RFC 3339.
+    pub since_iso: String,
+    /// What a limit leaves to the donor, where that is less: the card would be refused.
+    pub over: String,
+    /// What was typed as a note, where that was refused.
+    pub note: String,
+    /// What is wrong with it.
+    pub note_error: Option<String>,
+    /// What was typed as a reason, where that was refused.
+    pub reason: String,
+    /// What is wrong with it.
+    pub reason_error: Option<String>,
+}
+
+/// What was sent and refused.
+struct Sent {
+    donation: DonationId,
+    field: &'static str,
+    text: String,
+    error: String,
+}
+
+/// The routes of this page.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/finance/held", get(show))
+        .route("/finance/held/{id}/release", post(release))
+        .route("/finance/held/{id}/turn-away", post(turn_away))
+}
+
+async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let staff = staff.sees_money()?;
+    let query = Form::parse(query.unwrap_or_default().as_bytes());
+    page(&app, &staff, notice(&query), None)
+}
+
+async fn release(
+    State(app): State<App>,
+    staff: Staff,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let decide = |donation, note: String| donation::Command::Release {
+        donation,
+        note: Some(note).filter(|note| !note.is_empty()),
+    };
+    decided(&app, staff, &id, &body, ("note", "released"), decide).await
+}
+
+async fn turn_away(
+    State(app): State<App>,
+    staff: Staff,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let decide = |donation, reason| donation::Command::TurnAway { donation, reason };
+    decided(&app, staff, &id, &body, ("reason", "turned-away"), decide).await
+}
+
+/// Takes one decision, and says what came of it.
+async fn decided(
+    app: &App,
+    staff: Staff,
+    id: &str,
+    body: &[u8],
+    (field, done): (&'static str, &str),
+    decide: impl FnOnce(DonationId, String) -> donation::Command,
+) -> Result<Response, Problem> {
+    let staff = staff.sees_money()?;
+    let form = Form::parse(body);
+    if !csrf_matches(&staff, &form.get("csrf")) {
+        return Err(Problem::StaleForm);
+    }
+    let donation: DonationId = id.parse().map_err(|_| Problem::NotFound)?;
+    let text = form.get(field);
+    let command = Command::Donation(decide(donation, text.clone()));
+    match app.engine().execute(command, fresh_key(done), &staff.actor()).await {
+        Ok(_) => Ok(see_other(&format!("/finance/held?done={done}"))),
+        Err(Failure::Refused(Refusal::Donation(donation::Refusal::NotHeld))) => Err(Problem::NotFound),
+        Err(Failure::Refused(Refusal::Donation(refusal @ donation::Refusal::HoldNote))) => {
+            let error = sentence(&refusal.to_string());
+            page(app, &staff, None, Some(Sent { donation, field, text, error }))
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+fn page(
+    app: &App,
+    staff: &Staff,
+    done: Option<crate::web::view::Notice>,
+    sent: Option<Sent>,
+) -> Result<Response, Problem> {
+    let (mut lines, more, above) = {
+        let world = app.engine().world();
+        let held = donation::held(&world.state);
+        let more = held.len().saturating_sub(LINES_MAX);
+        let lines = held.into_iter().take(LINES_MAX).filter_map(|(since, id)| line(&world, since, id));
+        let lines: Vec<_> = lines.collect();
+        (lines, more, world.state.rules.hold_above.map(Money::to_short).unwrap_or_default())
+    };
+    // The log is read while nobody waits for the projections.
+    let mut contacts = app.contacts();
+    for (line, donor, seq) in &mut lines {
+        if let Some(contact) = seq.and_then(|seq| contacts.shown(*donor, seq)) {
+            line.name_donor(contact);
+        }
+    }
+    let mut lines: Vec<Line> = lines.into_iter().map(|(line, ..)| line).collect();
+    let status = if sent.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    if let Some(Sent { donation, field, text, error }) = sent
+        && let Some(line) = lines.iter_mut().find(|line| line.donation == donation)
+    {
+        match field {
+            "note" => (line.note, line.note_error) = (text, Some(error)),
+            _ => (line.reason, line.reason_error) = (text, Some(error)),
+        }
+    }
+    let layout = Layout { notice: done, ..app.staff_layout("Held gifts", staff, StaffRoom::Finance, None) };
+    let page = HeldGifts { layout, above, lines, more, note_chars_max: HOLD_NOTE_CHARS_MAX };
+    Ok((status, Html(page.render()?)).into_response())
+}
+
+/// A line, and whose name it wants.
+type Wanted = (Line, PersonId, Option<u64>);
+
+fn line(world: &Projections, since: chrono::DateTime<chrono::Utc>, id: DonationId) -> Option<Wanted> {
+    let gift = world.state.donations.get(id)?;
+    let rally = world.state.rallies.get(gift.rally)?;
+    let today = rally.details.day_of(clock::now());
+    let room = donation::room(&world.state, gift.giver(), today, gift.amount.currency, Some(id));
+    let over = room.filter(|room| room.left.minor < gift.amount.minor);
+    let plan = world.state.plans.of_donation(id);
+    let line = Line {
+        donation: id,
+        amount: gift.amount.to_exact(),
+        each: plan.map(|(_, plan)| rhythm_in_words(plan.rhythm)).unwrap_or_default(),
+        name: present::ERASED.into(),
+        contact: vec![],
+        work: String::new(),
+        rally: rally.details.title.clone(),
+        since: when_in_words(since, timezone(&world.state, gift.rally)),
+        since_iso: present::iso(since),
+        over: over.map(|room| format!("{} for the {}", room.left.to_exact(), room.limit)).unwrap_or_default(),
+        note: String::new(),
+        note_error: None,
+        reason: String::new(),
+        reason_error: None,
+    };
+    Some((line, gift.donor, world.ledger.pledge(id).map(|pledge| pledge.seq)))
+}
+
+impl Line {
+    fn name_donor(&mut self, contact: Contact) {
+        let Contact { first_name, last_name, email, line, city, region, postal, country, employer, occupation, .. } =
+            contact;
+        self.name = format!("{first_name} {last_name}");
+        let place = format!("{city} {region} {postal}");
+        self.contact =
+            [email, line, place.trim().into(), country].into_iter().filter(|line| !line.is_empty()).collect();
+        self.work = if occupation == employer { occupation } else { format!("{occupation}, {employer}") };
+    }
+}
