@@ -155,6 +155,8 @@ kinds! {
     "donation.held" 1 Donation Held,
     "donation.released" 1 Donation Released,
     "donation.turned_away" 1 Donation TurnedAway,
+    "donation.card_flagged" 1 Donation CardFlagged,
+    "donation.card_cleared" 1 Donation CardCleared,
     "donation.payment_requested" 1 Donation PaymentRequested,
     "donation.action_required" 1 Donation ActionRequired,
     "donation.processing" 1 Donation Processing,

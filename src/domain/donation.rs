@@ -3,6 +3,7 @@
 
 mod after;
 mod event;
+mod flag;
 mod fold;
 mod hold;
 mod kin;
@@ -16,6 +17,7 @@ pub use event::{
     Came, Card, CheckoutClosed, CheckoutOpened, Declined, Event, FeeRecorded, PaymentNamed, PaymentRequested, Pledged,
     RefundFailed, RefundRequested, RefundUnmatched, Refunded, Renewed, Settled, Told, Way,
 };
+pub use flag::{CardCleared, CardFlagged, Flag, flagged};
 pub(super) use fold::evolve;
 pub use hold::{HOLD_NOTE_CHARS_MAX, Held, Released, TurnedAway, Verdict, held, held_above, is_to_be_held};
 pub use kin::{Giver, KIN_MAX, room};
@@ -191,6 +193,7 @@ pub struct Donations {
     by_payment: HashMap<Short, DonationId>,
     kin: kin::Kin,
     holds: hold::Holds,
+    flags: flag::Flags,
     unmatched: HashMap<PaymentId, After>,
 }
 
@@ -237,6 +240,10 @@ pub enum Command {
     Release { donation: DonationId, note: Option<String> },
     /// Staff decides against a held gift.
     TurnAway { donation: DonationId, reason: String },
+    /// A gift was paid with a card that was tried for too many donors, or refused too often.
+    FlagCard(CardFlagged),
+    /// Staff says why that is fine.
+    ClearCard { donation: DonationId, note: String },
     /// An instalment is due: intent, before the processor is asked to charge the card it keeps.
     ChargeSaved { donation: DonationId },
     /// The donor offers a card: intent, before the processor is called.
@@ -303,6 +310,8 @@ pub enum Refusal {
     Held,
     #[error("the campaign can't take this gift: nothing was charged")]
     TurnedAway,
+    #[error("nothing stands out about the card of this gift")]
+    NotFlagged,
     #[error("this gift was never held")]
     NotHeld,
     #[error("somebody has released this gift already")]
@@ -359,6 +368,8 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
         Command::Hold { donation } => hold::hold(state, donation),
         Command::Release { donation, note } => hold::release(state, donation, note)?,
         Command::TurnAway { donation, reason } => hold::turn_away(state, donation, reason)?,
+        Command::FlagCard(flagged) => flag::flag(state, flagged),
+        Command::ClearCard { donation, note } => flag::clear(state, donation, note)?,
         Command::ChargeSaved { donation } => {
             let saved = state.plans.of_donation(donation).and_then(|(_, plan)| plan.saved.clone());
             let super::plan::Saved { customer, method } = saved.ok_or(Refusal::MethodMissing)?;

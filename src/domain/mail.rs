@@ -387,6 +387,8 @@ fn of_gift(state: &State, event: &donation::Event) -> Option<Requested> {
         },
         donation::Event::Pledged(_)
         | donation::Event::Held(_)
+        | donation::Event::CardFlagged(_)
+        | donation::Event::CardCleared(_)
         | donation::Event::PaymentRequested(_)
         | donation::Event::ActionRequired(_)
         | donation::Event::Processing(_)

@@ -6,6 +6,7 @@
 
 mod audit;
 mod books;
+mod cards;
 mod catch_up;
 mod charges;
 mod checkout;
@@ -27,6 +28,7 @@ use crate::engine::{Engine, Failure, Receipt};
 use crate::projections::Projections;
 use crate::vault;
 pub use books::{BooksRead, BooksSaid};
+use cards::Cards;
 pub use catch_up::CaughtUp;
 use charges::Till;
 pub use checkout::Handover;
@@ -111,6 +113,7 @@ pub struct Cashier {
     till: Arc<Till>,
     overdue: Arc<parking_lot::Mutex<Overdue>>,
     visits: Arc<Visits>,
+    cards: Arc<Cards>,
     /// Until when the processor's list was read, held by whoever reads it.
     read_until: Arc<Mutex<Option<DateTime<Utc>>>>,
     desk: Arc<books::Desk>,
@@ -126,9 +129,9 @@ impl Cashier {
         let (to_learn, waiting) = mpsc::channel(FEES_WAITING_MAX);
         let fees = Arc::new((to_learn, Mutex::new(waiting)));
         let till = Arc::new(Till::new(processor.calls_per_second()));
-        let (webhook_came, overdue, visits) = (Arc::default(), Arc::default(), Arc::default());
+        let (webhook_came, overdue, visits, cards) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
         let (read_until, desk, schedule) = (Arc::default(), Arc::default(), Arc::default());
-        Self { engine, processor, webhook_came, fees, till, overdue, visits, read_until, desk, schedule }
+        Self { engine, processor, webhook_came, fees, till, overdue, visits, cards, read_until, desk, schedule }
     }
 
     /// The processor.
@@ -161,6 +164,9 @@ impl Cashier {
             if !matches!(standing, Standing::Open { .. }) {
                 return Ok(standing);
             }
+        }
+        if let Some(refused) = self.refuse_worn(&method).await {
+            return Ok(refused);
         }
         // Whoever began an attempt since that was read has this very key: theirs is gone on with, and no second begun
         // beside it.
@@ -369,6 +375,7 @@ impl Cashier {
         if let Outcome::Settled { payment, amount, .. } = &outcome {
             self.check_currency(donation, payment, *amount).await?;
         }
+        let (outcome, worn) = self.note_card(donation, outcome);
         let (command, key, standing) = match outcome {
             Outcome::Settled { payment, amount, fee, card } => {
                 let key = format!("settled:{payment}:{}", fee.is_some());
@@ -384,7 +391,7 @@ impl Cashier {
                 let command = donation::Command::RecordProcessing { donation, payment: PaymentId(payment) };
                 (command, key, Standing::Processing)
             }
-            Outcome::Declined { payment, code, reason } => {
+            Outcome::Declined { payment, code, reason, fingerprint: _ } => {
                 let number = self.in_flight(donation).map_or(0, |attempt| attempt.number);
                 let key = format!("declined:{donation}:{number}:{}", payment.as_deref().unwrap_or_default());
                 let standing = Standing::Open { declined: Some(reason.clone()) };
@@ -395,6 +402,9 @@ impl Cashier {
         self.tell(command, key, "processor").await?;
         if standing == Standing::Settled {
             self.tell_schedule(donation);
+        }
+        if let Some(worn) = worn {
+            self.flag(worn).await;
         }
         Ok(standing)
     }

@@ -321,6 +321,8 @@ impl Ledger {
             | donation::Event::Held(_)
             | donation::Event::Released(_)
             | donation::Event::TurnedAway(_)
+            | donation::Event::CardFlagged(_)
+            | donation::Event::CardCleared(_)
             | donation::Event::ActionRequired(_)
             | donation::Event::Processing(_)
             | donation::Event::CheckoutOpened(_)

@@ -203,6 +203,8 @@ impl Totals {
             | donation::Event::Held(_)
             | donation::Event::Released(_)
             | donation::Event::TurnedAway(_)
+            | donation::Event::CardFlagged(_)
+            | donation::Event::CardCleared(_)
             | donation::Event::ActionRequired(_)
             | donation::Event::Processing(_)
             | donation::Event::CheckoutOpened(_)

@@ -71,7 +71,7 @@ async fn a_large_gift_waits_for_a_person_and_is_paid_after_its_release() {
     assert_eq!(state(server).await["raised_minor"], 100_000);
 
     let finance = server.get_as(&owner.cookie, "/finance").await.text();
-    assert!(finance.contains("Held gifts <span class=\"pill warn\">1</span>"), "{finance}");
+    assert!(finance.contains("Gifts to look at <span class=\"pill warn\">1</span>"), "{finance}");
     let listed = list(&house).await;
     for wanted in ["A gift of more than $1,000", "$1,000.01", "ruth@example.org", "1 Main Street", id(&donation)] {
         assert!(listed.contains(wanted), "{wanted}: {listed}");

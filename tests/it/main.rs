@@ -16,6 +16,7 @@ mod ahead;
 mod archive;
 mod backup;
 mod bad_input;
+mod cards;
 mod cashier;
 mod catch_up;
 mod checkout;

@@ -239,6 +239,8 @@ impl After {
             | Event::Held(_)
             | Event::Released(_)
             | Event::TurnedAway(_)
+            | Event::CardFlagged(_)
+            | Event::CardCleared(_)
             | Event::PaymentRequested(_)
             | Event::ActionRequired(_)
             | Event::Processing(_)

@@ -3,6 +3,7 @@
 use super::after::{CostRecorded, DisputeClosed, DisputeMoved, DisputeOpened, DisputeRevised};
 use super::after::{DebitReturned, DisputeNews, ReturnNews};
 use super::after::{RefundFailureNews, RefundReversed};
+use super::flag::{CardCleared, CardFlagged};
 use super::hold::{Held, Released, TurnedAway};
 use crate::domain::id::{
     CheckoutId, DonationId, PaymentId, PersonId, PlanId, ProcessorRefundId, RallyId, RefundId, SourceId,
@@ -21,6 +22,8 @@ pub enum Event {
     Held(Held),
     Released(Released),
     TurnedAway(TurnedAway),
+    CardFlagged(CardFlagged),
+    CardCleared(CardCleared),
     PaymentRequested(PaymentRequested),
     ActionRequired(PaymentNamed),
     Processing(PaymentNamed),
@@ -55,6 +58,8 @@ impl Event {
             Event::Held(data) => Some(data.donation),
             Event::Released(data) => Some(data.donation),
             Event::TurnedAway(data) => Some(data.donation),
+            Event::CardFlagged(data) => Some(data.donation),
+            Event::CardCleared(data) => Some(data.donation),
             Event::PaymentRequested(data) => Some(data.donation),
             Event::ActionRequired(data) | Event::Processing(data) => Some(data.donation),
             Event::CheckoutOpened(data) => Some(data.donation),

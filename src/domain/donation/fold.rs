@@ -32,6 +32,8 @@ pub(in crate::domain) fn evolve(state: &mut State, event: &Event, at: DateTime<U
         Event::Held(data) => donations.holds.add(data.donation, at),
         Event::Released(data) => donations.holds.decided(data.donation, Verdict::Released),
         Event::TurnedAway(data) => donations.holds.decided(data.donation, Verdict::TurnedAway),
+        Event::CardFlagged(flagged) => donations.flags.add(flagged, at),
+        Event::CardCleared(cleared) => donations.flags.clear(cleared.donation),
         Event::PaymentRequested(requested) => {
             let Some(donation) = donations.get_mut(requested.donation) else { return };
             donation.attempts = requested.attempt;

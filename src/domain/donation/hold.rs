@@ -151,7 +151,7 @@ pub(super) fn turn_away(state: &State, donation: DonationId, reason: String) -> 
 }
 
 /// It stays in the log for good: no address.
-fn check_note(note: &str) -> Result<(), Refusal> {
+pub(super) fn check_note(note: &str) -> Result<(), Refusal> {
     let too_long = note.chars().nth(HOLD_NOTE_CHARS_MAX).is_some();
     if note.trim().is_empty() || too_long || note.contains('@') { Err(Refusal::HoldNote) } else { Ok(()) }
 }

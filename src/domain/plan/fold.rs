@@ -84,6 +84,8 @@ pub(in crate::domain) fn follow(state: &mut State, event: &domain::Event, at: Da
         | donation::Event::Held(_)
         | donation::Event::Released(_)
         | donation::Event::TurnedAway(_)
+        | donation::Event::CardFlagged(_)
+        | donation::Event::CardCleared(_)
         | donation::Event::ActionRequired(_)
         | donation::Event::Processing(_)
         | donation::Event::CheckoutOpened(_)

@@ -259,7 +259,8 @@ impl Cashier {
         // Nothing happened: the attempt ends, and the donor may try again.
         tracing::error!(%donation, %fault, "the processor took no payment");
         let reason = "The payment company did not accept this. Nothing was charged; try again, or use another card.";
-        let outcome = Outcome::Declined { payment: None, code: "not_taken".into(), reason: reason.into() };
+        let outcome =
+            Outcome::Declined { payment: None, code: "not_taken".into(), reason: reason.into(), fingerprint: None };
         self.record(donation, outcome).await
     }
 

@@ -1,4 +1,7 @@
-//! `/finance/held`: gifts that wait for a person, who lets them through or turns them away.
+//! `/finance/held`: gifts that wait for a person, who lets them through or turns them away; and those that were paid with a card
+//! that stands out.
+
+mod cards;
 
 use super::home::when_in_words;
 use crate::clock;
@@ -23,6 +26,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use cards::Flagged;
 
 /// Gifts on the page, the oldest first: each donor's name is read from the log.
 const LINES_MAX: usize = 50;
@@ -39,6 +43,10 @@ pub struct HeldGifts {
     pub lines: Vec<Line>,
     /// How many more there are.
     pub more: usize,
+    /// Those whose card was tried for too many donors, or refused too often; of one card together.
+    pub flagged: Vec<Flagged>,
+    /// How many more there are.
+    pub flagged_more: usize,
     /// The most characters of a note or a reason.
     pub note_chars_max: usize,
 }
@@ -52,12 +60,8 @@ pub struct Line {
     pub amount: String,
     /// How often: `each month`; empty for a single one.
     pub each: String,
-    /// The donor's name.
-    pub name: String,
-    /// E-mail address, street, city and country, as typed; empty where it was erased.
-    pub contact: Vec<String>,
-    /// `Teacher, Duluth Schools`; empty where it was erased.
-    pub work: String,
+    /// Who gives.
+    pub who: Who,
     /// The rally's title.
     pub rally: String,
     /// Since when.
@@ -76,6 +80,17 @@ pub struct Line {
     pub reason_error: Option<String>,
 }
 
+/// A donor as finance needs one.
+#[derive(Debug, Clone)]
+pub struct Who {
+    /// The name.
+    pub name: String,
+    /// E-mail address, street, city and country, as typed; empty where it was erased.
+    pub contact: Vec<String>,
+    /// `Teacher, Duluth Schools`; empty where it was erased.
+    pub work: String,
+}
+
 /// What was sent and refused.
 struct Sent {
     donation: DonationId,
@@ -90,6 +105,7 @@ pub fn routes() -> Router<App> {
         .route("/finance/held", get(show))
         .route("/finance/held/{id}/release", post(release))
         .route("/finance/held/{id}/turn-away", post(turn_away))
+        .route("/finance/held/{id}/clear", post(clear))
 }
 
 async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Response, Problem> {
@@ -121,6 +137,11 @@ async fn turn_away(
     decided(&app, staff, &id, &body, ("reason", "turned-away"), decide).await
 }
 
+async fn clear(State(app): State<App>, staff: Staff, Path(id): Path<String>, body: Bytes) -> Result<Response, Problem> {
+    let decide = |donation, note| donation::Command::ClearCard { donation, note };
+    decided(&app, staff, &id, &body, ("why", "noted"), decide).await
+}
+
 /// Takes one decision, and says what came of it.
 async fn decided(
     app: &App,
@@ -140,7 +161,9 @@ async fn decided(
     let command = Command::Donation(decide(donation, text.clone()));
     match app.engine().execute(command, fresh_key(done), &staff.actor()).await {
         Ok(_) => Ok(see_other(&format!("/finance/held?done={done}"))),
-        Err(Failure::Refused(Refusal::Donation(donation::Refusal::NotHeld))) => Err(Problem::NotFound),
+        Err(Failure::Refused(Refusal::Donation(donation::Refusal::NotHeld | donation::Refusal::NotFlagged))) => {
+            Err(Problem::NotFound)
+        }
         Err(Failure::Refused(Refusal::Donation(refusal @ donation::Refusal::HoldNote))) => {
             let error = sentence(&refusal.to_string());
             page(app, &staff, None, Some(Sent { donation, field, text, error }))
@@ -155,22 +178,29 @@ fn page(
     done: Option<crate::web::view::Notice>,
     sent: Option<Sent>,
 ) -> Result<Response, Problem> {
-    let (mut lines, more, above) = {
+    let (mut lines, mut flagged, mores, above) = {
         let world = app.engine().world();
-        let held = donation::held(&world.state);
-        let more = held.len().saturating_sub(LINES_MAX);
+        let (held, of_cards) = (donation::held(&world.state), donation::flagged(&world.state));
+        let mores = (held.len().saturating_sub(LINES_MAX), of_cards.len().saturating_sub(LINES_MAX));
         let lines = held.into_iter().take(LINES_MAX).filter_map(|(since, id)| line(&world, since, id));
-        let lines: Vec<_> = lines.collect();
-        (lines, more, world.state.rules.hold_above.map(Money::to_short).unwrap_or_default())
+        let of_why = sent.as_ref().filter(|sent| sent.field == "why");
+        let numbers = of_cards.iter().scan((0, None), |(number, last), (_, flag)| {
+            *number += usize::from(last.replace(flag.card) != Some(flag.card));
+            Some(*number)
+        });
+        let numbered: Vec<_> = of_cards.iter().zip(numbers).take(LINES_MAX).collect();
+        let flagged =
+            numbered.into_iter().filter_map(|((id, flag), number)| cards::line(&world, *id, flag, number, of_why));
+        let above = world.state.rules.hold_above.map(Money::to_short).unwrap_or_default();
+        (lines.collect::<Vec<_>>(), flagged.collect::<Vec<_>>(), mores, above)
     };
     // The log is read while nobody waits for the projections.
     let mut contacts = app.contacts();
-    for (line, donor, seq) in &mut lines {
-        if let Some(contact) = seq.and_then(|seq| contacts.shown(*donor, seq)) {
-            line.name_donor(contact);
-        }
-    }
+    let mut who = |donor, seq: Option<u64>| Who::of(seq.and_then(|seq| contacts.shown(donor, seq)));
+    lines.iter_mut().for_each(|(line, donor, seq)| line.who = who(*donor, *seq));
+    flagged.iter_mut().for_each(|(line, donor, seq)| line.who = who(*donor, *seq));
     let mut lines: Vec<Line> = lines.into_iter().map(|(line, ..)| line).collect();
+    let flagged = flagged.into_iter().map(|(line, ..)| line).collect();
     let status = if sent.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     if let Some(Sent { donation, field, text, error }) = sent
         && let Some(line) = lines.iter_mut().find(|line| line.donation == donation)
@@ -180,8 +210,16 @@ fn page(
             _ => (line.reason, line.reason_error) = (text, Some(error)),
         }
     }
-    let layout = Layout { notice: done, ..app.staff_layout("Held gifts", staff, StaffRoom::Finance, None) };
-    let page = HeldGifts { layout, above, lines, more, note_chars_max: HOLD_NOTE_CHARS_MAX };
+    let layout = Layout { notice: done, ..app.staff_layout("Gifts to look at", staff, StaffRoom::Finance, None) };
+    let page = HeldGifts {
+        layout,
+        above,
+        lines,
+        more: mores.0,
+        flagged,
+        flagged_more: mores.1,
+        note_chars_max: HOLD_NOTE_CHARS_MAX,
+    };
     Ok((status, Html(page.render()?)).into_response())
 }
 
@@ -199,9 +237,7 @@ fn line(world: &Projections, since: chrono::DateTime<chrono::Utc>, id: DonationI
         donation: id,
         amount: gift.amount.to_exact(),
         each: plan.map(|(_, plan)| rhythm_in_words(plan.rhythm)).unwrap_or_default(),
-        name: present::ERASED.into(),
-        contact: vec![],
-        work: String::new(),
+        who: Who::default(),
         rally: rally.details.title.clone(),
         since: when_in_words(since, timezone(&world.state, gift.rally)),
         since_iso: present::iso(since),
@@ -214,14 +250,23 @@ fn line(world: &Projections, since: chrono::DateTime<chrono::Utc>, id: DonationI
     Some((line, gift.donor, world.ledger.pledge(id).map(|pledge| pledge.seq)))
 }
 
-impl Line {
-    fn name_donor(&mut self, contact: Contact) {
+impl Default for Who {
+    fn default() -> Self {
+        Self { name: present::ERASED.into(), contact: vec![], work: String::new() }
+    }
+}
+
+impl Who {
+    fn of(contact: Option<Contact>) -> Self {
+        let Some(contact) = contact else { return Self::default() };
         let Contact { first_name, last_name, email, line, city, region, postal, country, employer, occupation, .. } =
             contact;
-        self.name = format!("{first_name} {last_name}");
         let place = format!("{city} {region} {postal}");
-        self.contact =
-            [email, line, place.trim().into(), country].into_iter().filter(|line| !line.is_empty()).collect();
-        self.work = if occupation == employer { occupation } else { format!("{occupation}, {employer}") };
+        let parts = [email, line, place.trim().into(), country];
+        Self {
+            name: format!("{first_name} {last_name}"),
+            contact: parts.into_iter().filter(|part| !part.is_empty()).collect(),
+            work: if occupation == employer { occupation } else { format!("{occupation}, {employer}") },
+        }
     }
 }
