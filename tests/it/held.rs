@@ -161,6 +161,32 @@ async fn a_hundred_cards_while_the_rules_change_leave_nothing_uncertain() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn finance_sees_what_a_limit_leaves_and_a_release_passes_no_limit() {
+    let house = House::new().await;
+    let (server, owner) = (&house.server, &house.owner);
+    let limit = [
+        ("limit_name_1", "test election"),
+        ("limit_amount_1", "300"),
+        ("limit_currency_1", "USD"),
+        ("limit_from_1", "2020-01-01"),
+        ("limit_until_1", "2099-12-31"),
+        ("abroad", "with_passport"),
+        ("hold_above", "100"),
+        ("hold_currency", "USD"),
+    ];
+    assert_eq!(owner.post(server, RULES, &limit).await.status, 303);
+    let _ = give(server, "90", "ruth@example.org").await;
+    let donation = pledge(server, "250", "ruth@example.org").await;
+    assert!(page(server, &donation).await.contains(WAITS), "nobody learns here what she gave");
+    let listed = list(&house).await;
+    assert!(listed.contains("What is left to this person is $210.00 for the test election"), "{listed}");
+    assert_eq!(owner.post(server, &to(&donation, "release"), &[]).await.status, 303);
+    let answer = pay(server, &donation, "simulated_ok").await;
+    assert!(answer["reason"].as_str().unwrap().contains("you can still give $210"), "{answer}");
+    assert_eq!(state(server).await["raised_minor"], 9_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stripes_own_page_is_no_way_round() {
     let stand_in = StandIn::start();
     let settings = stand_in.env();

@@ -4,7 +4,6 @@
 mod cards;
 
 use super::home::when_in_words;
-use crate::clock;
 use crate::domain::donation::{self, HOLD_NOTE_CHARS_MAX};
 use crate::domain::id::{DonationId, PersonId};
 use crate::domain::money::Money;
@@ -180,7 +179,10 @@ fn page(
 ) -> Result<Response, Problem> {
     let (mut lines, mut flagged, mores, above) = {
         let world = app.engine().world();
-        let (held, of_cards) = (donation::held(&world.state), donation::flagged(&world.state));
+        // What was sent and refused is shown again, however many there are.
+        let is_sent = |id| sent.as_ref().is_some_and(|sent| sent.donation == id);
+        let (mut held, of_cards) = (donation::held(&world.state), donation::flagged(&world.state));
+        held.sort_by_key(|(since, id)| (!is_sent(*id), *since));
         let mores = (held.len().saturating_sub(LINES_MAX), of_cards.len().saturating_sub(LINES_MAX));
         let lines = held.into_iter().take(LINES_MAX).filter_map(|(since, id)| line(&world, since, id));
         let of_why = sent.as_ref().filter(|sent| sent.field == "why");
@@ -188,9 +190,10 @@ fn page(
             *number += usize::from(last.replace(flag.card) != Some(flag.card));
             Some(*number)
         });
-        let numbered: Vec<_> = of_cards.iter().zip(numbers).take(LINES_MAX).collect();
-        let flagged =
-            numbered.into_iter().filter_map(|((id, flag), number)| cards::line(&world, *id, flag, number, of_why));
+        let mut numbered: Vec<_> = of_cards.iter().zip(numbers).collect();
+        numbered.sort_by_key(|((id, _), number)| (!is_sent(*id), *number));
+        let numbered = numbered.into_iter().take(LINES_MAX);
+        let flagged = numbered.filter_map(|((id, flag), number)| cards::line(&world, *id, flag, number, of_why));
         let above = world.state.rules.hold_above.map(Money::to_short).unwrap_or_default();
         (lines.collect::<Vec<_>>(), flagged.collect::<Vec<_>>(), mores, above)
     };
@@ -229,8 +232,7 @@ type Wanted = (Line, PersonId, Option<u64>);
 fn line(world: &Projections, since: chrono::DateTime<chrono::Utc>, id: DonationId) -> Option<Wanted> {
     let gift = world.state.donations.get(id)?;
     let rally = world.state.rallies.get(gift.rally)?;
-    let today = rally.details.day_of(clock::now());
-    let room = donation::room(&world.state, gift.giver(), today, gift.amount.currency, Some(id));
+    let room = donation::room(&world.state, gift.giver(), gift.day, gift.amount.currency, Some(id));
     let over = room.filter(|room| room.left.minor < gift.amount.minor);
     let plan = world.state.plans.of_donation(id);
     let line = Line {
