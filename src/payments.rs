@@ -52,6 +52,28 @@ pub fn refund_key(refund: RefundId) -> String {
     format!("refund-{refund}")
 }
 
+/// What the processor knows a card by: the same for everybody who gives with it. Never stored or logged as it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// As the processor writes it.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, to be hashed.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprint")
+    }
+}
+
 /// The card as a receipt may show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardSummary {
@@ -59,6 +81,8 @@ pub struct CardSummary {
     pub brand: String,
     /// The last four digits.
     pub last4: String,
+    /// What the processor knows it by, where it says so.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// One attempt to take a donation's money.
@@ -139,6 +163,8 @@ pub enum Outcome {
         code: String,
         /// The reason in plain words for the donor.
         reason: String,
+        /// What the processor knows the card by, where it says so.
+        fingerprint: Option<Fingerprint>,
     },
 }
 
@@ -155,7 +181,7 @@ impl fmt::Debug for Outcome {
                 f.debug_struct("NeedsAction").field("payment", payment).finish_non_exhaustive()
             }
             Self::Processing { payment } => f.debug_struct("Processing").field("payment", payment).finish(),
-            Self::Declined { payment, code, reason: _ } => {
+            Self::Declined { payment, code, reason: _, fingerprint: _ } => {
                 f.debug_struct("Declined").field("payment", payment).field("code", code).finish_non_exhaustive()
             }
         }
@@ -319,6 +345,14 @@ pub trait Processor: Send + Sync {
     /// # Errors
     /// [`Fault`]; after `Unknown`, call again with the same [`Charge`].
     async fn charge(&self, charge: &Charge) -> Result<Outcome, Fault>;
+
+    /// What it knows the card behind a token by, before anything is charged; `None` where it does not say.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    async fn fingerprint(&self, _method: &str) -> Result<Option<Fingerprint>, Fault> {
+        Ok(None)
+    }
 
     /// How the payment stands now.
     ///

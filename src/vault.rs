@@ -8,7 +8,7 @@ mod keys;
 mod link;
 mod master;
 
-use crate::domain::id::{ErasureId, PersonId};
+use crate::domain::id::{CardId, ErasureId, PersonId};
 use crate::domain::sealed::Sealed;
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
@@ -162,17 +162,22 @@ impl Vault {
     /// The person behind an e-mail address: the same however it is spelt, and not to be guessed without the master secret.
     pub fn person_id(&self, email: &str) -> PersonId {
         let normal: String = email.trim().nfc().flat_map(char::to_lowercase).nfc().collect();
-        self.pseudonym("person id", &normal)
+        PersonId(self.pseudonym("person id", &normal))
     }
 
     /// The person behind a name and an address, written one way (`domain/likeness.rs`); not to be guessed either.
     pub fn likeness_id(&self, likeness: &str) -> PersonId {
-        self.pseudonym("likeness", likeness)
+        PersonId(self.pseudonym("likeness", likeness))
     }
 
-    fn pseudonym(&self, context: &str, text: &str) -> PersonId {
+    /// The card behind a processor's fingerprint; not to be guessed either.
+    pub fn card_id(&self, fingerprint: &str) -> CardId {
+        CardId(self.pseudonym("card id", fingerprint))
+    }
+
+    fn pseudonym(&self, context: &str, text: &str) -> Uuid {
         let hash = self.derive(context, text.as_bytes());
-        PersonId(hash.first_chunk().map_or(Uuid::nil(), |bytes| uuid::Builder::from_custom_bytes(*bytes).into_uuid()))
+        hash.first_chunk().map_or(Uuid::nil(), |bytes| uuid::Builder::from_custom_bytes(*bytes).into_uuid())
     }
 
     /// Seals `plaintext` with the person's key, making one (pending until [`Vault::commit`]) when there is none. `context`

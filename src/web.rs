@@ -388,6 +388,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::restream::routes())
         .merge(pages::finance::routes())
         .merge(pages::rules::routes())
+        .merge(pages::held::routes())
         .merge(pages::reconciliation::routes())
         .merge(pages::payout::routes())
         .merge(pages::plans::routes())
@@ -505,6 +506,8 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "captions" => "The old address for captions no longer works. Send the captioner the new one.",
         "note" => "Your note is on the speaker’s page.",
         "rules" => "Saved: the rules hold for every gift from now on.",
+        "released" => "Released: the donor can pay now, and is told by mail where mail is on.",
+        "turned-away" => "Turned away: nothing was charged, and the donor is told by mail where mail is on.",
         "refunded" => "The refund is under way.",
         "clip" => "The clip is here. Play it from this list or put it into the run of show.",
         "clip-removed" => "Clip removed.",

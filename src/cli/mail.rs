@@ -73,6 +73,6 @@ fn sample(email: String, href: String) -> Facts {
         statements: ATTESTATIONS.iter().map(|(_, wording)| *wording).collect(),
         proof: String::new(),
         head: String::new(),
-        plan: None,
+        note: None,
     }
 }

@@ -1,4 +1,5 @@
-//! A field kept as JSON text inside another format: for the few events that stand in the state, whose shapes leave fields out.
+//! A field kept as JSON text inside another format: for the few parts of events that stand in the state, whose
+//! shapes leave fields out.
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;

@@ -89,6 +89,9 @@ pub struct Rules {
     /// How its gifts are shared out, where it raises them for others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub formula: Option<Formula>,
+    /// Gifts of more are looked at by a person before a card is charged; in other currencies none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_above: Option<Money>,
 }
 
 impl Default for Rules {
@@ -96,7 +99,7 @@ impl Default for Rules {
     fn default() -> Self {
         let fixed = Money::new(30, Currency::USD);
         let fee = Some(FeeRate { basis_points: 290, fixed });
-        Self { limits: vec![], abroad: Abroad::default(), fee, name: String::new(), formula: None }
+        Self { limits: vec![], abroad: Abroad::default(), fee, name: String::new(), formula: None, hold_above: None }
     }
 }
 
@@ -125,6 +128,9 @@ impl Rules {
         let fine = |fee: &FeeRate| fee.basis_points <= FEE_BASIS_POINTS_MAX && fee.fixed.minor >= 0;
         if !self.fee.as_ref().is_none_or(fine) {
             return Err(Refusal::Fee);
+        }
+        if self.hold_above.is_some_and(|most| most.minor <= 0) {
+            return Err(Refusal::HoldAbove);
         }
         Ok(())
     }
@@ -277,6 +283,8 @@ pub enum Refusal {
     Shares,
     #[error("another committee shares its gifts with this one, which can therefore not share its own out")]
     JointPartner,
+    #[error("the sum above which gifts are held is more than nothing")]
+    HoldAbove,
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
@@ -422,6 +430,9 @@ mod tests {
         }
         let many = Rules { limits: vec![primary(); LIMITS_MAX + 1], ..Rules::default() };
         given_nothing().when(set(0, many)).refuses(Refusal::TooManyLimits);
+        let hold = |minor| set(0, Rules { hold_above: Some(usd(minor)), ..rules() });
+        given_nothing().when(hold(0)).refuses(Refusal::HoldAbove);
+        let _ = given_nothing().done([hold(1)]);
         for fee in [
             FeeRate { basis_points: FEE_BASIS_POINTS_MAX + 1, fixed: usd(30) },
             FeeRate { basis_points: 290, fixed: usd(-1) },

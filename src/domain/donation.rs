@@ -3,7 +3,9 @@
 
 mod after;
 mod event;
+mod flag;
 mod fold;
+mod hold;
 mod kin;
 mod payment;
 
@@ -15,7 +17,9 @@ pub use event::{
     Came, Card, CheckoutClosed, CheckoutOpened, Declined, Event, FeeRecorded, PaymentNamed, PaymentRequested, Pledged,
     RefundFailed, RefundRequested, RefundUnmatched, Refunded, Renewed, Settled, Told, Way,
 };
+pub use flag::{CardCleared, CardFlagged, Flag, flagged};
 pub(super) use fold::evolve;
+pub use hold::{HOLD_NOTE_CHARS_MAX, Held, Released, TurnedAway, Verdict, held, held_above, is_to_be_held};
 pub use kin::{Gift, Giver, KIN_MAX, parts, room};
 pub use payment::{Attempt, CHECKOUT, Decline, RefundRequest};
 
@@ -214,6 +218,8 @@ pub struct Donations {
     by_id: HashMap<DonationId, Shared<Donation>>,
     by_payment: HashMap<Short, DonationId>,
     kin: kin::Kin,
+    holds: hold::Holds,
+    flags: flag::Flags,
     unmatched: HashMap<PaymentId, After>,
 }
 
@@ -254,6 +260,16 @@ pub enum Command {
     Pledge(Pledged),
     /// The processor tells of an instalment: it is recorded where this log does not know it.
     TakeIn(Told),
+    /// The donor is at the card step: a gift that a person is to look at first is held.
+    Hold { donation: DonationId },
+    /// Staff lets a held gift through.
+    Release { donation: DonationId, note: Option<String> },
+    /// Staff decides against a held gift.
+    TurnAway { donation: DonationId, reason: String },
+    /// A gift was paid with a card that was tried for too many donors, or refused too often.
+    FlagCard(CardFlagged),
+    /// Staff says why that is fine.
+    ClearCard { donation: DonationId, note: String },
     /// An instalment is due: intent, before the processor is asked to charge the card it keeps.
     ChargeSaved { donation: DonationId },
     /// The donor offers a card: intent, before the processor is called.
@@ -316,6 +332,22 @@ pub enum Refusal {
     TooManyAttempts,
     #[error("what was typed for this donation has been erased: start a new donation")]
     Erased,
+    #[error("a gift of this size is looked at by a person of the campaign first: nothing was charged")]
+    Held,
+    #[error("the campaign can't take this gift: nothing was charged")]
+    TurnedAway,
+    #[error("nothing stands out about the card of this gift")]
+    NotFlagged,
+    #[error("this gift was never held")]
+    NotHeld,
+    #[error("somebody has released this gift already")]
+    WasReleased,
+    #[error("somebody has turned this gift away already: the donor was told so, and can make a new one")]
+    WasTurnedAway,
+    #[error(
+        "say why in 1 to {HOLD_NOTE_CHARS_MAX} characters, without an e-mail address: it stays in the log for ever"
+    )]
+    HoldNote,
     #[error("the card form sent nothing to pay with")]
     MethodMissing,
     #[error("there is nothing left to refund of this donation: at most {}", .0.to_exact())]
@@ -347,7 +379,11 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
         Command::Pledge(pledge) => vec![decide_pledge(state, pledge)?],
         Command::TakeIn(told) => super::plan::take_in(state, told)?,
         // The law wants a donor's name with their money: a pledge whose name is gone is not paid any more.
-        Command::RequestPayment { donation, .. } | Command::ChargeSaved { donation }
+        Command::RequestPayment { donation, .. }
+        | Command::ChargeSaved { donation }
+        | Command::Hold { donation }
+        | Command::Release { donation, .. }
+        | Command::TurnAway { donation, .. }
             if state.privacy.is_closed(donation) =>
         {
             return Err(Refusal::Erased);
@@ -355,6 +391,11 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
         Command::RequestPayment { donation, method } => {
             vec![request_payment(state, known(donation)?, donation, method, None)?]
         }
+        Command::Hold { donation } => hold::hold(state, donation),
+        Command::Release { donation, note } => hold::release(state, donation, note)?,
+        Command::TurnAway { donation, reason } => hold::turn_away(state, donation, reason)?,
+        Command::FlagCard(flagged) => flag::flag(state, flagged),
+        Command::ClearCard { donation, note } => flag::clear(state, donation, note)?,
         Command::ChargeSaved { donation } => {
             let saved = state.plans.of_donation(donation).and_then(|(_, plan)| plan.saved.clone());
             let super::plan::Saved { customer, method } = saved.ok_or(Refusal::MethodMissing)?;
@@ -465,6 +506,9 @@ fn request_payment(
     }
     if method.is_empty() {
         return Err(Refusal::MethodMissing);
+    }
+    if customer.is_none() {
+        hold::check(state, donation, current)?;
     }
     // Here and not in pledging: pledges reserve nothing, and attempts come one after another, so that a hundred at once stay
     // below the limit together.

@@ -69,6 +69,10 @@ id!(
     PlanId
 );
 id!(
+    /// One card: a keyed hash of the processor's fingerprint of it.
+    CardId
+);
+id!(
     /// One erasure of a person.
     ErasureId
 );

@@ -1,4 +1,4 @@
-//! Letters to people: a receipt for each payment, a notice of each refund. A letter is asked for in the same breath as what it
+//! Letters to people: a receipt for each payment, a notice of each refund, the answer to a gift that was held. A letter is asked for in the same breath as what it
 //! tells of, so that nothing is lost between the two; what became of it is recorded by whoever carries it.
 //!
 //! Events name a person and never an address: where the letter goes is sealed in the pledge.
@@ -28,6 +28,10 @@ pub enum Kind {
     InstalmentRefused,
     /// A recurring gift ended.
     PlanEnded,
+    /// A gift that was held can be paid.
+    Released,
+    /// A gift that was held is not taken.
+    TurnedAway,
 }
 
 /// What may be asked.
@@ -147,6 +151,16 @@ impl MailId {
     /// The notice that a recurring gift ended.
     pub fn plan_ended(plan: PlanId) -> Self {
         Self::of(&["plan-ended", &plan.to_string()])
+    }
+
+    /// The word that a held gift can be paid.
+    pub fn released(donation: DonationId) -> Self {
+        Self::of(&["released", &donation.to_string()])
+    }
+
+    /// The word that a held gift is not taken.
+    pub fn turned_away(donation: DonationId) -> Self {
+        Self::of(&["turned-away", &donation.to_string()])
     }
 
     /// The donation's id is in it because payments of two ledgers may have the same name, and mailboxes drop what they
@@ -337,9 +351,22 @@ fn of_refusal(state: &State, declined: &donation::Declined) -> Option<Requested>
     })
 }
 
+/// What became of a gift that was held: its donor was told to wait for it.
+fn of_hold(state: &State, donation: DonationId, letter: Kind, mail: MailId) -> Option<Requested> {
+    let gift = state.donations.get(donation)?;
+    let (payment, refund) = (no_payment(), None);
+    Some(Requested { mail, letter, person: gift.donor, donation, payment, refund, amount: gift.amount })
+}
+
 fn of_gift(state: &State, event: &donation::Event) -> Option<Requested> {
     let letter = match event {
         donation::Event::Declined(declined) => return of_refusal(state, declined),
+        donation::Event::Released(data) => {
+            return of_hold(state, data.donation, Kind::Released, MailId::released(data.donation));
+        }
+        donation::Event::TurnedAway(data) => {
+            return of_hold(state, data.donation, Kind::TurnedAway, MailId::turned_away(data.donation));
+        }
         donation::Event::Settled(settled) => Requested {
             mail: MailId::receipt(settled.donation, &settled.payment),
             letter: Kind::Receipt,
@@ -359,6 +386,9 @@ fn of_gift(state: &State, event: &donation::Event) -> Option<Requested> {
             amount: refunded.amount,
         },
         donation::Event::Pledged(_)
+        | donation::Event::Held(_)
+        | donation::Event::CardFlagged(_)
+        | donation::Event::CardCleared(_)
         | donation::Event::PaymentRequested(_)
         | donation::Event::ActionRequired(_)
         | donation::Event::Processing(_)

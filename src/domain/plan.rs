@@ -244,6 +244,8 @@ pub enum Refusal {
     NotStarted,
     #[error("weekly gifts end with an election day, and this campaign has named none ahead: choose monthly")]
     NoLastDay,
+    #[error("a person of the campaign looks at gifts of more than {} first: choose at most that, or make a new gift", .0.to_short())]
+    HeldAbove(Money),
     #[error("choose a day after today, and within a year")]
     PauseDay,
     #[error(transparent)]
@@ -349,6 +351,13 @@ fn change(
     }
     if amount.minor > AMOUNT_MINOR_MAX {
         return Err(donation::Refusal::TooLarge(Money::new(AMOUNT_MINOR_MAX, currency)).into());
+    }
+    // Nobody looks at instalments, so what is charged does not grow past the sum by itself.
+    if amount.minor > plan.amount.minor
+        && let Some(most) =
+            plan.first(state).and_then(|(_, first)| donation::held_above(state, first.committee, amount))
+    {
+        return Err(Refusal::HeldAbove(most));
     }
     if rhythm.every == Every::Week && rhythm.until.is_none_or(|until| until <= today) {
         return Err(Refusal::NoLastDay);

@@ -47,6 +47,11 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Donation(
             donation::Event::Renewed(_)
             | donation::Event::PaymentRequested(_)
+            | donation::Event::Held(_)
+            | donation::Event::Released(_)
+            | donation::Event::TurnedAway(_)
+            | donation::Event::CardFlagged(_)
+            | donation::Event::CardCleared(_)
             | donation::Event::ActionRequired(_)
             | donation::Event::Processing(_)
             | donation::Event::CheckoutOpened(_)

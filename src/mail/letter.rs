@@ -3,7 +3,9 @@
 //! It is made anew for each try and comes out the same: its Message-ID, date and boundaries follow from what was asked for.
 
 mod facts;
+mod held;
 mod mime;
+mod note;
 mod plan;
 
 use crate::config::Config;
@@ -66,10 +68,10 @@ pub enum Fault {
     Form,
 }
 
-/// What a letter says of a recurring gift.
+/// What a letter says in words of its own: of a recurring gift, or of one that was held.
 #[derive(Clone, Debug)]
-pub struct Plan {
-    /// What a letter about it begins with; empty on a receipt.
+pub struct Note {
+    /// What a letter about it alone begins with; empty on a receipt.
     pub lead: String,
     /// What happened and what comes next, a paragraph an entry.
     pub paragraphs: Vec<String>,
@@ -120,8 +122,8 @@ pub struct Facts {
     pub proof: String,
     /// The ledger's head by which the proof is checked, 64 hex digits.
     pub head: String,
-    /// The recurring gift it is about, or of which the payment is one.
-    pub plan: Option<Plan>,
+    /// Of the recurring gift it is about or of which the payment is one, or of the gift that was held.
+    pub note: Option<Note>,
 }
 
 impl Facts {
@@ -139,8 +141,8 @@ impl Facts {
         match self.kind {
             Kind::Receipt => format!("{mark}Your receipt for {}: {}", self.amount, self.rally),
             Kind::RefundNotice => format!("{mark}Your refund of {}: {}", self.amount, self.rally),
-            Kind::InstalmentRefused | Kind::PlanEnded => {
-                let lead = self.plan.as_ref().map(|plan| plan.lead.as_str()).unwrap_or_default();
+            Kind::InstalmentRefused | Kind::PlanEnded | Kind::Released | Kind::TurnedAway => {
+                let lead = self.note.as_ref().map(|note| note.lead.as_str()).unwrap_or_default();
                 format!("{mark}{}: {}", lead.trim_end_matches('.'), self.rally)
             }
         }
@@ -186,10 +188,10 @@ impl Writer {
     pub fn put_together(&self, facts: &Facts) -> Result<Letter, Fault> {
         let subject = facts.subject();
         let (site, public_url) = (self.site.as_str(), self.public_url.as_str());
-        let (html, text) = match facts.plan.as_ref().filter(|plan| !plan.lead.is_empty()) {
-            Some(plan) => {
-                let html = plan::Html { facts, plan, site, subject: &subject }.render()?;
-                (html, plan::Text { facts, plan, site, public_url }.render()?)
+        let (html, text) = match facts.note.as_ref().filter(|note| !note.lead.is_empty()) {
+            Some(note) => {
+                let html = note::Html { facts, note, site, subject: &subject }.render()?;
+                (html, note::Text { facts, note, site, public_url }.render()?)
             }
             None => {
                 let html = Html { facts, site, subject: &subject, public_url }.render()?;

@@ -6,10 +6,12 @@
 
 mod audit;
 mod books;
+mod cards;
 mod catch_up;
 mod charges;
 mod checkout;
 mod fees;
+mod held;
 mod line;
 mod overdue;
 mod schedule;
@@ -26,6 +28,7 @@ use crate::engine::{Engine, Failure, Receipt};
 use crate::projections::Projections;
 use crate::vault;
 pub use books::{BooksRead, BooksSaid};
+use cards::Cards;
 pub use catch_up::CaughtUp;
 use charges::Till;
 pub use checkout::Handover;
@@ -72,6 +75,10 @@ pub enum Standing {
     },
     /// The outcome is not known yet.
     Processing,
+    /// A person of the campaign looks at it before a card is wanted.
+    Held,
+    /// A person of the campaign decided against it.
+    TurnedAway,
     /// The money is there.
     Settled,
 }
@@ -108,6 +115,7 @@ pub struct Cashier {
     till: Arc<Till>,
     overdue: Arc<parking_lot::Mutex<Overdue>>,
     visits: Arc<Visits>,
+    cards: Arc<Cards>,
     /// Until when the processor's list was read, held by whoever reads it.
     read_until: Arc<Mutex<Option<DateTime<Utc>>>>,
     desk: Arc<books::Desk>,
@@ -128,9 +136,22 @@ impl Cashier {
         let (to_learn, waiting) = mpsc::channel(FEES_WAITING_MAX);
         let fees = Arc::new((to_learn, Mutex::new(waiting)));
         let till = Arc::new(Till::new(processor.calls_per_second()));
-        let (webhook_came, overdue, visits) = (Arc::default(), Arc::default(), Arc::default());
+        let (webhook_came, overdue, visits, cards) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
         let (read_until, desk, schedule) = (Arc::default(), Arc::default(), Arc::default());
-        Self { engine, committee, processor, webhook_came, fees, till, overdue, visits, read_until, desk, schedule }
+        Self {
+            engine,
+            committee,
+            processor,
+            webhook_came,
+            fees,
+            till,
+            overdue,
+            visits,
+            cards,
+            read_until,
+            desk,
+            schedule,
+        }
     }
 
     /// Whose money it takes.
@@ -174,11 +195,15 @@ impl Cashier {
                 return Ok(standing);
             }
         }
+        if let Some(refused) = self.refuse_worn(&method).await {
+            return Ok(refused);
+        }
         // Whoever began an attempt since that was read has this very key: theirs is gone on with, and no second begun
         // beside it.
         let attempt = attempts.saturating_add(1);
         let command = donation::Command::RequestPayment { donation, method };
-        self.begin((donation, attempt), command, &format!("donor:{donation}")).await
+        let begun = self.begin((donation, attempt), command, &format!("donor:{donation}")).await;
+        self.or_held(donation, begun).await
     }
 
     /// Gives up an attempt that waits for the donor, who came back with another card: the old payment must not settle beside
@@ -212,6 +237,9 @@ impl Cashier {
     /// # Errors
     /// [`Trouble`].
     pub async fn look(&self, donation: DonationId) -> Result<Standing, Trouble> {
+        if let Some(held) = self.hold_back(donation).await? {
+            return Ok(held);
+        }
         if let Some(payment) = self.waiting_for_donor(donation) {
             let answer = self.looked_up(donation, &payment.0).await;
             return self.or_later(donation, answer).await;
@@ -377,6 +405,7 @@ impl Cashier {
         if let Outcome::Settled { payment, amount, .. } = &outcome {
             self.check_currency(donation, payment, *amount).await?;
         }
+        let (outcome, worn) = self.note_card(donation, outcome);
         let (command, key, standing) = match outcome {
             Outcome::Settled { payment, amount, fee, card } => {
                 let key = format!("settled:{payment}:{}", fee.is_some());
@@ -392,7 +421,7 @@ impl Cashier {
                 let command = donation::Command::RecordProcessing { donation, payment: PaymentId(payment) };
                 (command, key, Standing::Processing)
             }
-            Outcome::Declined { payment, code, reason } => {
+            Outcome::Declined { payment, code, reason, fingerprint: _ } => {
                 let number = self.in_flight(donation).map_or(0, |attempt| attempt.number);
                 let key = format!("declined:{donation}:{number}:{}", payment.as_deref().unwrap_or_default());
                 let standing = Standing::Open { declined: Some(reason.clone()) };
@@ -403,6 +432,9 @@ impl Cashier {
         self.tell(command, key, "processor").await?;
         if standing == Standing::Settled {
             self.tell_schedule(donation);
+        }
+        if let Some(worn) = worn {
+            self.flag(worn).await;
         }
         Ok(standing)
     }
@@ -468,6 +500,9 @@ impl Cashier {
         let Some(known) = world.state.donations.get(donation) else { return Standing::Open { declined: None } };
         if known.settled_minor() > 0 {
             return Standing::Settled;
+        }
+        if let Some(held) = held::standing(&world, donation).filter(|_| known.in_flight.is_none()) {
+            return held;
         }
         match (&known.in_flight, &known.decline) {
             (Some(attempt), _) if attempt.is_at_checkout() => Standing::Checkout { url: None },

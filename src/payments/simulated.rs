@@ -140,7 +140,7 @@ impl Simulated {
                 payment: id.to_owned(),
                 amount: payment.amount,
                 fee: Some(fee(payment.amount)),
-                card: Some(CardSummary { brand: "simulated".into(), last4: "0000".into() }),
+                card: Some(CardSummary { brand: "simulated".into(), last4: "0000".into(), fingerprint: None }),
             },
             (Way::Declined | Way::SavedDeclined, _) => declined(
                 id,
@@ -191,7 +191,7 @@ impl Processor for Simulated {
         let way = Way::ALL.into_iter().find(|(_, method, _)| *method == charge.method);
         let Some((way, _, word)) = way else {
             let reason = "That is not one of the simulated cards. Nothing was charged. Pick one of them.".into();
-            return Ok(Outcome::Declined { payment: None, code: "method_unusable".into(), reason });
+            return Ok(Outcome::Declined { payment: None, code: "method_unusable".into(), reason, fingerprint: None });
         };
         let amount = charge.amount;
         let currency = amount.currency.code().to_ascii_lowercase();
@@ -267,7 +267,7 @@ fn fee(amount: Money) -> Money {
 }
 
 fn declined(id: &str, code: &str, reason: &str) -> Outcome {
-    Outcome::Declined { payment: Some(id.to_owned()), code: code.into(), reason: reason.into() }
+    Outcome::Declined { payment: Some(id.to_owned()), code: code.into(), reason: reason.into(), fingerprint: None }
 }
 
 fn rejected(code: &str, message: &str) -> Fault {

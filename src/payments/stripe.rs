@@ -22,8 +22,8 @@ pub use settings::{API_BASE, CALL_TIMEOUT, CALLS_PER_SECOND, SCRIPT_URL, Secret,
 use super::card_form::{CardForm, Sources};
 use super::checkout::{Checkout, Hosted, Visit};
 use super::{
-    Charge, Entries, EntryPage, EventPage, Fault, METHOD_BYTES_MAX, Mode, Notice, Outcome, PayoutPage, Processor,
-    Refund, RefundOutcome, Thing, Webhook, WebhookRefusal,
+    Charge, Entries, EntryPage, EventPage, Fault, Fingerprint, METHOD_BYTES_MAX, Mode, Notice, Outcome, PayoutPage,
+    Processor, Refund, RefundOutcome, Thing, Webhook, WebhookRefusal,
 };
 use crate::domain::id::DonationId;
 use crate::domain::money::Money;
@@ -31,7 +31,7 @@ use crate::domain::plan::Saved;
 use async_trait::async_trait;
 use client::{CallError, Pooled};
 use dispute::DisputeShape;
-use shapes::{Intent, METADATA_DONATION, METADATA_REFUND, Missing, PaymentError, RefundShape};
+use shapes::{Intent, METADATA_DONATION, METADATA_REFUND, MethodShape, Missing, PaymentError, RefundShape};
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -198,6 +198,16 @@ impl Processor for Stripe {
         let of = Of { donation: Some(charge.donation), amount: Some(charge.amount) };
         let sent = self.payment(create.build(), Some(&charge.key), of).await;
         sent.or_else(declined)
+    }
+
+    async fn fingerprint(&self, method: &str) -> Result<Option<Fingerprint>, Fault> {
+        if !is_token(method, METHOD_BYTES_MAX) {
+            return Ok(None);
+        }
+        let kind = if method.starts_with(CONFIRMATION_TOKEN) { "confirmation_tokens" } else { "payment_methods" };
+        let call = RequestBuilder::new(StripeMethod::Get, format!("/{kind}/{method}"));
+        let found = call.customize::<MethodShape>().send(&self.client).await.map_err(CallError::into_fault)?;
+        Ok(found.fingerprint())
     }
 
     async fn look_up(&self, payment: &str) -> Result<Outcome, Fault> {

@@ -334,6 +334,11 @@ impl Ledger {
                 self.moves(recorded, state, Kind::Return, moved, None, data.amount);
             }
             donation::Event::PaymentRequested(_)
+            | donation::Event::Held(_)
+            | donation::Event::Released(_)
+            | donation::Event::TurnedAway(_)
+            | donation::Event::CardFlagged(_)
+            | donation::Event::CardCleared(_)
             | donation::Event::ActionRequired(_)
             | donation::Event::Processing(_)
             | donation::Event::CheckoutOpened(_)

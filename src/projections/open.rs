@@ -74,7 +74,7 @@ impl Open {
 
     fn look_at(&mut self, id: DonationId, state: &State) {
         let Some(gift) = state.donations.get(id) else { return };
-        let next = standing(gift).filter(|_| !state.privacy.is_closed(id));
+        let next = standing(gift).filter(|_| !state.privacy.is_closed(id) && !is_turned_away(state, id));
         let before = match next {
             Some(next) => self.standing.insert(id, next),
             None => self.standing.remove(&id),
@@ -109,6 +109,11 @@ impl OpenSums {
             Standing::Processing => &mut self.processing,
         }
     }
+}
+
+/// A person decided that nothing comes of it.
+fn is_turned_away(state: &State, id: DonationId) -> bool {
+    state.donations.verdict(id) == Some(donation::Verdict::TurnedAway)
 }
 
 /// `None` once it is paid.

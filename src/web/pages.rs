@@ -12,6 +12,7 @@ pub mod first_account;
 pub mod goals;
 pub mod golive;
 pub mod health;
+pub mod held;
 pub mod home;
 pub mod host;
 pub mod live;

@@ -124,7 +124,12 @@ impl Processor for Scripted {
     async fn cancel(&self, payment: &str) -> Result<Outcome, Fault> {
         let takes = self.cancels_take.lock().unwrap().pop_front().ok_or_else(unknown)?;
         tokio::time::sleep(takes).await;
-        Ok(Outcome::Declined { payment: Some(payment.into()), code: "canceled".into(), reason: "Given up.".into() })
+        Ok(Outcome::Declined {
+            payment: Some(payment.into()),
+            code: "canceled".into(),
+            reason: "Given up.".into(),
+            fingerprint: None,
+        })
     }
 
     async fn refund(&self, refund: &Refund) -> Result<RefundOutcome, Fault> {
@@ -311,6 +316,7 @@ async fn cards_that_were_not_taken_free_the_donor_and_a_hopeless_one_is_stopped(
         payment: Some(format!("pi_{number}")),
         code: "card_declined".into(),
         reason: "The bank said no.".into(),
+        fingerprint: None,
     };
     let mut answers: Vec<_> = (0..8).map(|number| Ok(declined(number))).collect();
     answers.push(Err(Fault::Barred { code: "key_refused".into(), message: "y".into() }));

@@ -214,6 +214,8 @@ fn places(cashier: &Cashier, count: usize) -> BTreeMap<usize, (u32, u32)> {
         | Standing::Action { .. }
         | Standing::Checkout { .. }
         | Standing::Processing
+        | Standing::Held
+        | Standing::TurnedAway
         | Standing::Settled => None,
     };
     (0..count).filter_map(standing).collect()
@@ -241,9 +243,11 @@ async fn a_thousand_at_fifty_times_the_rate_see_an_honest_place_and_are_charged_
             Standing::InLine { .. } => in_line += 1,
             // Those at the front wait for the outcome itself.
             Standing::Settled | Standing::Processing => {}
-            Standing::Open { .. } | Standing::Action { .. } | Standing::Checkout { .. } => {
-                panic!("nobody is declined or asked")
-            }
+            Standing::Open { .. }
+            | Standing::Action { .. }
+            | Standing::Checkout { .. }
+            | Standing::Held
+            | Standing::TurnedAway => panic!("nobody is declined, asked or held"),
         }
     }
     let came = begun.elapsed();

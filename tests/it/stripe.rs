@@ -12,8 +12,8 @@ use groundswell::payments::card_form::{CardForm, CardFormView};
 use groundswell::payments::simulated::{self, Simulated};
 use groundswell::payments::stripe::{Secret, Settings, Stripe};
 use groundswell::payments::{
-    CardSummary, Charge, Fault, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, Repeats, charge_key,
-    refund_key,
+    CardSummary, Charge, Fault, Fingerprint, Mode, Notice, Outcome, Processor, Refund, RefundOutcome, Repeats,
+    charge_key, refund_key,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -285,6 +285,39 @@ async fn an_answer_becomes_an_outcome_or_a_fault() {
     assert!(matches!(&outcome, Err(Fault::Barred { .. })) && !format!("{outcome:?}").contains("sk_test"));
 }
 
+/// The card of the fixtures.
+fn known_by() -> Option<Fingerprint> {
+    Some(Fingerprint::new("AOB934RVNwzk6xtn".into()))
+}
+
+#[tokio::test]
+async fn a_token_is_asked_whose_card_it_is() {
+    let server = MockServer::start().await;
+    let stripe = stripe_at(&server.uri());
+    for (token, at, body) in [
+        (
+            "ctoken_1",
+            "/v1/confirmation_tokens/ctoken_1",
+            r#"{"payment_method_preview":{"card":{"fingerprint":"AOB934RVNwzk6xtn"}}}"#,
+        ),
+        (
+            "pm_1",
+            "/v1/payment_methods/pm_1",
+            r#"{"id":"pm_1","card":{"fingerprint":"AOB934RVNwzk6xtn","last4":"4242"}}"#,
+        ),
+        ("card_1", "/v1/payment_methods/card_1", r#"{"id":"card_1","fingerprint":"AOB934RVNwzk6xtn"}"#),
+    ] {
+        let answer = ResponseTemplate::new(200).set_body_raw(body, "application/json");
+        Mock::given(method("GET")).and(path(at)).respond_with(answer).expect(1).mount(&server).await;
+        assert_eq!(stripe.fingerprint(token).await, Ok(known_by()), "{token}");
+    }
+    let debit = ResponseTemplate::new(200).set_body_raw(r#"{"us_bank_account":{}}"#, "application/json");
+    Mock::given(method("GET")).and(path("/v1/payment_methods/pm_2")).respond_with(debit).mount(&server).await;
+    assert_eq!(stripe.fingerprint("pm_2").await, Ok(None));
+    assert_eq!(stripe.fingerprint("pm/../customers").await, Ok(None));
+    assert!(stripe.fingerprint("pm_3").await.is_err());
+}
+
 #[tokio::test]
 async fn current_shapes_are_read_with_fee_card_and_reason() {
     let answer = ResponseTemplate::new(200).set_body_raw(fixture("answer.payment_intent.json"), "application/json");
@@ -292,14 +325,16 @@ async fn current_shapes_are_read_with_fee_card_and_reason() {
         payment: "pi_3QGroundswell0001".into(),
         amount: usd(2500),
         fee: Some(usd(103)),
-        card: Some(CardSummary { brand: "visa".into(), last4: "4242".into() }),
+        card: Some(CardSummary { brand: "visa".into(), last4: "4242".into(), fingerprint: known_by() }),
     };
     assert_eq!(answering(answer).await.1, Ok(expected));
     let answer = ResponseTemplate::new(402).set_body_raw(fixture("answer.card_error.json"), "application/json");
     let (_server, declined) = answering(answer).await;
-    let Ok(Outcome::Declined { payment, code, reason }) = declined else { panic!("{declined:?}") };
+    let Ok(Outcome::Declined { payment, code, reason, fingerprint }) = declined else { panic!("{declined:?}") };
     assert_eq!((payment.as_deref(), code.as_str()), (Some("pi_3QGroundswell0001"), "insufficient_funds"));
     assert!(reason.contains("not enough money"), "{reason}");
+    assert_eq!(fingerprint, known_by(), "one card, whether it paid or not");
+    assert!(!format!("{fingerprint:?}").contains("AOB934"));
 }
 
 #[tokio::test]

@@ -212,12 +212,13 @@ impl Bank {
                 payment: id.into(),
                 amount: payment.amount,
                 fee: (payment.fee_known_at <= Instant::now()).then_some(payment.fee),
-                card: Some(CardSummary { brand: "visa".into(), last4: "4242".into() }),
+                card: Some(CardSummary { brand: "visa".into(), last4: "4242".into(), fingerprint: None }),
             },
             State::Declined => Outcome::Declined {
                 payment: Some(id.into()),
                 code: "declined".into(),
                 reason: "The bank said no.".into(),
+                fingerprint: None,
             },
         })
     }
@@ -561,7 +562,7 @@ impl Processor for Bank {
         let refund = || about["refund"].as_str().map(|id| id.parse().unwrap());
         Ok(match event["kind"].as_str().unwrap() {
             "payment.settled" => {
-                let card = Some(CardSummary { brand: "visa".into(), last4: "4242".into() });
+                let card = Some(CardSummary { brand: "visa".into(), last4: "4242".into(), fingerprint: None });
                 vec![Notice::Settled {
                     donation: donation(),
                     payment: text("payment"),

@@ -173,8 +173,8 @@ impl Town {
                         }
                     }
                 }
-                // This bank keeps no page of its own.
-                Some(Ok(Standing::Checkout { .. })) => return true,
+                // This bank keeps no page of its own, and these rules hold nothing.
+                Some(Ok(Standing::Checkout { .. } | Standing::Held | Standing::TurnedAway)) => return true,
                 Some(Ok(Standing::InLine { .. } | Standing::Processing)) => {
                     tokio::time::sleep(chance.seconds(5..200)).await
                 }

@@ -3,6 +3,8 @@
 use super::after::{CostRecorded, DisputeClosed, DisputeMoved, DisputeOpened, DisputeRevised};
 use super::after::{DebitReturned, DisputeNews, ReturnNews};
 use super::after::{RefundFailureNews, RefundReversed};
+use super::flag::{CardCleared, CardFlagged};
+use super::hold::{Held, Released, TurnedAway};
 use crate::domain::committee::joint::Part;
 use crate::domain::id::{
     CheckoutId, DonationId, PaymentId, PersonId, PlanId, ProcessorRefundId, RallyId, RefundId, SourceId,
@@ -18,6 +20,11 @@ use serde::{Deserialize, Serialize};
 pub enum Event {
     Pledged(Pledged),
     Renewed(Renewed),
+    Held(Held),
+    Released(Released),
+    TurnedAway(TurnedAway),
+    CardFlagged(CardFlagged),
+    CardCleared(CardCleared),
     PaymentRequested(PaymentRequested),
     ActionRequired(PaymentNamed),
     Processing(PaymentNamed),
@@ -49,6 +56,11 @@ impl Event {
         match self {
             Event::Pledged(data) => Some(data.donation),
             Event::Renewed(data) => Some(data.donation),
+            Event::Held(data) => Some(data.donation),
+            Event::Released(data) => Some(data.donation),
+            Event::TurnedAway(data) => Some(data.donation),
+            Event::CardFlagged(data) => Some(data.donation),
+            Event::CardCleared(data) => Some(data.donation),
             Event::PaymentRequested(data) => Some(data.donation),
             Event::ActionRequired(data) | Event::Processing(data) => Some(data.donation),
             Event::CheckoutOpened(data) => Some(data.donation),

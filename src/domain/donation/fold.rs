@@ -1,5 +1,6 @@
 //! What events make of donations.
 
+use super::hold::Verdict;
 use super::payment::{Attempt, Decline, Payment, RefundRequest, Settlement};
 use super::{Declined, Donation, Donations, Event, Giver, News, PaymentNamed, Pledged, Renewed};
 use crate::domain::State;
@@ -31,6 +32,11 @@ pub(in crate::domain) fn evolve(state: &mut State, event: &Event, at: DateTime<U
             donations.kin.add(gift.giver(), donation);
             donations.by_id.insert(donation, Shared::new(gift));
         }
+        Event::Held(data) => donations.holds.add(data.donation, at),
+        Event::Released(data) => donations.holds.decided(data.donation, Verdict::Released),
+        Event::TurnedAway(data) => donations.holds.decided(data.donation, Verdict::TurnedAway),
+        Event::CardFlagged(flagged) => donations.flags.add(flagged, at),
+        Event::CardCleared(cleared) => donations.flags.clear(cleared.donation),
         Event::PaymentRequested(requested) => {
             let Some(donation) = donations.get_mut(requested.donation) else { return };
             donation.attempts = requested.attempt;

@@ -81,6 +81,11 @@ pub(in crate::domain) fn follow(state: &mut State, event: &domain::Event, at: Da
             state.plans.change(id, |plan| plan.settles(settled.donation, day));
         }
         donation::Event::Pledged(_)
+        | donation::Event::Held(_)
+        | donation::Event::Released(_)
+        | donation::Event::TurnedAway(_)
+        | donation::Event::CardFlagged(_)
+        | donation::Event::CardCleared(_)
         | donation::Event::ActionRequired(_)
         | donation::Event::Processing(_)
         | donation::Event::CheckoutOpened(_)

@@ -1,6 +1,6 @@
 //! What a letter says, from the ledger, the log and the vault.
 
-use super::{Facts, Fault, mark, plan};
+use super::{Facts, Fault, Note, held, mark, plan};
 use crate::domain::committee::Committees;
 use crate::domain::committee::joint::Part;
 use crate::domain::donation::{self, ATTESTATIONS, Pledged};
@@ -21,8 +21,11 @@ pub(super) fn gather(engine: &Engine, waiting: &Waiting, public_url: &str) -> Re
         Some(_) | None => return Err(Fault::Unknown),
     };
     let contact = contact(engine, &pledged)?;
-    if matches!(asked.letter, Kind::InstalmentRefused | Kind::PlanEnded) {
-        return about_plan(engine, waiting, public_url, contact);
+    match asked.letter {
+        Kind::Receipt | Kind::RefundNotice => {}
+        Kind::InstalmentRefused | Kind::PlanEnded | Kind::Released | Kind::TurnedAway => {
+            return in_words(engine, waiting, public_url, contact);
+        }
     }
     let (mut facts, settled_seq) = {
         let world = engine.world();
@@ -54,7 +57,7 @@ pub(super) fn gather(engine: &Engine, waiting: &Waiting, public_url: &str) -> Re
             statements: if is_refund { vec![] } else { pledged.attestations.iter().filter_map(attested).collect() },
             proof: String::new(),
             head: String::new(),
-            plan: if is_refund { None } else { plan::of_receipt(engine, &world, asked.donation, public_url) },
+            note: if is_refund { None } else { plan::of_receipt(engine, &world, asked.donation, public_url) },
         };
         (facts, row.seq)
     };
@@ -71,12 +74,21 @@ pub(super) fn gather(engine: &Engine, waiting: &Waiting, public_url: &str) -> Re
     Ok(facts)
 }
 
-/// A letter about a recurring gift: no receipt, and no proof.
-fn about_plan(engine: &Engine, waiting: &Waiting, public_url: &str, contact: Contact) -> Result<Facts, Fault> {
+/// A letter in words of its own: no receipt, and no proof.
+fn in_words(engine: &Engine, waiting: &Waiting, public_url: &str, contact: Contact) -> Result<Facts, Fault> {
     let asked = &waiting.requested;
     let world = engine.world();
-    let (_, known) = world.state.plans.of_donation(asked.donation).ok_or(Fault::Unknown)?;
-    let rally = world.state.rallies.get(known.rally).ok_or(Fault::Unknown)?;
+    let gift = world.state.donations.get(asked.donation).ok_or(Fault::Unknown)?;
+    let rally = world.state.rallies.get(gift.rally).ok_or(Fault::Unknown)?;
+    let href = format!("{public_url}/r/{}/donate/{}", rally.details.slug, asked.donation);
+    let amount = asked.amount.to_exact();
+    let note: Option<Note> = match asked.letter {
+        Kind::Released => Some(held::released(&amount, &href)),
+        Kind::TurnedAway => Some(held::turned_away(&amount, &href)),
+        Kind::InstalmentRefused | Kind::PlanEnded | Kind::Receipt | Kind::RefundNotice => {
+            plan::of_letter(engine, &world, asked, public_url)
+        }
+    };
     Ok(Facts {
         mail: asked.mail,
         kind: asked.letter,
@@ -86,7 +98,7 @@ fn about_plan(engine: &Engine, waiting: &Waiting, public_url: &str, contact: Con
         name: format!("{} {}", contact.first_name, contact.last_name),
         address: vec![],
         email: contact.email,
-        amount: asked.amount.to_exact(),
+        amount,
         given: String::new(),
         parts: vec![],
         date: String::new(),
@@ -94,11 +106,11 @@ fn about_plan(engine: &Engine, waiting: &Waiting, public_url: &str, contact: Con
         paid_for_by: rally.details.paid_for_by.clone(),
         card: String::new(),
         donation: asked.donation,
-        href: format!("{public_url}/r/{}/donate/{}", rally.details.slug, asked.donation),
+        href,
         statements: vec![],
         proof: String::new(),
         head: String::new(),
-        plan: Some(plan::of_letter(engine, &world, asked, public_url).ok_or(Fault::Unknown)?),
+        note: Some(note.ok_or(Fault::Unknown)?),
     })
 }
 

@@ -1,33 +1,12 @@
 //! What letters say of recurring gifts.
 
-use super::{Facts, Plan};
+use super::Note;
 use crate::domain::id::{DonationId, PlanId};
 use crate::domain::mail::{Kind, Requested};
 use crate::domain::plan::{self, Standing, Why};
 use crate::engine::Engine;
 use crate::projections::Projections;
-use askama::Template;
 use chrono::NaiveDate;
-
-/// A letter about one, in HTML.
-#[derive(Template)]
-#[template(path = "mail/plan.html")]
-pub(super) struct Html<'a> {
-    pub(super) facts: &'a Facts,
-    pub(super) plan: &'a Plan,
-    pub(super) site: &'a str,
-    pub(super) subject: &'a str,
-}
-
-/// The same in text.
-#[derive(Template)]
-#[template(path = "mail/plan.txt")]
-pub(super) struct Text<'a> {
-    pub(super) facts: &'a Facts,
-    pub(super) plan: &'a Plan,
-    pub(super) site: &'a str,
-    pub(super) public_url: &'a str,
-}
 
 fn day(day: NaiveDate) -> String {
     day.format("%B %-d, %Y").to_string()
@@ -39,18 +18,18 @@ fn manage(engine: &Engine, world: &Projections, id: PlanId, plan: &plan::Plan, p
 }
 
 /// What a receipt says of the plan that its gift is one of: how to change and to stop it.
-pub(super) fn of_receipt(engine: &Engine, world: &Projections, donation: DonationId, public_url: &str) -> Option<Plan> {
+pub(super) fn of_receipt(engine: &Engine, world: &Projections, donation: DonationId, public_url: &str) -> Option<Note> {
     let (id, plan) = world.state.plans.of_donation(donation)?;
     let href = manage(engine, world, id, plan, public_url)?;
     let each = format!("You give {} each {}.", plan.amount.to_exact(), plan.rhythm.every.word());
     let next = plan.next().map(|next| format!(" Your card is charged next on {}.", day(next))).unwrap_or_default();
     let says = if plan.is_over() { "This recurring gift has ended.".into() } else { format!("{each}{next}") };
     let actions = vec![("Change, pause or stop it, without an account", href)];
-    Some(Plan { lead: String::new(), paragraphs: vec![says], actions })
+    Some(Note { lead: String::new(), paragraphs: vec![says], actions })
 }
 
 /// What a letter about a plan says, as it stands now.
-pub(super) fn of_letter(engine: &Engine, world: &Projections, asked: &Requested, public_url: &str) -> Option<Plan> {
+pub(super) fn of_letter(engine: &Engine, world: &Projections, asked: &Requested, public_url: &str) -> Option<Note> {
     let (id, plan) = world.state.plans.of_donation(asked.donation)?;
     let slug = &world.state.rallies.get(plan.rally)?.details.slug;
     let manage = manage(engine, world, id, plan, public_url)?;
@@ -74,7 +53,7 @@ pub(super) fn of_letter(engine: &Engine, world: &Projections, asked: &Requested,
         ];
         let pay = format!("{public_url}/r/{slug}/donate/{}", asked.donation);
         let actions = vec![("Pay this gift now", pay), ("Change, pause or stop", manage)];
-        return Some(Plan { lead: format!("Your {amount} did not go through."), paragraphs, actions });
+        return Some(Note { lead: format!("Your {amount} did not go through."), paragraphs, actions });
     }
     let Standing::Ended { why } = plan.standing() else { return None };
     let reason = match why {
@@ -90,7 +69,7 @@ pub(super) fn of_letter(engine: &Engine, world: &Projections, asked: &Requested,
     let lead = format!("Your gift of {amount} each {every} has ended.");
     let paragraphs = vec![format!("{reason} Nothing more will be charged. Thank you for all you gave.")];
     let again = format!("{public_url}/r/{slug}/donate");
-    Some(Plan {
+    Some(Note {
         lead,
         paragraphs,
         actions: vec![("Your gifts, and what became of them", manage), ("Give again", again)],

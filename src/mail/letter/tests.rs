@@ -33,7 +33,7 @@ fn facts() -> Facts {
         statements: vec!["I am at least 18 years old."],
         proof: "{}".into(),
         head: "5f".into(),
-        plan: None,
+        note: None,
     }
 }
 

@@ -206,7 +206,13 @@ impl Cashier {
         let declined = match self.call(turn).await {
             Ok(Standing::Open { .. }) => true,
             Ok(Standing::Action { .. } | Standing::Settled) => false,
-            Ok(Standing::InLine { .. } | Standing::Processing | Standing::Checkout { .. }) => return,
+            Ok(
+                Standing::InLine { .. }
+                | Standing::Processing
+                | Standing::Checkout { .. }
+                | Standing::Held
+                | Standing::TurnedAway,
+            ) => return,
             Err(trouble) => {
                 tracing::warn!(%donation, %trouble, "a payment's outcome is still not known");
                 return;
@@ -254,7 +260,8 @@ impl Cashier {
         // Nothing happened: the attempt ends, and the donor may try again.
         tracing::error!(%donation, %fault, "the processor took no payment");
         let reason = "The payment company did not accept this. Nothing was charged; try again, or use another card.";
-        let outcome = Outcome::Declined { payment: None, code: "not_taken".into(), reason: reason.into() };
+        let outcome =
+            Outcome::Declined { payment: None, code: "not_taken".into(), reason: reason.into(), fingerprint: None };
         self.record(donation, outcome).await
     }
 

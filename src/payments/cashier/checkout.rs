@@ -76,8 +76,10 @@ impl Cashier {
         // As in `pay`: whoever began an attempt since has this very key, and theirs is gone on with.
         let attempt = attempts.saturating_add(1);
         let command = donation::Command::RequestPayment { donation, method: donation::CHECKOUT.into() };
-        self.tell(command, format!("pay:{donation}:{attempt}"), &format!("donor:{donation}")).await?;
-        self.keep_page(donation, handover).await
+        match self.tell(command, format!("pay:{donation}:{attempt}"), &format!("donor:{donation}")).await {
+            Ok(_) => self.keep_page(donation, handover).await,
+            Err(trouble) => self.or_held(donation, Err(trouble)).await,
+        }
     }
 
     /// Has the processor keep the page of the attempt in flight.

@@ -149,7 +149,9 @@ impl Cashier {
                 | Standing::Processing
                 | Standing::InLine { .. }
                 | Standing::Action { .. }
-                | Standing::Checkout { .. },
+                | Standing::Checkout { .. }
+                | Standing::Held
+                | Standing::TurnedAway,
             ) => Ok(()),
             Ok(Standing::Open { .. }) => {
                 tracing::info!(%plan, %donation, "an instalment was declined");

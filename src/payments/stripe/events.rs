@@ -87,7 +87,7 @@ fn payment(intent: &Intent) -> Result<Option<Notice>, Fault> {
     let notice = match intent.outcome().map_err(missing)? {
         Outcome::Settled { payment, amount, fee, card } => Notice::Settled { donation, payment, amount, fee, card },
         Outcome::Processing { payment } => Notice::Processing { donation, payment },
-        Outcome::Declined { payment: Some(payment), code, reason } => {
+        Outcome::Declined { payment: Some(payment), code, reason, .. } => {
             Notice::Declined { donation, payment, code, reason }
         }
         // The donor's own page goes on from here; nothing is known that a log should hold.

@@ -5,7 +5,7 @@ use crate::domain::donation::Told;
 use crate::domain::id::{DonationId, RefundId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::plan::Saved;
-use crate::payments::{CardSummary, Outcome};
+use crate::payments::{CardSummary, Fingerprint, Outcome};
 use miniserde::Deserialize;
 use miniserde::de::{Map, Visitor};
 use std::collections::HashMap;
@@ -153,12 +153,21 @@ pub struct MethodShape {
     card: Option<CardShape>,
     brand: Option<String>,
     last4: Option<String>,
+    fingerprint: Option<String>,
+    /// What of it a confirmation token shows: <https://docs.stripe.com/api/confirmation_tokens/object>.
+    payment_method_preview: Option<PreviewShape>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct PreviewShape {
+    card: Option<CardShape>,
 }
 
 #[derive(Debug, Deserialize)]
 pub struct CardShape {
     brand: Option<String>,
     last4: Option<String>,
+    fingerprint: Option<String>,
 }
 
 /// <https://docs.stripe.com/api/errors>, as an answer's `error` and as an intent's `last_payment_error`.
@@ -171,6 +180,7 @@ pub struct PaymentError {
     pub message: Option<String>,
     pub param: Option<String>,
     pub payment_intent: Option<Expandable<Identified>>,
+    pub payment_method: Option<Expandable<MethodShape>>,
 }
 
 /// <https://docs.stripe.com/api/refunds/object>
@@ -203,7 +213,8 @@ impl PaymentError {
     pub fn declined(&self, payment: Option<String>) -> Outcome {
         let code = self.reason_code().to_owned();
         let reason = reasons::for_donor(&code).to_owned();
-        Outcome::Declined { payment, code, reason }
+        let fingerprint = Expandable::object(&self.payment_method).and_then(MethodShape::fingerprint);
+        Outcome::Declined { payment, code, reason, fingerprint }
     }
 }
 
@@ -228,7 +239,7 @@ impl Intent {
             },
             "canceled" => {
                 let reason = reasons::for_donor("canceled").to_owned();
-                Outcome::Declined { payment: Some(payment), code: "canceled".into(), reason }
+                Outcome::Declined { payment: Some(payment), code: "canceled".into(), reason, fingerprint: None }
             }
             _ => return Err(Missing("a status we know")),
         };
@@ -275,8 +286,21 @@ impl Intent {
         of_charge
             .and_then(|details| details.card.as_ref())
             .or_else(|| of_method.and_then(|method| method.card.as_ref()))
-            .and_then(|card| card_summary(card.brand.as_deref(), card.last4.as_deref()))
-            .or_else(|| of_method.and_then(|method| card_summary(method.brand.as_deref(), method.last4.as_deref())))
+            .and_then(|card| card_summary(card.brand.as_deref(), card.last4.as_deref(), card.fingerprint.as_deref()))
+            .or_else(|| {
+                of_method.and_then(|method| {
+                    card_summary(method.brand.as_deref(), method.last4.as_deref(), method.fingerprint.as_deref())
+                })
+            })
+    }
+}
+
+impl MethodShape {
+    /// What Stripe knows the card by, of a payment method or of the token for one.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        let of_token = self.payment_method_preview.as_ref().and_then(|preview| preview.card.as_ref());
+        let of_card = self.card.as_ref().or(of_token).and_then(|card| card.fingerprint.as_deref());
+        fingerprint(of_card.or(self.fingerprint.as_deref()))
     }
 }
 
@@ -317,7 +341,12 @@ pub fn money(minor: Option<i64>, currency: Option<&str>) -> Result<Money, Missin
 }
 
 /// `None` unless it is surely no more than the last four digits.
-fn card_summary(brand: Option<&str>, last4: Option<&str>) -> Option<CardSummary> {
+fn card_summary(brand: Option<&str>, last4: Option<&str>, of_card: Option<&str>) -> Option<CardSummary> {
     let last4 = last4.filter(|digits| digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit()))?;
-    Some(CardSummary { brand: brand?.to_ascii_lowercase(), last4: last4.into() })
+    let fingerprint = fingerprint(of_card);
+    Some(CardSummary { brand: brand?.to_ascii_lowercase(), last4: last4.into(), fingerprint })
+}
+
+fn fingerprint(text: Option<&str>) -> Option<Fingerprint> {
+    text.filter(|text| !text.is_empty()).map(|text| Fingerprint::new(text.into()))
 }

@@ -86,10 +86,19 @@ pub enum CardState {
     Processing,
     /// The processor has taken it up and answers in days, as with a debit from a bank account.
     Days,
+    /// A person of the campaign looks at it before the card is asked for.
+    Held,
+    /// A person of the campaign decided against it.
+    TurnedAway,
 }
 
 impl CardState {
-    /// Whether there is nothing to do but wait.
+    /// Whether the card is asked for.
+    fn asks(self) -> bool {
+        matches!(self, Self::Ready | Self::Declined)
+    }
+
+    /// Whether there is nothing to do but wait for the bank.
     fn waits(self) -> bool {
         matches!(self, Self::Line { .. } | Self::Processing | Self::Days)
     }
@@ -100,7 +109,7 @@ impl CardState {
         match self {
             Self::Line { seconds, .. } => (seconds / 4).clamp(2, 60),
             Self::Days => 12,
-            Self::Ready | Self::Declined | Self::Processing => 3,
+            Self::Ready | Self::Declined | Self::Processing | Self::Held | Self::TurnedAway => 3,
         }
     }
 }
@@ -220,6 +229,8 @@ fn page(app: &App, gift: &Gift, standing: Standing, status: StatusCode) -> Resul
             card.at_checkout = true;
             CardState::Ready
         }
+        Standing::Held => CardState::Held,
+        Standing::TurnedAway => CardState::TurnedAway,
         Standing::InLine { ahead, seconds } => CardState::Line { number: ahead.saturating_add(1), seconds },
         Standing::Processing if taken_up(app, gift.id) => CardState::Days,
         Standing::Processing => CardState::Processing,
@@ -306,8 +317,8 @@ async fn pay(
     for declined in app.cashiers().iter().flat_map(Cashier::heard_in_line) {
         screen.tried(declined, now);
     }
-    // A gift over a limit never reached a bank: it tells nobody whether a card is good.
-    if asked_a_bank && !matches!(standing, Standing::InLine { .. }) {
+    // A gift that is held or over a limit never reached a bank: it tells nobody whether a card is good.
+    if asked_a_bank && !matches!(standing, Standing::InLine { .. } | Standing::Held | Standing::TurnedAway) {
         screen.tried(declined, now);
         if declined {
             screen.note(vault, sender, Sign::Declined, now);
@@ -321,11 +332,14 @@ async fn pay(
             | Standing::Checkout { .. }
             | Standing::InLine { .. }
             | Standing::Processing
+            | Standing::Held
+            | Standing::TurnedAway
             | Standing::Settled => Ok(see_other(&gift.href)),
         };
     }
     let answer = match standing {
         Standing::Settled => json!({ "state": "settled", "next": gift.href }),
+        Standing::Held | Standing::TurnedAway => json!({ "state": "held", "next": gift.href }),
         Standing::Processing => json!({ "state": "processing", "next": gift.href }),
         Standing::Checkout { .. } => json!({ "state": "checkout", "next": gift.href }),
         Standing::InLine { ahead, seconds } => {
@@ -374,6 +388,8 @@ async fn check_out(
         | Standing::Checkout { .. }
         | Standing::InLine { .. }
         | Standing::Processing
+        | Standing::Held
+        | Standing::TurnedAway
         | Standing::Settled => Ok(see_other(&gift.href)),
     }
 }

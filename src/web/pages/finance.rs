@@ -7,7 +7,7 @@ use askama::Template;
 use super::confirm::Confirm;
 use super::home::when_in_words;
 use crate::clock;
-use crate::domain::donation::{DisputeOutcome, Donation};
+use crate::domain::donation::{self, DisputeOutcome, Donation};
 use crate::domain::id::{DonationId, PersonId, RefundId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::rally;
@@ -79,6 +79,8 @@ pub struct Finance {
     pub rows: Vec<FinanceRow>,
     /// How many more rows the CSV has: `Showing 50 of 18,204; the CSV has them all.` Empty when all are shown.
     pub rows_note: String,
+    /// Gifts that a person is to look at, as it is now.
+    pub to_look_at: usize,
     /// Part `letters`: mail that waits or failed, as it is now.
     pub letters: Letters,
     /// The log's head hash at that instant, 64 hex digits.
@@ -254,6 +256,7 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
             days: days(money.by_day),
             rows,
             rows_note,
+            to_look_at: to_look_at(&world),
             letters: present::letters::letters(&world),
             head: String::new(),
             head_short: String::new(),
@@ -266,6 +269,11 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
     page.head_short = format!("{}…{}", head.get(..8).unwrap_or_default(), head.get(56..).unwrap_or_default());
     page.head = head;
     Ok((status, Html(page.render()?)).into_response())
+}
+
+/// Gifts that wait for a person, or were paid with a card that stands out.
+fn to_look_at(world: &Projections) -> usize {
+    donation::held(&world.state).len().saturating_add(donation::flagged(&world.state).len())
 }
 
 /// What is wrong with the instant asked for, fit for the person who asked.

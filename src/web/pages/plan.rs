@@ -298,7 +298,7 @@ async fn change(
                 let field = match &refusal {
                     Refusal::PauseDay => "until",
                     Refusal::NoLastDay => "every",
-                    Refusal::Donation(_) => "amount",
+                    Refusal::Donation(_) | Refusal::HeldAbove(_) => "amount",
                     Refusal::Unknown | Refusal::Ended | Refusal::NotStarted => {
                         return Err(Problem::Refused(sentence(&refusal.to_string())));
                     }

@@ -1,5 +1,5 @@
-//! `/finance/rules`: a committee's name, how much one person may give, gifts from abroad, the offer to cover the fee, and among
-//! whom gifts are shared out.
+//! `/finance/rules`: a committee's name, how much one person may give, gifts that a person looks at first, gifts from abroad, the
+//! offer to cover the fee, and among whom gifts are shared out.
 
 mod formula;
 
@@ -57,6 +57,10 @@ pub struct RulesPage {
     pub limits: Vec<LimitLine>,
     /// The most characters of a limit's name.
     pub name_chars_max: usize,
+    /// Field `hold_above`; empty where nothing is held.
+    pub hold_above: String,
+    /// Field `hold_currency`.
+    pub hold_currencies: Vec<Choice>,
     /// Field `abroad`.
     pub abroad: Vec<Choice>,
     /// Field `fee_percent`; empty for no offer.
@@ -188,6 +192,8 @@ fn page(
         presets: PRESETS.iter().map(|preset| (preset.id, preset.label)).collect(),
         limits: typed.limits.into_iter().chain(spare).take(LIMITS_MAX).map(line).collect(),
         name_chars_max: LIMIT_NAME_CHARS_MAX,
+        hold_above: typed.hold_above,
+        hold_currencies: currencies(&typed.hold_currency),
         abroad: vec![
             choice("with_passport", "Taken with the number of a U.S. passport"),
             choice("refused", "Not taken"),
@@ -207,6 +213,8 @@ struct Typed {
     name: String,
     formula: TypedFormula,
     limits: Vec<TypedLimit>,
+    hold_above: String,
+    hold_currency: String,
     abroad: String,
     fee_percent: String,
     fee_fixed: String,
@@ -242,6 +250,8 @@ impl Typed {
             name: rules.name.clone(),
             formula: TypedFormula::of(rules.formula.as_ref()),
             limits: rules.limits.iter().map(limit).collect(),
+            hold_above: rules.hold_above.map(present::typed).unwrap_or_default(),
+            hold_currency: rules.hold_above.map_or(Currency::USD, |most| most.currency).code().into(),
             abroad: abroad.into(),
             fee_percent: rules.fee.map(|fee| percent(fee.basis_points)).unwrap_or_default(),
             fee_fixed: rules.fee.map(|fee| present::typed(fee.fixed)).unwrap_or_default(),
@@ -269,6 +279,8 @@ impl Typed {
                 .map(limit)
                 .filter(|limit| !limit.name.is_empty() || !limit.amount.is_empty())
                 .collect(),
+            hold_above: form.get("hold_above"),
+            hold_currency: form.get("hold_currency"),
             abroad: form.get("abroad"),
             fee_percent: form.get("fee_percent"),
             fee_fixed: form.get("fee_fixed"),
@@ -298,8 +310,21 @@ impl Typed {
             errors.push(what);
             None
         });
+        let hold_above = self.read_hold().unwrap_or_else(|what| {
+            errors.push(what);
+            None
+        });
         let name = self.name.clone();
-        if errors.is_empty() { Ok(Rules { limits, abroad, fee, name, formula }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Rules { limits, abroad, fee, name, formula, hold_above }) } else { Err(errors) }
+    }
+
+    fn read_hold(&self) -> Result<Option<Money>, String> {
+        if self.hold_above.is_empty() {
+            return Ok(None);
+        }
+        let currency = self.hold_currency.parse().map_err(|_| "Choose the currency of gifts to look at.")?;
+        let most = Money::parse(&self.hold_above, currency);
+        most.map(Some).map_err(|error| format!("Gifts to look at: {error}."))
     }
 
     fn read_fee(&self) -> Result<Option<FeeRate>, &'static str> {

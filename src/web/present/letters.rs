@@ -47,6 +47,8 @@ pub fn letters(world: &Projections) -> Letters {
                 Kind::RefundNotice => "Refund notice".into(),
                 Kind::InstalmentRefused => "Notice of a refused gift".into(),
                 Kind::PlanEnded => "Notice of a recurring gift’s end".into(),
+                Kind::Released => "Word that a held gift can be paid".into(),
+                Kind::TurnedAway => "Word that a held gift is not taken".into(),
             },
             donation: failure.donation.to_string(),
             href: format!("/r/{slug}/donate/{}", failure.donation),

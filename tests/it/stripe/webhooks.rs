@@ -93,7 +93,8 @@ fn stored_events_are_understood_in_every_shape() {
     let donation: DonationId = DONATION.parse().unwrap();
     let refund: RefundId = REFUND.parse().unwrap();
     let payment = || String::from("pi_3QGroundswell0001");
-    let visa = || Some(CardSummary { brand: "visa".into(), last4: "4242".into() });
+    let fingerprint = || Some(Fingerprint::new("AOB934RVNwzk6xtn".into()));
+    let visa = || Some(CardSummary { brand: "visa".into(), last4: "4242".into(), fingerprint: fingerprint() });
     let settled = |card| vec![Notice::Settled { donation, payment: payment(), amount: usd(2500), fee: None, card }];
     let refunded = |id: &str, donation, refund, minor| Notice::Refunded {
         donation,
