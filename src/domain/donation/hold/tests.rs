@@ -215,11 +215,9 @@ fn no_donor_raises_a_recurring_gift_past_the_sum() {
 fn a_decision_is_told_by_mail_in_the_same_append() {
     let letters = |given: &Given, command| {
         let events = crate::domain::decide(&given.state, crate::domain::Command::Donation(command)).unwrap();
-        let letter = |event: &crate::domain::Event| match event {
-            crate::domain::Event::Mail(mail::Event::Requested(asked)) => {
-                Some((asked.letter, asked.person, asked.amount))
-            }
-            _ => None,
+        let letter = |event: &crate::domain::Event| {
+            let crate::domain::Event::Mail(mail::Event::Requested(asked)) = event else { return None };
+            Some((asked.letter, asked.person, asked.amount))
         };
         events.iter().filter_map(letter).collect::<Vec<_>>()
     };
