@@ -125,13 +125,15 @@ fn intent(number: usize, donation: &str) -> String {
 async fn charge(State(bank): State<Bank>, headers: HeaderMap, body: String) -> Response {
     let key = headers["idempotency-key"].to_str().unwrap().to_owned();
     let form: HashMap<_, _> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    let throttled = bank.books().throttles.pop();
+    if let Some(wait) = throttled {
+        bank.books().calls.push((Instant::now(), key, 429));
+        tokio::time::sleep(bank.takes).await;
+        let error = r#"{"error":{"type":"invalid_request_error","code":"rate_limit"}}"#;
+        return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", wait.to_string())], error).into_response();
+    }
     let (answer, hangs) = {
         let mut books = bank.books();
-        if let Some(wait) = books.throttles.pop() {
-            books.calls.push((Instant::now(), key, 429));
-            let error = r#"{"error":{"type":"invalid_request_error","code":"rate_limit"}}"#;
-            return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", wait.to_string())], error).into_response();
-        }
         if form["payment_method"].starts_with("pm_declined") {
             books.calls.push((Instant::now(), key, 402));
             let error = r#"{"error":{"type":"card_error","code":"card_declined"}}"#;
@@ -389,9 +391,32 @@ async fn too_many_calls_let_the_line_rest_and_nobody_is_declined() {
     }
     until("not all are charged", || async { bank.charged() == 20 && places(&cashier, 20).is_empty() }).await;
     let books = bank.books();
-    assert_eq!((books.calls.len(), books.calls[1].1.as_str()), (21, books.calls[0].1.as_str()), "back at the head");
+    assert_eq!((books.calls.len(), books.calls[1].1.as_str()), (21, books.calls[0].1.as_str()));
     let rested = books.calls[1].0 - books.calls[0].0;
     assert!(rested >= Duration::from_secs(2), "rested {rested:?}");
+    stop.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_turned_away_while_others_wait_is_called_before_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (engine, _writer) = pledges(dir.path(), 20).await;
+    // Long enough for all to stand in line before the first answer comes.
+    let bank = Bank::open(Duration::from_millis(500)).await;
+    bank.books().throttles = vec![2];
+    let cashier = Cashier::new(engine.clone(), bank.stripe(20, Duration::from_secs(20)));
+    let stop = running(&cashier);
+    for number in 0..20 {
+        let cashier = cashier.clone();
+        tokio::spawn(async move { cashier.pay(donation(number), format!("pm_{number}")).await.unwrap() });
+    }
+    until("not all are charged", || async { bank.charged() == 20 && places(&cashier, 20).is_empty() }).await;
+    let books = bank.books();
+    let (at, key, _) = books.calls.iter().find(|(_, _, status)| *status == 429).unwrap();
+    let after_the_rest: Vec<&String> =
+        books.calls.iter().filter(|call| call.0 - *at >= Duration::from_secs(2)).map(|(_, key, _)| key).collect();
+    assert!(after_the_rest.len() > 1, "nobody waited");
+    assert_eq!((books.calls.len(), after_the_rest[0]), (21, key));
     stop.cancel();
 }
 
@@ -430,6 +455,16 @@ async fn cards_that_are_declined_at_their_turn_count_for_a_wave_of_them() {
         one.await.unwrap();
     }
     until("somebody still waits", || async { bank.order().len() == 30 && places(&cashier, 30).is_empty() }).await;
+    // Each finds their own outcome, whenever they look.
+    let standing = |number: usize| cashier.standing(donation(number));
+    until("an outcome is not recorded", || async { (0..30).all(|number| standing(number) != Standing::Processing) })
+        .await;
+    for number in 0..30 {
+        let declined =
+            matches!(standing(number), Standing::Open { declined: Some(reason) } if reason.contains("declined"));
+        assert_eq!((standing(number) == Standing::Settled, declined), (number % 3 == 0, number % 3 != 0), "{number}");
+    }
+    assert_eq!(bank.books().calls.len(), 30, "one call each");
     let mut heard = vec![];
     until("an outcome is not told", || {
         heard.extend(cashier.heard_in_line());
