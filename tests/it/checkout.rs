@@ -16,6 +16,8 @@ use serde_json::json;
 use std::sync::Arc;
 use uuid::Uuid;
 
+mod recurring;
+
 const PUBLIC: &str = "https://rally.example";
 const SESSIONS: &str = "/v1/checkout/sessions";
 

@@ -17,7 +17,8 @@ fn all<'a>(env: &'a [(&'a str, String)], more: &[(&'a str, &'a str)]) -> Vec<(&'
     env.iter().map(|(name, value)| (*name, value.as_str())).chain(more.iter().copied()).collect()
 }
 
-async fn pledge_every(server: &Server, every: &str, amount: &str, email: &str) -> String {
+/// Pledges at `/r/call` for a gift that comes again; the first one's address.
+pub async fn pledge_every(server: &Server, every: &str, amount: &str, email: &str) -> String {
     let form = [gift(amount, email), vec![("every", every)]].concat();
     let answer = server.post("/r/call/donate", &form).await;
     assert_eq!(answer.status, 303, "{}", answer.text());
@@ -33,25 +34,29 @@ async fn give_every(server: &Server, every: &str, amount: &str, card: &str) -> S
     manage
 }
 
-fn href(page: &str, begins: &str) -> String {
+/// The first address on a page that begins so.
+pub fn href(page: &str, begins: &str) -> String {
     let at = page.find(begins).unwrap_or_else(|| panic!("{begins} is not in {page}"));
     page[at..].split(['"', '?', '\r', '\n', ' ']).next().unwrap().to_owned()
 }
 
-async fn shows(server: &Server, page: &str, text: &str) {
+/// Waits until a page has these words.
+pub async fn shows(server: &Server, page: &str, text: &str) {
     until(&format!("{page} never shows {text}"), || async { server.get(page).await.text().contains(text) }).await;
 }
 
-async fn raised(server: &Server, minor: i64) {
+/// Waits until this much is counted.
+pub async fn raised(server: &Server, minor: i64) {
     until(&format!("{minor} are never raised"), || async { state(server).await["raised_minor"] == minor }).await;
 }
 
-fn words(day: NaiveDate) -> String {
+/// A day as pages say it.
+pub fn words(day: NaiveDate) -> String {
     day.format("%B %-d, %Y").to_string()
 }
 
 /// Every event of a kind, as `log tail` prints them.
-fn events(data: &Path, kind: &str) -> Vec<serde_json::Value> {
+pub fn events(data: &Path, kind: &str) -> Vec<serde_json::Value> {
     let output = run(&["log", "tail", "-n", "10000"], data);
     assert!(output.status.success(), "{}", said(&output));
     let lines = String::from_utf8(output.stdout).unwrap();
@@ -60,7 +65,7 @@ fn events(data: &Path, kind: &str) -> Vec<serde_json::Value> {
 }
 
 /// Two rounds of the schedule, in which it could do what it must not.
-async fn two_rounds() {
+pub async fn two_rounds() {
     tokio::time::sleep(std::time::Duration::from_secs(21)).await;
 }
 

@@ -1,5 +1,5 @@
 """A stand-in for Stripe's own payment page, which `localstripe` lacks: sessions, the page itself (without a script), the
-payment behind it, cards on payment intents, events as a list and as signed webhooks. It keeps idempotency keys as Stripe
+payment behind it, cards on payment intents, cards that are kept, events as a list and as signed webhooks. It keeps idempotency keys as Stripe
 says it does: the same key with the same parameters answers the same, with others it is an error.
 
     python3 tests/support/checkout_stand_in.py
@@ -36,10 +36,14 @@ TAKES = {
     r"line_items[0][price_data][currency]": "usd", r"line_items[0][price_data][unit_amount]": r"[1-9]\d*",
     r"line_items[0][price_data][product_data][name]": ".+", "adaptive_pricing[enabled]": "false",
 }
+# And these where the card is kept for later: a customer alone has nothing to charge, a card alone belongs to nobody.
+KEEPS = {"customer_creation": "always", "payment_intent_data[setup_future_usage]": "off_session"}
 METADATA = re.compile(r"^(?:payment_intent_data\[metadata\]|metadata)\[\w{1,40}\]$")
 
 lock = threading.RLock()
 sessions, intents, keys, events, calls = {}, {}, {}, [], []
+# Whose a kept card is.
+kept = {}
 config = {"webhooks": None, "lose": 0, "refuse": 0, "hold": 0}
 counter = 0
 
@@ -92,8 +96,8 @@ def intent(amount, currency, metadata, status, error=None):
     return made
 
 
-def succeed(paid):
-    paid.update(status="succeeded", amount_received=paid["amount"], last_payment_error=None, payment_method=name("pm"))
+def succeed(paid, method=None):
+    paid.update(status="succeeded", amount_received=paid["amount"], last_payment_error=None, payment_method=method or name("pm"))
     fee = paid["amount"] * 29 // 1000 + 30
     paid["latest_charge"] = {
         "id": name("ch"), "object": "charge", "amount": paid["amount"], "currency": paid["currency"],
@@ -124,9 +128,9 @@ def make_session(form):
     for field, value in form.items():
         if METADATA.match(field):
             continue
-        if field not in TAKES:
+        if field not in TAKES | KEEPS:
             raise Refused(400, "parameter_unknown", f"Received unknown parameter: {field}", field)
-        if not re.fullmatch(TAKES[field], value):
+        if not re.fullmatch((TAKES | KEEPS)[field], value):
             raise Refused(400, "parameter_invalid", f"Invalid {field}: {value}", field)
     for field in TAKES:
         if field not in form:
@@ -141,14 +145,15 @@ def make_session(form):
         "amount_total": amount, "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "cancel_url": form["cancel_url"], "client_reference_id": None, "client_secret": None, "created": int(now),
         "currency": form["line_items[0][price_data][currency]"], "custom_fields": [], "customer": None,
-        "customer_creation": "if_required", "customer_details": {"email": form["customer_email"], "name": None},
+        "customer_creation": form.get("customer_creation", "if_required"), "customer_details": {"email": form["customer_email"], "name": None},
         "customer_email": form["customer_email"], "expires_at": closes, "livemode": False, "metadata": metadata,
         "mode": "payment", "payment_intent": None, "payment_method_types": ["card"], "payment_status": "unpaid",
         "setup_intent": None, "status": "open", "submit_type": "donate", "success_url": form["success_url"],
         "ui_mode": "hosted",
     }
     made["url"] = f"{base}/c/pay/{made['id']}?key={name('k')}"
-    sessions[made["id"]] = {**made, "_title": form["line_items[0][price_data][product_data][name]"], "_on_payment": on_payment}
+    title, keeps = form["line_items[0][price_data][product_data][name]"], "payment_intent_data[setup_future_usage]" in form
+    sessions[made["id"]] = {**made, "_title": title, "_on_payment": on_payment, "_keeps": keeps}
     return public(sessions[made["id"]])
 
 
@@ -180,11 +185,15 @@ def visit(session, act):
         tell("payment_intent.payment_failed", paid)
         return None, "Your card was declined. Try another card."
     session.update(status="complete", url=None)
+    if session["customer_creation"] == "always":
+        session["customer"] = paid["customer"] = name("cus")
     if act == "debit":
         paid["status"] = "processing"
         tell("payment_intent.processing", paid)
     else:
         succeed(paid)
+        if session["_keeps"]:
+            kept[paid["payment_method"]] = session["customer"]
         session["payment_status"] = "paid"
         tell("payment_intent.succeeded", paid)
     tell("checkout.session.completed", public(session))
@@ -205,6 +214,21 @@ def debit(payment, pays):
         tell("checkout.session.async_payment_failed", public(session))
 
 
+def charge(form):
+    """A card is charged by a call: one that was just typed in, or one that was kept, while its owner is away."""
+    method, customer = form["payment_method"], form.get("customer")
+    if form.get("off_session") == "true":
+        if not customer or kept.get(method) != customer:
+            raise Refused(400, "resource_invalid", "The PaymentMethod supplied does not belong to the Customer.", "payment_method")
+    elif method != "pm_good":
+        raise Refused(404, "resource_missing", "No such PaymentMethod", "payment_method")
+    paid = intent(int(form["amount"]), form["currency"], written(form, "metadata["), "requires_payment_method")
+    paid["customer"] = customer
+    succeed(paid, method)
+    tell("payment_intent.succeeded", paid)
+    return shown(paid, True)
+
+
 def found(things, which, kind):
     if which not in things:
         raise Refused(404, "resource_missing", f"No such {kind}: '{which}'")
@@ -216,12 +240,7 @@ def api(method, path, query, form):
     if (method, path) == ("POST", "/v1/checkout/sessions"):
         return make_session(form)
     if (method, path) == ("POST", "/v1/payment_intents"):
-        paid = intent(int(form["amount"]), form["currency"], written(form, "metadata["), "requires_payment_method")
-        if form["payment_method"] != "pm_good":
-            raise Refused(404, "resource_missing", "No such PaymentMethod", "payment_method")
-        succeed(paid)
-        tell("payment_intent.succeeded", paid)
-        return shown(paid, True)
+        return charge(form)
     if (method, path) == ("GET", "/v1/events"):
         since, limit, after = int(query["created[gte]"]), int(query["limit"]), query.get("starting_after")
         newest = [event for event in reversed(events) if event["created"] >= since]
