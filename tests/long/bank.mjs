@@ -135,6 +135,7 @@ export class Bank {
     assert(Number.isSafeInteger(payment.amount) && payment.amount > 0 && payment.donation, `a charge without an amount or a donation: ${form}`);
     const [token, method] = [form.get("confirmation_token"), form.get("payment_method")];
     assert((token === null) !== (method === null), `a charge takes one token: ${form}`);
+    assert(token?.startsWith("ctoken_") ?? method.startsWith("pm_"), `not the token's own parameter: ${form}`);
     const means = (token ?? method).replace(/^(ctoken|pm)_/, "");
     payment.token = token ?? method;
     const declines = means.startsWith("declined");
