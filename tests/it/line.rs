@@ -1,163 +1,26 @@
 //! The line before Stripe: a crowd at fifty times its rate, `kill -9` in the middle, too many calls, and answers that never
-//! came. Its stand-in takes the time a bank takes, keeps keys as Stripe does, and keeps books of its own.
+//! came.
 
-use crate::sample::details;
+mod bank;
+
+use crate::sample::{details, pledged};
 use crate::server::{House, Server, csv_rows, pay, pledge, run, said, state, until};
-use axum::Router;
-use axum::extract::{Path as At, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use groundswell::domain::donation::{ATTESTATIONS, Command as Donation, Pledged};
+use crate::stripe_at::borrowed;
+use bank::{AMOUNT, Bank};
+use groundswell::domain::donation::Command as Donation;
 use groundswell::domain::id::{DonationId, PersonId, RallyId};
 use groundswell::domain::money::{Currency, Money};
-use groundswell::domain::sealed::Sealed;
 use groundswell::domain::{Command, ledger, rally};
 use groundswell::engine::{Engine, Writer};
 use groundswell::payments::Mode;
 use groundswell::payments::cashier::{Cashier, Standing};
-use groundswell::payments::stripe::{Secret, Settings, Stripe};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 const RALLY: RallyId = RallyId(Uuid::from_u128(1));
-const AMOUNT: i64 = 2500;
-
-/// What the stand-in knows.
-#[derive(Default)]
-struct Books {
-    /// When each call for a charge came, under which key, and what it was answered.
-    calls: Vec<(Instant, String, u16)>,
-    /// Payments by key: the number in their names, and their donation.
-    payments: BTreeMap<String, (usize, String)>,
-    /// Calls turned away from now on, with their `Retry-After`.
-    throttles: Vec<u64>,
-    /// Charges whose answer never comes from now on, though they are done.
-    hangs: usize,
-}
-
-#[derive(Clone)]
-struct Bank {
-    books: Arc<Mutex<Books>>,
-    base: String,
-    takes: Duration,
-}
-
-impl Bank {
-    async fn open(takes: Duration) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let bank = Self { books: Arc::default(), base: format!("http://{}", listener.local_addr().unwrap()), takes };
-        let routes = Router::new()
-            .route("/v1/payment_intents", post(charge))
-            .route("/v1/payment_intents/{id}", get(look_up))
-            .route("/v1/events", get(async || r#"{"object":"list","data":[],"has_more":false}"#))
-            .with_state(bank.clone());
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        bank
-    }
-
-    fn books(&self) -> std::sync::MutexGuard<'_, Books> {
-        self.books.lock().unwrap()
-    }
-
-    fn stripe(&self, rate: u32, patience: Duration) -> Arc<Stripe> {
-        let settings = Settings {
-            api_base: self.base.clone(),
-            script_url: format!("{}/v3/", self.base),
-            call_timeout: patience,
-            calls_per_second: NonZeroU32::new(rate).unwrap(),
-            ..Settings::new(Secret::new("sk_test_51Secret"), "pk_test_51".into(), Secret::new("whsec_AlsoSecret"))
-        };
-        Arc::new(Stripe::new(settings).unwrap())
-    }
-
-    fn env(&self, rate: &'static str) -> Vec<(&'static str, String)> {
-        vec![
-            ("GROUNDSWELL_PROCESSOR", "stripe".into()),
-            ("GROUNDSWELL_STRIPE_SECRET_KEY", "sk_test_51Secret".into()),
-            ("GROUNDSWELL_STRIPE_PUBLISHABLE_KEY", "pk_test_51".into()),
-            ("GROUNDSWELL_STRIPE_WEBHOOK_SECRET", "whsec_AlsoSecret".into()),
-            ("GROUNDSWELL_STRIPE_API_BASE", self.base.clone()),
-            ("GROUNDSWELL_STRIPE_SCRIPT_URL", format!("{}/v3/", self.base)),
-            ("GROUNDSWELL_STRIPE_CALLS_PER_SECOND", rate.into()),
-        ]
-    }
-
-    /// Keys in the order of their first calls.
-    fn order(&self) -> Vec<String> {
-        let (mut seen, books) = (BTreeSet::new(), self.books());
-        books.calls.iter().filter(|(_, key, _)| seen.insert(key.clone())).map(|(_, key, _)| key.clone()).collect()
-    }
-
-    /// Nobody was charged under two keys, and no key charged twice is told by the number.
-    fn charged(&self) -> usize {
-        let books = self.books();
-        let donations: BTreeSet<&String> = books.payments.values().map(|(_, donation)| donation).collect();
-        assert_eq!(donations.len(), books.payments.len(), "a donation was charged twice");
-        donations.len()
-    }
-
-    /// The most calls in any second.
-    fn busiest_second(&self) -> usize {
-        let books = self.books();
-        let within = |from: Instant| move |call: &&(Instant, String, u16)| call.0 - from < Duration::from_secs(1);
-        let counts =
-            books.calls.iter().enumerate().map(|(n, call)| books.calls[n..].iter().take_while(within(call.0)).count());
-        counts.max().unwrap_or(0)
-    }
-}
-
-fn intent(number: usize, donation: &str) -> String {
-    serde_json::json!({
-        "id": format!("pi_{number}"), "object": "payment_intent", "status": "succeeded", "amount": AMOUNT,
-        "amount_received": AMOUNT, "currency": "usd", "metadata": { "donation": donation },
-        "latest_charge": { "id": "ch_1", "balance_transaction": { "fee": 103, "currency": "usd" } },
-        "payment_method": { "card": { "brand": "visa", "last4": "4242" } },
-    })
-    .to_string()
-}
-
-async fn charge(State(bank): State<Bank>, headers: HeaderMap, body: String) -> Response {
-    let key = headers["idempotency-key"].to_str().unwrap().to_owned();
-    let form: HashMap<_, _> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-    let throttled = bank.books().throttles.pop();
-    if let Some(wait) = throttled {
-        bank.books().calls.push((Instant::now(), key, 429));
-        tokio::time::sleep(bank.takes).await;
-        let error = r#"{"error":{"type":"invalid_request_error","code":"rate_limit"}}"#;
-        return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", wait.to_string())], error).into_response();
-    }
-    let (answer, hangs) = {
-        let mut books = bank.books();
-        if form["payment_method"].starts_with("pm_declined") {
-            books.calls.push((Instant::now(), key, 402));
-            let error = r#"{"error":{"type":"card_error","code":"card_declined"}}"#;
-            return (StatusCode::PAYMENT_REQUIRED, error).into_response();
-        }
-        books.calls.push((Instant::now(), key.clone(), 200));
-        let donation = form["metadata[donation]"].clone();
-        let next = books.payments.len();
-        let (number, first) = books.payments.entry(key).or_insert((next, donation.clone())).clone();
-        assert_eq!(first, donation, "a key with two requests");
-        let hangs = books.hangs;
-        books.hangs = hangs.saturating_sub(1);
-        (intent(number, &donation), hangs > 0)
-    };
-    tokio::time::sleep(if hangs { Duration::from_secs(3600) } else { bank.takes }).await;
-    answer.into_response()
-}
-
-async fn look_up(State(bank): State<Bank>, At(id): At<String>) -> Response {
-    let books = bank.books();
-    let number: usize = id.trim_start_matches("pi_").parse().unwrap();
-    let (_, donation) = books.payments.values().find(|(known, _)| *known == number).unwrap();
-    intent(number, donation).into_response()
-}
 
 fn donation(number: usize) -> DonationId {
     DonationId(Uuid::from_u128(0xd000 + number as u128))
@@ -175,20 +38,8 @@ async fn pledges(data: &Path, count: usize) -> (Engine, Writer) {
     let create = Command::Rally(rally::Command::Create { rally: RALLY, details: details("call") });
     engine.execute(create, "rally".into(), "staff").await.unwrap();
     let all = (0..count).map(|number| {
-        let pledged = Pledged {
-            donation: donation(number),
-            rally: RALLY,
-            donor: PersonId(Uuid::from_u128(0xc000 + number as u128)),
-            amount: Money::new(AMOUNT, Currency::USD),
-            contact: Sealed::new(&[1]),
-            shown: Sealed::new(&[1]),
-            attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
-            refcode: None,
-            likeness: None,
-            covers_fee: None,
-            came: None,
-            on_program: None,
-        };
+        let donor = PersonId(Uuid::from_u128(0xc000 + number as u128));
+        let pledged = pledged(donation(number), RALLY, donor, Money::new(AMOUNT, Currency::USD));
         let engine = engine.clone();
         tokio::spawn(async move {
             let pledge = Command::Donation(Donation::Pledge(pledged));
@@ -301,7 +152,7 @@ async fn a_thousand_at_fifty_times_the_rate_see_an_honest_place_and_are_charged_
 async fn the_rest_of_a_killed_servers_line_is_charged_once_each() {
     let bank = Bank::open(Duration::from_millis(200)).await;
     let env = bank.env("5");
-    let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let env = borrowed(&env);
     let mut house = House::with(&env).await;
     let mut donations = vec![];
     for number in 0..80 {
@@ -484,8 +335,7 @@ async fn a_rate_that_is_none_is_refused_with_its_bounds() {
     let folder = tempfile::tempdir().unwrap();
     for wrong in ["0", "1001", "fast"] {
         env.last_mut().unwrap().1 = wrong.into();
-        let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let said = Server::try_start(&folder.path().join("data"), &env).err().unwrap();
+        let said = Server::try_start(&folder.path().join("data"), &borrowed(&env)).err().unwrap();
         assert!(said.contains("calls_per_second is a whole number from 1 to 1000"), "{said}");
     }
 }

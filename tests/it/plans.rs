@@ -5,6 +5,7 @@ use crate::ahead::Ahead;
 use crate::localstripe::{self, LocalStripe};
 use crate::mail_server::{MailServer, header, part};
 use crate::server::{House, Server, Staff, csv_rows, gift, give, pay, run, said, state, until};
+use crate::stripe_at::{borrowed, env};
 use chrono::{Months, NaiveDate, TimeDelta};
 use std::path::Path;
 
@@ -13,8 +14,8 @@ async fn house(ahead: &Ahead, more: &[(&str, &str)]) -> House {
     House::with(&all(&env, more)).await
 }
 
-fn all<'a>(env: &'a [(&'a str, String)], more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    env.iter().map(|(name, value)| (*name, value.as_str())).chain(more.iter().copied()).collect()
+fn all<'a>(env: &'a [(&'static str, String)], more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [borrowed(env), more.to_vec()].concat()
 }
 
 /// Pledges at `/r/call` for a gift that comes again; the first one's address.
@@ -311,15 +312,8 @@ async fn set_limit(server: &Server, owner: &Staff, amount: &str, until: NaiveDat
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_backup_does_not_charge_again_what_was_paid_after_it() {
     let (ahead, local) = (Ahead::new(), LocalStripe::start());
-    let (base, script) = (local.api_base(), local.script_url());
-    let more = [
-        ("GROUNDSWELL_PROCESSOR", "stripe"),
-        ("GROUNDSWELL_STRIPE_SECRET_KEY", "sk_test_51Secret"),
-        ("GROUNDSWELL_STRIPE_PUBLISHABLE_KEY", "pk_test_51Public"),
-        ("GROUNDSWELL_STRIPE_WEBHOOK_SECRET", "whsec_Secret"),
-        ("GROUNDSWELL_STRIPE_API_BASE", base.as_str()),
-        ("GROUNDSWELL_STRIPE_SCRIPT_URL", script.as_str()),
-    ];
+    let stripe = env(&local.api_base());
+    let more = borrowed(&stripe);
     let house = house(&ahead, &more).await;
     set_limit(&house.server, &house.owner, "1000", ahead.today() + TimeDelta::days(60)).await;
     let manage = give_every(&house.server, "week", "25", &local.card(localstripe::CARD_OK)).await;

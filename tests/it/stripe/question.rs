@@ -2,20 +2,12 @@
 
 use crate::localstripe::{self, LocalStripe};
 use crate::server::{House, pay, pledge, run, said, state};
+use crate::stripe_at::{borrowed, env};
 
 #[tokio::test]
 async fn what_asks_the_bank_is_its_donors_alone_and_gone_once_it_was_answered() {
     let local = LocalStripe::start();
-    let (base, script) = (local.api_base(), local.script_url());
-    let house = House::with(&[
-        ("GROUNDSWELL_PROCESSOR", "stripe"),
-        ("GROUNDSWELL_STRIPE_SECRET_KEY", "sk_test_51Secret"),
-        ("GROUNDSWELL_STRIPE_PUBLISHABLE_KEY", "pk_test_51Public"),
-        ("GROUNDSWELL_STRIPE_WEBHOOK_SECRET", "whsec_Secret"),
-        ("GROUNDSWELL_STRIPE_API_BASE", &base),
-        ("GROUNDSWELL_STRIPE_SCRIPT_URL", &script),
-    ])
-    .await;
+    let house = House::with(&borrowed(&env(&local.api_base()))).await;
     let (server, owner) = (&house.server, &house.owner);
     let donation = pledge(server, "25", "joan@example.org").await;
     let other = pledge(server, "30", "zoe@example.org").await;
