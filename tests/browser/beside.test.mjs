@@ -170,6 +170,6 @@ test("a match stands on the form and rises with each gift, and is no part of the
     sponsor: "Ohio’s nurses", percent: "200", most: "1000", from: "2098-01-01T00:00", until: "2099-12-31T21:00",
   });
   assert.equal(await page.locator("[data-part=drive] .match").count(), 1, "one that begins in years is not announced yet");
-  assert.equal(await totalOf(page), before);
+  for (const [as, seen] of [["in place", page], ["anew", await watcher.open(made.href)]]) assert.equal(await totalOf(seen), before, `the total ${as}`);
   await watcher.leave();
 });
