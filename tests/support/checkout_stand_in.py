@@ -1,6 +1,7 @@
 """A stand-in for Stripe's own payment page, which `localstripe` lacks: sessions, the page itself (without a script), the
 payment behind it, cards on payment intents, cards that are kept, events as a list and as signed webhooks. It keeps idempotency keys as Stripe
-says it does: the same key with the same parameters answers the same, with others it is an error.
+says it does: the same key with the same parameters answers the same, with others it is an error. A process of its own, which
+tests in Rust and in a browser drive alike.
 
     python3 tests/support/checkout_stand_in.py
 
