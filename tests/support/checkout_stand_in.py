@@ -8,11 +8,13 @@ tests in Rust and in a browser drive alike.
 prints its port. What a test wants of it beyond Stripe's API is posted to /_config, as JSON:
 
     {"webhooks": {"url": …, "secret": …}}   send events there, each at once; without it they are kept for the list alone
-    {"lose": 2}                             do what the next two calls to /v1 ask, and break the connection instead of answering
-    {"refuse": 429}                         turn the next call to /v1 away at the door, with nothing done
+    {"lose": 2}                             do what the next two POSTs to /v1 ask, and break the connection instead of answering
+    {"refuse": 429}                         turn the next POST to /v1 away at the door, with nothing done
     {"hold": 1.5}                           wait so long before each answer of /v1
     {"expire": "cs_…"}                      let that page's time run out
     {"debit": ["pi_…", true]}               the bank pays that debit, or does not
+    {"decline": 1}                          decline the next charge of a card that was kept
+    {"ahead": 86400}                        be ahead of this machine's clock by so many seconds
 
 GET /_calls lists the calls to /v1 so far: method, path, key, body.
 """
@@ -45,8 +47,12 @@ lock = threading.RLock()
 sessions, intents, keys, events, calls = {}, {}, {}, [], []
 # Whose a kept card is.
 kept = {}
-config = {"webhooks": None, "lose": 0, "refuse": 0, "hold": 0}
+config = {"webhooks": None, "lose": 0, "refuse": 0, "hold": 0, "decline": 0, "ahead": 0}
 counter = 0
+
+
+def now():
+    return int(time.time() + config["ahead"])
 
 
 def name(kind):
@@ -63,7 +69,7 @@ class Refused(Exception):
 
 def tell(kind, thing):
     event = {
-        "id": name("evt"), "object": "event", "api_version": "2026-05-27", "created": int(time.time()), "livemode": False,
+        "id": name("evt"), "object": "event", "api_version": "2026-05-27", "created": now(), "livemode": False,
         "pending_webhooks": 1, "request": {"id": None, "idempotency_key": None}, "type": kind,
         "data": {"object": json.loads(json.dumps(shown(thing)))},
     }
@@ -74,7 +80,7 @@ def tell(kind, thing):
 
 def deliver(event, hook):
     body = json.dumps(event, indent=2).encode()
-    at = int(time.time())
+    at = now()
     signature = hmac.new(hook["secret"].encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     headers = {"stripe-signature": f"t={at},v1={signature}", "content-type": "application/json"}
     for pause in (0, 0.2, 1, 3):
@@ -90,7 +96,7 @@ def intent(amount, currency, metadata, status, error=None):
     made = {
         "id": name("pi"), "object": "payment_intent", "amount": amount, "amount_received": 0, "currency": currency,
         "status": status, "metadata": metadata, "livemode": False, "last_payment_error": error, "latest_charge": None,
-        "payment_method": None, "canceled_at": None, "created": int(time.time()), "customer": None,
+        "payment_method": None, "canceled_at": None, "created": now(), "customer": None,
     }
     made["client_secret"] = f"{made['id']}_secret_{name('x')}"
     intents[made["id"]] = made
@@ -106,6 +112,11 @@ def succeed(paid, method=None):
         "balance_transaction": {"id": name("txn"), "object": "balance_transaction", "amount": paid["amount"], "fee": fee,
                                 "net": paid["amount"] - fee, "currency": paid["currency"]},
     }
+
+
+def declines(paid):
+    paid["last_payment_error"] = {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds", "message": "Your card has insufficient funds."}
+    tell("payment_intent.payment_failed", paid)
 
 
 def shown(thing, expanded=False):
@@ -136,15 +147,15 @@ def make_session(form):
     for field in TAKES:
         if field not in form:
             raise Refused(400, "parameter_missing", f"Missing required param: {field}.", field)
-    closes, now = int(form["expires_at"]), time.time()
-    if not now + 30 * 60 <= closes <= now + 24 * 3600:
+    closes, begun = int(form["expires_at"]), now()
+    if not begun + 30 * 60 <= closes <= begun + 24 * 3600:
         raise Refused(400, "parameter_invalid", "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation.", "expires_at")
     metadata, on_payment = written(form, "metadata["), written(form, "payment_intent_data[metadata][")
     amount = int(form["line_items[0][price_data][unit_amount]"])
     made = {
         "id": name("cs_test"), "object": "checkout.session", "adaptive_pricing": {"enabled": False}, "amount_subtotal": amount,
         "amount_total": amount, "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "cancel_url": form["cancel_url"], "client_reference_id": None, "client_secret": None, "created": int(now),
+        "cancel_url": form["cancel_url"], "client_reference_id": None, "client_secret": None, "created": begun,
         "currency": form["line_items[0][price_data][currency]"], "custom_fields": [], "customer": None,
         "customer_creation": form.get("customer_creation", "if_required"), "customer_details": {"email": form["customer_email"], "name": None},
         "customer_email": form["customer_email"], "expires_at": closes, "livemode": False, "metadata": metadata,
@@ -172,7 +183,7 @@ def close(session):
 
 def visit(session, act):
     """What a donor does on the page; where they go then, or what they are told."""
-    if session["status"] == "open" and time.time() > session["expires_at"]:
+    if session["status"] == "open" and now() > session["expires_at"]:
         close(session)
     if session["status"] != "open":
         return None, "This page is not open any more."
@@ -182,8 +193,7 @@ def visit(session, act):
         session["payment_intent"] = paid["id"]
         tell("payment_intent.created", paid)
     if act == "decline":
-        paid["last_payment_error"] = {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds", "message": "Your card has insufficient funds."}
-        tell("payment_intent.payment_failed", paid)
+        declines(paid)
         return None, "Your card was declined. Try another card."
     session.update(status="complete", url=None)
     if session["customer_creation"] == "always":
@@ -225,6 +235,10 @@ def charge(form):
         raise Refused(404, "resource_missing", "No such PaymentMethod", "payment_method")
     paid = intent(int(form["amount"]), form["currency"], written(form, "metadata["), "requires_payment_method")
     paid["customer"] = customer
+    if form.get("off_session") == "true" and config["decline"]:
+        config["decline"] -= 1
+        declines(paid)
+        raise Refused(402, "card_declined", "Your card has insufficient funds.", type="card_error", decline_code="insufficient_funds", payment_intent=shown(paid))
     succeed(paid, method)
     tell("payment_intent.succeeded", paid)
     return shown(paid, True)
@@ -257,7 +271,7 @@ def api(method, path, query, form):
     session = found(sessions, which, "checkout.session")
     if act == "/expire":
         return close(session)
-    if session["status"] == "open" and time.time() > session["expires_at"]:
+    if session["status"] == "open" and now() > session["expires_at"]:
         close(session)
     return shown(public(session), expanded)
 
@@ -336,8 +350,11 @@ class Handler(BaseHTTPRequestHandler):
         key = self.headers.get("idempotency-key")
         with lock:
             calls.append({"method": method, "path": path, "key": key, "body": body})
-            refused, config["refuse"] = config["refuse"], 0
-            lost = config["lose"] > 0
+            # What the server looks up by itself must not use them up.
+            acts = method == "POST"
+            refused = acts and config["refuse"]
+            config["refuse"] = 0 if acts else config["refuse"]
+            lost = acts and config["lose"] > 0
             config["lose"] -= lost
             hold = config["hold"]
             if refused:
