@@ -80,10 +80,10 @@ impl Bank {
         donations.len()
     }
 
-    /// The most calls in any second.
-    pub fn busiest_second(&self) -> usize {
+    /// The most calls in any time so long.
+    pub fn most_within(&self, time: Duration) -> usize {
         let books = self.books();
-        let within = |from: Instant| move |call: &&(Instant, String, u16)| call.0 - from < Duration::from_secs(1);
+        let within = |from: Instant| move |call: &&(Instant, String, u16)| call.0 - from < time;
         let counts =
             books.calls.iter().enumerate().map(|(n, call)| books.calls[n..].iter().take_while(within(call.0)).count());
         counts.max().unwrap_or(0)
