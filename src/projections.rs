@@ -6,6 +6,8 @@ pub mod ledger;
 pub mod open;
 pub mod room;
 pub mod signals;
+#[cfg(test)]
+pub mod test_kit;
 pub mod totals;
 
 use crate::domain::hash::HashMap;

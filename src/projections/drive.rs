@@ -66,12 +66,11 @@ fn is_under(matching: &Matching, rally: RallyId, row: &Row, ledger: &Ledger) -> 
 #[cfg(test)]
 mod tests {
     use crate::domain::Event;
-    use crate::domain::Recorded;
-    use crate::domain::donation::{self, Pledged, Refunded, Settled};
+    use crate::domain::donation::{self, Refunded};
     use crate::domain::drive::{self, MatchNamed, MatchSet, Matching};
-    use crate::domain::id::{DonationId, MatchId};
+    use crate::domain::id::MatchId;
     use crate::domain::test_kit::*;
-    use crate::projections::Projections;
+    use crate::projections::test_kit::{folded, gift, pledged, pledged_at, settled, settled_at};
     use uuid::Uuid;
 
     const MATCH: MatchId = MatchId(Uuid::from_u128(0x51));
@@ -84,52 +83,19 @@ mod tests {
         Event::Drive(drive::Event::MatchSet(MatchSet { rally: RALLY, id: MATCH, matching }))
     }
 
-    fn gift(number: u128) -> DonationId {
-        DonationId(Uuid::from_u128(0xd000 + number))
-    }
-
-    fn pledged(number: u128) -> Event {
-        Event::Donation(donation::Event::Pledged(Pledged {
-            donation: gift(number),
-            on_program: Some(SOURCE),
-            ..pledge()
-        }))
-    }
-
-    fn settled(number: u128) -> Event {
-        Event::Donation(donation::Event::Settled(Settled {
-            donation: gift(number),
-            rally: RALLY,
-            donor: PERSON,
-            payment: payment(&format!("pi_{number}")),
-            amount: usd(5_000),
-            fee: None,
-            card: None,
-        }))
-    }
-
-    /// What happened, each with the second of [`at`] in which it did.
-    fn folded(events: impl IntoIterator<Item = (i64, Event)>) -> Projections {
-        let mut world = Projections::default();
-        for (seq, (second, event)) in (1..).zip(events) {
-            world.apply(&Recorded { seq, at: at(second), event });
-        }
-        world
-    }
-
     #[test]
     fn the_moment_of_the_pledge_counts_and_what_goes_back_counts_no_more() {
         let story = vec![
             (0, created()),
             (1, set(matching())),
-            (9, pledged(1)),
-            (10, pledged(2)),
-            (19, pledged(3)),
-            (20, pledged(4)),
-            (300, settled(1)),
-            (300, settled(2)),
-            (300, settled(3)),
-            (300, settled(4)),
+            (9, pledged(1, 5_000, Some(SOURCE))),
+            (10, pledged(2, 5_000, Some(SOURCE))),
+            (19, pledged(3, 5_000, Some(SOURCE))),
+            (20, pledged(4, 5_000, Some(SOURCE))),
+            (300, settled(1, 5_000)),
+            (300, settled(2, 5_000)),
+            (300, settled(3, 5_000)),
+            (300, settled(4, 5_000)),
         ];
         let world = folded(story.clone());
         assert_eq!(world.drive.given_under(MATCH), 10_000, "the second and the third");
@@ -155,5 +121,13 @@ mod tests {
         let named = MatchNamed { rally: RALLY, id: MATCH };
         let gone = (500, Event::Drive(drive::Event::MatchWithdrawn(named)));
         assert_eq!(folded(story.into_iter().chain([gone])).drive.given_under(MATCH), 0);
+    }
+
+    #[test]
+    fn what_another_rally_was_given_counts_there_alone() {
+        let gifts = [(15, pledged_at(OTHER_RALLY, 1, 5_000, None)), (16, settled_at(OTHER_RALLY, 1, 5_000))];
+        let before = folded([(0, created()), (1, set(matching()))].into_iter().chain(gifts.clone()));
+        let after = folded([(0, created())].into_iter().chain(gifts).chain([(17, set(matching()))]));
+        assert_eq!([before, after].map(|world| world.drive.given_under(MATCH)), [0, 0]);
     }
 }

@@ -438,3 +438,6 @@ pub fn frame(app: &App, id: RallyId, audience: Audience) -> Bytes {
     };
     serde_json::to_vec(&frame).unwrap_or_default().into()
 }
+
+#[cfg(test)]
+mod tests;

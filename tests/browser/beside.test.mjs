@@ -111,6 +111,7 @@ test("on a site that was named the form takes a gift, and finance knows that it 
   const page = await donor.open(siteUrl);
   const form = page.frameLocator("iframe");
   await form.locator("#first_name").waitFor();
+  assert.equal(await form.locator("input[name=via]").inputValue(), "embed");
   await picture(page, "embed-form");
   await pledge(form, { amount: "15", email: "embedded@example.org" });
   await form.locator("text=A card that works").click();
@@ -130,8 +131,11 @@ test("on a site that nobody named there is no form", async () => {
   const shown = await inside?.locator("#first_name").count().catch(() => 0);
   assert.equal(shown ?? 0, 0);
   await donor.leave();
-  const answer = await fetch(server.url + made.href);
-  assert.match(answer.headers.get("content-security-policy"), /frame-ancestors 'self'$/, "the rally's page itself is framed by nobody");
+  const ancestors = async (address) => /frame-ancestors (.*)$/.exec((await fetch(server.url + address)).headers.get("content-security-policy"))[1];
+  assert.equal(await ancestors(`${made.href}/donate`), `'self' ${siteUrl}`);
+  for (const address of ["/", made.href, `${made.href}/overlay/total`, "/host/sign-in", "/finance"]) {
+    assert.equal(await ancestors(address), "'self'", `${address} is framed by nobody`);
+  }
 });
 
 test("the square code holds the form's address", async () => {
@@ -166,6 +170,6 @@ test("a match stands on the form and rises with each gift, and is no part of the
     sponsor: "Ohio’s nurses", percent: "200", most: "1000", from: "2098-01-01T00:00", until: "2099-12-31T21:00",
   });
   assert.equal(await page.locator("[data-part=drive] .match").count(), 1, "one that begins in years is not announced yet");
-  assert.equal(await totalOf(page), before);
+  for (const [as, seen] of [["in place", page], ["anew", await watcher.open(made.href)]]) assert.equal(await totalOf(seen), before, `the total ${as}`);
   await watcher.leave();
 });

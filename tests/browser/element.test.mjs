@@ -42,6 +42,7 @@ test("the element is asked for with the sum and what the donor typed, and what i
   await toElement("25", "joan@petrie.example");
   const { options, kind, more } = await page.evaluate(() => window.element);
   assert.deepEqual([options.mode, options.amount, options.currency, kind], ["payment", 2500, "usd", "payment"]);
+  assert.equal("setupFutureUsage" in options, false, "a single gift keeps no card");
   assert.deepEqual(more.defaultValues.billingDetails, { name: "Joan Petrie", email: "joan@petrie.example" });
   await press();
   await until("what is missing is said", async () => /incomplete/.test(await page.locator("#card-error").textContent()));
@@ -67,5 +68,26 @@ test("a decline says why and keeps the element, and the bank's question is its s
   await page.locator("h1:has-text('Thank you')").waitFor();
   const paid = [...bank.payments.values()].filter((payment) => payment.status === "succeeded");
   assert.deepEqual(paid.map(({ amount, token }) => [amount, token]), [[2500, "ctoken_wallet"], [5000, "ctoken_action"]]);
+  donor.clean();
+});
+
+test("a question that waits is asked as soon as its donor opens the page", async () => {
+  await toElement("100", "third@petrie.example");
+  // Another browser sent the card and was closed.
+  const body = JSON.stringify({ method: "ctoken_action_later" });
+  const asked = await fetch(`${page.url()}/pay`, { method: "POST", headers: { "content-type": "application/json" }, body });
+  assert.equal((await asked.json()).state, "action");
+  await page.reload();
+  await page.locator("h1:has-text('Thank you')").waitFor();
+  const once = [...bank.payments.values()].filter(({ amount }) => amount === 10_000);
+  assert.deepEqual(once.map(({ status, token }) => [status, token]), [["succeeded", "ctoken_action_later"]]);
+  donor.clean();
+});
+
+test("where the gift is to come again, the element is told that its card is kept", async () => {
+  await page.goto(`${server.url}${made.href}/donate?monthly=1`);
+  await pledge(page, { amount: "25", email: "fourth@petrie.example" });
+  await field().waitFor();
+  assert.equal(await page.evaluate(() => window.element.options.setupFutureUsage), "off_session");
   donor.clean();
 });

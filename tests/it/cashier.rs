@@ -3,10 +3,10 @@
 
 mod others;
 
-use crate::sample::details;
+use crate::sample::{self, details};
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
-use groundswell::domain::donation::{ATTESTATIONS, Command as Donation, Pledged};
+use groundswell::domain::donation::Command as Donation;
 use groundswell::domain::id::{DonationId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId};
 use groundswell::domain::money::{Currency, Money};
 use groundswell::domain::sealed::Sealed;
@@ -39,20 +39,8 @@ fn id(number: u128) -> Uuid {
 }
 
 fn pledged(donation: DonationId, minor: i64) -> Command {
-    Command::Donation(Donation::Pledge(Pledged {
-        donation,
-        rally: RALLY,
-        donor: PersonId(id(9)),
-        amount: usd(minor),
-        contact: Sealed::new(&[1]),
-        shown: Sealed::new(&[1]),
-        attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
-        refcode: None,
-        likeness: None,
-        covers_fee: None,
-        came: None,
-        on_program: None,
-    }))
+    let pledged = sample::pledged(donation, RALLY, PersonId(id(9)), usd(minor));
+    Command::Donation(Donation::Pledge(pledged))
 }
 
 async fn open(data: &Path, mode: Mode) -> (Engine, Writer) {

@@ -2,62 +2,19 @@
 //! the list changes nothing.
 
 use crate::localstripe::{self, LocalStripe};
-use crate::sample::details;
 use crate::server::{House, pledge, run, state, until};
+use crate::stripe_at::{DONATION, RALLY, borrowed, env, ledger_at, settings};
 use crate::webhooks::{hook, succeeded};
-use groundswell::domain::id::{CommitteeId, RallyId};
+use groundswell::domain::id::{CommitteeId, DonationId};
 use groundswell::domain::money::{Currency, Money};
-use groundswell::domain::sealed::Sealed;
-use groundswell::domain::{Command, donation, id, ledger, rally};
 use groundswell::engine::Engine;
 use groundswell::payments::cashier::Cashier;
-use groundswell::payments::stripe::{Secret, Settings, Stripe};
-use groundswell::payments::{Charge, Mode, Outcome, Processor, charge_key};
+use groundswell::payments::stripe::Stripe;
+use groundswell::payments::{Charge, Outcome, Processor, charge_key};
 use serde_json::{Value, json};
-use std::path::Path;
-use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 use wiremock::matchers::{method, path, query_param, query_param_is_missing};
 use wiremock::{Mock, MockServer, ResponseTemplate};
-
-const RALLY: RallyId = RallyId(Uuid::from_u128(1));
-const DONATION: id::DonationId = id::DonationId(Uuid::from_u128(5));
-
-/// A ledger with one pledge, and a cashier who asks the Stripe at `base`.
-async fn ledger_at(data: &Path, base: &str) -> (Engine, Cashier) {
-    let (engine, _) = Engine::open(data).unwrap();
-    let pledged = donation::Pledged {
-        donation: DONATION,
-        rally: RALLY,
-        donor: id::PersonId(Uuid::from_u128(9)),
-        amount: Money::new(2500, Currency::USD),
-        contact: Sealed::new(&[1]),
-        shown: Sealed::new(&[1]),
-        attestations: donation::ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
-        refcode: None,
-        likeness: None,
-        covers_fee: None,
-        came: None,
-        on_program: None,
-    };
-    for (number, command) in [
-        Command::Ledger(ledger::Command::Start { mode: Mode::Test }),
-        Command::Rally(rally::Command::Create { rally: RALLY, details: details("call") }),
-        Command::Donation(donation::Command::Pledge(pledged)),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        engine.execute(command, format!("begin:{number}"), "test").await.unwrap();
-    }
-    let settings = Settings {
-        api_base: base.into(),
-        script_url: format!("{base}/v3/"),
-        ..Settings::new(Secret::new("sk_test_1"), "pk_test_1".into(), Secret::new("whsec_Secret"))
-    };
-    (engine.clone(), Cashier::new(engine, Arc::new(Stripe::new(settings).unwrap())))
-}
 
 fn event(name: &str, kind: &str, object: Value) -> Value {
     json!({ "id": name, "object": "event", "type": kind, "livemode": false, "created": 1_790_000_000, "data": { "object": object } })
@@ -98,7 +55,7 @@ async fn a_list_brings_what_no_webhook_brought_and_nothing_twice() {
     second.respond_with(page(&[paid], false)).mount(&server).await;
 
     let dir = tempfile::tempdir().unwrap();
-    let (engine, cashier) = ledger_at(dir.path(), &server.uri()).await;
+    let (engine, cashier, _) = ledger_at(dir.path(), &server.uri()).await;
     let done = cashier.catch_up().await.unwrap().unwrap();
     assert_eq!((done.listed, done.taken, done.refused), (4, 2, 2));
     interpreted(&engine, &cashier).await;
@@ -120,7 +77,7 @@ async fn a_list_that_breaks_off_is_read_from_the_same_place_again() {
     let next = Mock::given(method("GET")).and(path("/v1/events")).and(query_param("starting_after", "evt_1"));
     next.respond_with(ResponseTemplate::new(500)).up_to_n_times(1).mount(&server).await;
     let dir = tempfile::tempdir().unwrap();
-    let (engine, cashier) = ledger_at(dir.path(), &server.uri()).await;
+    let (engine, cashier, _) = ledger_at(dir.path(), &server.uri()).await;
     assert!(cashier.catch_up().await.is_err());
     assert_eq!(engine.world().state.inbox.caught_up(CommitteeId::FIRST), None);
     let late = event("evt_0", "customer.created", json!({}));
@@ -134,27 +91,13 @@ async fn a_list_that_breaks_off_is_read_from_the_same_place_again() {
 #[tokio::test]
 async fn with_every_webhook_lost_the_ledger_ends_complete() {
     let local = LocalStripe::start();
-    let (base, script) = (local.api_base(), local.script_url());
-    let house = House::with(&[
-        ("GROUNDSWELL_PROCESSOR", "stripe"),
-        ("GROUNDSWELL_STRIPE_SECRET_KEY", "sk_test_51Secret"),
-        ("GROUNDSWELL_STRIPE_PUBLISHABLE_KEY", "pk_test_51Public"),
-        ("GROUNDSWELL_STRIPE_WEBHOOK_SECRET", "whsec_Secret"),
-        ("GROUNDSWELL_STRIPE_API_BASE", &base),
-        ("GROUNDSWELL_STRIPE_SCRIPT_URL", &script),
-    ])
-    .await;
+    let house = House::with(&borrowed(&env(&local.api_base()))).await;
     // Charged as if the answer had been lost: the ledger knows of the pledges only.
-    let stripe = Settings {
-        api_base: base.clone(),
-        script_url: script.clone(),
-        ..Settings::new(Secret::new("sk_test_51Secret"), "pk_test_51Public".into(), Secret::new("whsec_Secret"))
-    };
-    let stripe = Stripe::new(stripe).unwrap();
+    let stripe = Stripe::new(settings(&local.api_base())).unwrap();
     let mut paid = vec![];
     for (amount, cents) in [("25", 2500), ("30", 3000)] {
         let pledged = pledge(&house.server, amount, "joan@example.org").await;
-        let donation: id::DonationId = pledged.rsplit('/').next().unwrap().parse().unwrap();
+        let donation: DonationId = pledged.rsplit('/').next().unwrap().parse().unwrap();
         let (method, rally) = (local.card(localstripe::CARD_OK), "call".into());
         let charge = Charge {
             donation,

@@ -1,20 +1,13 @@
 //! Paying on Stripe's own page, as its stand-in plays it: to the thanks whatever gets lost, once whatever comes twice.
 
+mod recurring;
+
 use crate::checkout_stand_in::StandIn;
-use crate::sample::details;
 use crate::server::{House, Server, csv_rows, pay, pledge, run, state, try_send, until};
-use groundswell::domain::donation::{ATTESTATIONS, CHECKOUT, Command as Donation, Pledged};
-use groundswell::domain::id::{DonationId, PersonId, RallyId};
-use groundswell::domain::money::{Currency, Money};
-use groundswell::domain::sealed::Sealed;
-use groundswell::domain::{Command, ledger, rally};
-use groundswell::engine::Engine;
-use groundswell::payments::Mode;
-use groundswell::payments::cashier::{Cashier, Handover, Standing};
-use groundswell::payments::stripe::{Secret, Settings, Stripe};
+use crate::stripe_at::{DONATION, RALLY, borrowed, ledger_at};
+use groundswell::domain::donation::CHECKOUT;
+use groundswell::payments::cashier::{Handover, Standing};
 use serde_json::json;
-use std::sync::Arc;
-use uuid::Uuid;
 
 const PUBLIC: &str = "https://rally.example";
 const SESSIONS: &str = "/v1/checkout/sessions";
@@ -25,8 +18,7 @@ async fn house(stand_in: &StandIn) -> House {
 }
 
 fn env<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
-    let settings = settings.iter().map(|(name, value)| (*name, value.as_str()));
-    settings.chain([("GROUNDSWELL_PUBLIC_URL", PUBLIC)]).collect()
+    [borrowed(settings), vec![("GROUNDSWELL_PUBLIC_URL", PUBLIC)]].concat()
 }
 
 /// Presses the button of the card step; where the donor is sent.
@@ -369,36 +361,7 @@ async fn what_is_turned_away_or_makes_no_sense_changes_nothing() {
 async fn a_page_nobody_was_told_of_ends_by_itself_and_one_that_is_lost_sight_of_is_looked_up() {
     let stand_in = StandIn::start();
     let dir = tempfile::tempdir().unwrap();
-    let (engine, _) = Engine::open(dir.path()).unwrap();
-    let (rally_id, donation) = (RallyId(Uuid::from_u128(1)), DonationId(Uuid::from_u128(5)));
-    let pledged = Pledged {
-        donation,
-        rally: rally_id,
-        donor: PersonId(Uuid::from_u128(9)),
-        amount: Money::new(2500, Currency::USD),
-        contact: Sealed::new(&[1]),
-        shown: Sealed::new(&[1]),
-        attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
-        refcode: None,
-        likeness: None,
-        covers_fee: None,
-        came: None,
-        on_program: None,
-    };
-    let commands = [
-        Command::Ledger(ledger::Command::Start { mode: Mode::Test }),
-        Command::Rally(rally::Command::Create { rally: rally_id, details: details("call") }),
-        Command::Donation(Donation::Pledge(pledged)),
-    ];
-    for (number, command) in commands.into_iter().enumerate() {
-        engine.execute(command, format!("begin:{number}"), "test").await.unwrap();
-    }
-    let settings = Settings {
-        api_base: stand_in.base(),
-        script_url: format!("{}/v3/", stand_in.base()),
-        ..Settings::new(Secret::new("sk_test_1"), "pk_test_1".into(), Secret::new("whsec_Secret"))
-    };
-    let cashier = Cashier::new(engine.clone(), Arc::new(Stripe::new(settings).unwrap()));
+    let (engine, cashier, _) = ledger_at(dir.path(), &stand_in.base()).await;
     let handover = Handover {
         title: "Donation to us".into(),
         email: "joan@example.org".into(),
@@ -406,12 +369,12 @@ async fn a_page_nobody_was_told_of_ends_by_itself_and_one_that_is_lost_sight_of_
         back_href: format!("{PUBLIC}/back"),
     };
     stand_in.config(json!({ "lose": 1 })).await;
-    assert!(cashier.check_out(donation, &handover).await.unwrap() == Standing::Checkout { url: None });
+    assert!(cashier.check_out(DONATION, &handover).await.unwrap() == Standing::Checkout { url: None });
     cashier.resolve(chrono::Utc::now()).await;
-    assert!(cashier.standing(donation) == Standing::Checkout { url: None }, "young: left to the donor who asked");
+    assert!(cashier.standing(DONATION) == Standing::Checkout { url: None }, "young: left to the donor who asked");
     cashier.resolve(chrono::Utc::now() + chrono::TimeDelta::seconds(60)).await;
-    assert!(matches!(cashier.standing(donation), Standing::Open { declined: Some(_) }));
-    let Standing::Checkout { url: Some(url) } = cashier.check_out(donation, &handover).await.unwrap() else { panic!() };
+    assert!(matches!(cashier.standing(DONATION), Standing::Open { declined: Some(_) }));
+    let Standing::Checkout { url: Some(url) } = cashier.check_out(DONATION, &handover).await.unwrap() else { panic!() };
     assert_eq!(sessions(&stand_in).await, 2, "another attempt");
     stand_in.press(&url, "pay").await.unwrap();
     let soon = chrono::Utc::now() + chrono::TimeDelta::seconds(60);
@@ -421,5 +384,5 @@ async fn a_page_nobody_was_told_of_ends_by_itself_and_one_that_is_lost_sight_of_
     tokio::time::advance(std::time::Duration::from_secs(5 * 60)).await;
     tokio::time::resume();
     cashier.resolve(soon).await;
-    assert_eq!(engine.world().totals.sums(rally_id).raised_minor(), 2500);
+    assert_eq!(engine.world().totals.sums(RALLY).raised_minor(), 2500);
 }

@@ -1,161 +1,26 @@
 //! The line before Stripe: a crowd at fifty times its rate, `kill -9` in the middle, too many calls, and answers that never
-//! came. Its stand-in takes the time a bank takes, keeps keys as Stripe does, and keeps books of its own.
+//! came.
 
-use crate::sample::details;
+mod bank;
+
+use crate::sample::{details, pledged};
 use crate::server::{House, Server, csv_rows, pay, pledge, run, said, state, until};
-use axum::Router;
-use axum::extract::{Path as At, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use groundswell::domain::donation::{ATTESTATIONS, Command as Donation, Pledged};
+use crate::stripe_at::borrowed;
+use bank::{AMOUNT, Bank};
+use groundswell::domain::donation::Command as Donation;
 use groundswell::domain::id::{DonationId, PersonId, RallyId};
 use groundswell::domain::money::{Currency, Money};
-use groundswell::domain::sealed::Sealed;
 use groundswell::domain::{Command, ledger, rally};
 use groundswell::engine::{Engine, Writer};
 use groundswell::payments::Mode;
 use groundswell::payments::cashier::{Cashier, Standing};
-use groundswell::payments::stripe::{Secret, Settings, Stripe};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 const RALLY: RallyId = RallyId(Uuid::from_u128(1));
-const AMOUNT: i64 = 2500;
-
-/// What the stand-in knows.
-#[derive(Default)]
-struct Books {
-    /// When each call for a charge came, under which key, and what it was answered.
-    calls: Vec<(Instant, String, u16)>,
-    /// Payments by key: the number in their names, and their donation.
-    payments: BTreeMap<String, (usize, String)>,
-    /// Calls turned away from now on, with their `Retry-After`.
-    throttles: Vec<u64>,
-    /// Charges whose answer never comes from now on, though they are done.
-    hangs: usize,
-}
-
-#[derive(Clone)]
-struct Bank {
-    books: Arc<Mutex<Books>>,
-    base: String,
-    takes: Duration,
-}
-
-impl Bank {
-    async fn open(takes: Duration) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let bank = Self { books: Arc::default(), base: format!("http://{}", listener.local_addr().unwrap()), takes };
-        let routes = Router::new()
-            .route("/v1/payment_intents", post(charge))
-            .route("/v1/payment_intents/{id}", get(look_up))
-            .route("/v1/events", get(async || r#"{"object":"list","data":[],"has_more":false}"#))
-            .with_state(bank.clone());
-        tokio::spawn(async move { axum::serve(listener, routes).await });
-        bank
-    }
-
-    fn books(&self) -> std::sync::MutexGuard<'_, Books> {
-        self.books.lock().unwrap()
-    }
-
-    fn stripe(&self, rate: u32, patience: Duration) -> Arc<Stripe> {
-        let settings = Settings {
-            api_base: self.base.clone(),
-            script_url: format!("{}/v3/", self.base),
-            call_timeout: patience,
-            calls_per_second: NonZeroU32::new(rate).unwrap(),
-            ..Settings::new(Secret::new("sk_test_51Secret"), "pk_test_51".into(), Secret::new("whsec_AlsoSecret"))
-        };
-        Arc::new(Stripe::new(settings).unwrap())
-    }
-
-    fn env(&self, rate: &'static str) -> Vec<(&'static str, String)> {
-        vec![
-            ("GROUNDSWELL_PROCESSOR", "stripe".into()),
-            ("GROUNDSWELL_STRIPE_SECRET_KEY", "sk_test_51Secret".into()),
-            ("GROUNDSWELL_STRIPE_PUBLISHABLE_KEY", "pk_test_51".into()),
-            ("GROUNDSWELL_STRIPE_WEBHOOK_SECRET", "whsec_AlsoSecret".into()),
-            ("GROUNDSWELL_STRIPE_API_BASE", self.base.clone()),
-            ("GROUNDSWELL_STRIPE_SCRIPT_URL", format!("{}/v3/", self.base)),
-            ("GROUNDSWELL_STRIPE_CALLS_PER_SECOND", rate.into()),
-        ]
-    }
-
-    /// Keys in the order of their first calls.
-    fn order(&self) -> Vec<String> {
-        let (mut seen, books) = (BTreeSet::new(), self.books());
-        books.calls.iter().filter(|(_, key, _)| seen.insert(key.clone())).map(|(_, key, _)| key.clone()).collect()
-    }
-
-    /// Nobody was charged under two keys, and no key charged twice is told by the number.
-    fn charged(&self) -> usize {
-        let books = self.books();
-        let donations: BTreeSet<&String> = books.payments.values().map(|(_, donation)| donation).collect();
-        assert_eq!(donations.len(), books.payments.len(), "a donation was charged twice");
-        donations.len()
-    }
-
-    /// The most calls in any second.
-    fn busiest_second(&self) -> usize {
-        let books = self.books();
-        let within = |from: Instant| move |call: &&(Instant, String, u16)| call.0 - from < Duration::from_secs(1);
-        let counts =
-            books.calls.iter().enumerate().map(|(n, call)| books.calls[n..].iter().take_while(within(call.0)).count());
-        counts.max().unwrap_or(0)
-    }
-}
-
-fn intent(number: usize, donation: &str) -> String {
-    serde_json::json!({
-        "id": format!("pi_{number}"), "object": "payment_intent", "status": "succeeded", "amount": AMOUNT,
-        "amount_received": AMOUNT, "currency": "usd", "metadata": { "donation": donation },
-        "latest_charge": { "id": "ch_1", "balance_transaction": { "fee": 103, "currency": "usd" } },
-        "payment_method": { "card": { "brand": "visa", "last4": "4242" } },
-    })
-    .to_string()
-}
-
-async fn charge(State(bank): State<Bank>, headers: HeaderMap, body: String) -> Response {
-    let key = headers["idempotency-key"].to_str().unwrap().to_owned();
-    let form: HashMap<_, _> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-    let (answer, hangs) = {
-        let mut books = bank.books();
-        if let Some(wait) = books.throttles.pop() {
-            books.calls.push((Instant::now(), key, 429));
-            let error = r#"{"error":{"type":"invalid_request_error","code":"rate_limit"}}"#;
-            return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", wait.to_string())], error).into_response();
-        }
-        if form["payment_method"].starts_with("pm_declined") {
-            books.calls.push((Instant::now(), key, 402));
-            let error = r#"{"error":{"type":"card_error","code":"card_declined"}}"#;
-            return (StatusCode::PAYMENT_REQUIRED, error).into_response();
-        }
-        books.calls.push((Instant::now(), key.clone(), 200));
-        let donation = form["metadata[donation]"].clone();
-        let next = books.payments.len();
-        let (number, first) = books.payments.entry(key).or_insert((next, donation.clone())).clone();
-        assert_eq!(first, donation, "a key with two requests");
-        let hangs = books.hangs;
-        books.hangs = hangs.saturating_sub(1);
-        (intent(number, &donation), hangs > 0)
-    };
-    tokio::time::sleep(if hangs { Duration::from_secs(3600) } else { bank.takes }).await;
-    answer.into_response()
-}
-
-async fn look_up(State(bank): State<Bank>, At(id): At<String>) -> Response {
-    let books = bank.books();
-    let number: usize = id.trim_start_matches("pi_").parse().unwrap();
-    let (_, donation) = books.payments.values().find(|(known, _)| *known == number).unwrap();
-    intent(number, donation).into_response()
-}
 
 fn donation(number: usize) -> DonationId {
     DonationId(Uuid::from_u128(0xd000 + number as u128))
@@ -173,20 +38,8 @@ async fn pledges(data: &Path, count: usize) -> (Engine, Writer) {
     let create = Command::Rally(rally::Command::Create { rally: RALLY, details: details("call") });
     engine.execute(create, "rally".into(), "staff").await.unwrap();
     let all = (0..count).map(|number| {
-        let pledged = Pledged {
-            donation: donation(number),
-            rally: RALLY,
-            donor: PersonId(Uuid::from_u128(0xc000 + number as u128)),
-            amount: Money::new(AMOUNT, Currency::USD),
-            contact: Sealed::new(&[1]),
-            shown: Sealed::new(&[1]),
-            attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
-            refcode: None,
-            likeness: None,
-            covers_fee: None,
-            came: None,
-            on_program: None,
-        };
+        let donor = PersonId(Uuid::from_u128(0xc000 + number as u128));
+        let pledged = pledged(donation(number), RALLY, donor, Money::new(AMOUNT, Currency::USD));
         let engine = engine.clone();
         tokio::spawn(async move {
             let pledge = Command::Donation(Donation::Pledge(pledged));
@@ -280,8 +133,9 @@ async fn a_thousand_at_fifty_times_the_rate_see_an_honest_place_and_are_charged_
     by_place.sort_unstable();
     let jumps = by_place.windows(2).filter(|two| two[1].1 + 8 < two[0].1).count();
     assert_eq!(jumps, 0, "people overtook one another");
-    let busiest = bank.busiest_second();
-    assert!(busiest <= 25 + 7 + 3, "{busiest} calls in a second, at a rate of {RATE} with a burst of 7");
+    // In four seconds, and with half a second for calls that a busy machine held up and let go together.
+    let busiest = bank.most_within(Duration::from_secs(4));
+    assert!(busiest <= 4 * 25 + 7 + 13, "{busiest} calls in four seconds, at a rate of {RATE} with a burst of 7");
     // What was told and what came, in seconds; the outcome takes a call of 0.3 s more.
     let off = first.iter().map(|(number, (_, seconds))| {
         let real = (charged_at[number] - told_at).as_secs_f64() - 0.3;
@@ -291,7 +145,7 @@ async fn a_thousand_at_fifty_times_the_rate_see_an_honest_place_and_are_charged_
     off.sort_by(f64::total_cmp);
     let (median, worst) = (off[off.len() / 2], off[off.len() - 1]);
     println!(
-        "# {COUNT} at {:.0} a second through {RATE} a second in {:.1} s: {in_line} were told a place, time told off by {median:.1} s (median), {worst:.1} s (worst); {busiest} calls in the busiest second",
+        "# {COUNT} at {:.0} a second through {RATE} a second in {:.1} s: {in_line} were told a place, time told off by {median:.1} s (median), {worst:.1} s (worst); {busiest} calls in the busiest four seconds",
         COUNT as f64 / came.as_secs_f64(),
         took.as_secs_f64(),
     );
@@ -303,7 +157,7 @@ async fn a_thousand_at_fifty_times_the_rate_see_an_honest_place_and_are_charged_
 async fn the_rest_of_a_killed_servers_line_is_charged_once_each() {
     let bank = Bank::open(Duration::from_millis(200)).await;
     let env = bank.env("5");
-    let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let env = borrowed(&env);
     let mut house = House::with(&env).await;
     let mut donations = vec![];
     for number in 0..80 {
@@ -393,9 +247,32 @@ async fn too_many_calls_let_the_line_rest_and_nobody_is_declined() {
     }
     until("not all are charged", || async { bank.charged() == 20 && places(&cashier, 20).is_empty() }).await;
     let books = bank.books();
-    assert_eq!((books.calls.len(), books.calls[1].1.as_str()), (21, books.calls[0].1.as_str()), "back at the head");
+    assert_eq!((books.calls.len(), books.calls[1].1.as_str()), (21, books.calls[0].1.as_str()));
     let rested = books.calls[1].0 - books.calls[0].0;
     assert!(rested >= Duration::from_secs(2), "rested {rested:?}");
+    stop.cancel();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_turned_away_while_others_wait_is_called_before_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (engine, _writer) = pledges(dir.path(), 20).await;
+    // Long enough for all to stand in line before the first answer comes.
+    let bank = Bank::open(Duration::from_millis(500)).await;
+    bank.books().throttles = vec![2];
+    let cashier = Cashier::new(engine.clone(), bank.stripe(20, Duration::from_secs(20)));
+    let stop = running(&cashier);
+    for number in 0..20 {
+        let cashier = cashier.clone();
+        tokio::spawn(async move { cashier.pay(donation(number), format!("pm_{number}")).await.unwrap() });
+    }
+    until("not all are charged", || async { bank.charged() == 20 && places(&cashier, 20).is_empty() }).await;
+    let books = bank.books();
+    let (at, key, _) = books.calls.iter().find(|(_, _, status)| *status == 429).unwrap();
+    let after_the_rest: Vec<&String> =
+        books.calls.iter().filter(|call| call.0 - *at >= Duration::from_secs(2)).map(|(_, key, _)| key).collect();
+    assert!(after_the_rest.len() > 1, "nobody waited");
+    assert_eq!((books.calls.len(), after_the_rest[0]), (21, key));
     stop.cancel();
 }
 
@@ -434,6 +311,16 @@ async fn cards_that_are_declined_at_their_turn_count_for_a_wave_of_them() {
         one.await.unwrap();
     }
     until("somebody still waits", || async { bank.order().len() == 30 && places(&cashier, 30).is_empty() }).await;
+    // Each finds their own outcome, whenever they look.
+    let standing = |number: usize| cashier.standing(donation(number));
+    until("an outcome is not recorded", || async { (0..30).all(|number| standing(number) != Standing::Processing) })
+        .await;
+    for number in 0..30 {
+        let declined =
+            matches!(standing(number), Standing::Open { declined: Some(reason) } if reason.contains("declined"));
+        assert_eq!((standing(number) == Standing::Settled, declined), (number % 3 == 0, number % 3 != 0), "{number}");
+    }
+    assert_eq!(bank.books().calls.len(), 30, "one call each");
     let mut heard = vec![];
     until("an outcome is not told", || {
         heard.extend(cashier.heard_in_line());
@@ -453,8 +340,7 @@ async fn a_rate_that_is_none_is_refused_with_its_bounds() {
     let folder = tempfile::tempdir().unwrap();
     for wrong in ["0", "1001", "fast"] {
         env.last_mut().unwrap().1 = wrong.into();
-        let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let said = Server::try_start(&folder.path().join("data"), &env).err().unwrap();
+        let said = Server::try_start(&folder.path().join("data"), &borrowed(&env)).err().unwrap();
         assert!(said.contains("calls_per_second is a whole number from 1 to 1000"), "{said}");
     }
 }

@@ -58,6 +58,8 @@ mod show;
 mod sources;
 mod staff;
 mod stripe;
+#[path = "../support/stripe_at.rs"]
+mod stripe_at;
 mod verify;
 mod webhooks;
 mod webrtc;

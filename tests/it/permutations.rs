@@ -2,10 +2,9 @@
 //! versions, they come to the same books. Each body goes through the room that reads Stripe's.
 
 use chrono::{DateTime, Utc};
-use groundswell::domain::donation::{ATTESTATIONS, CHECKOUT, Command as Donation, Pledged};
+use groundswell::domain::donation::{CHECKOUT, Command as Donation};
 use groundswell::domain::id::{CheckoutId, DonationId, PaymentId, PersonId, RallyId};
 use groundswell::domain::money::{Currency, Money};
-use groundswell::domain::sealed::Sealed;
 use groundswell::domain::{Command, Recorded, decide, rally};
 use groundswell::payments::Processor;
 use groundswell::payments::stripe::{Secret, Settings, Stripe};
@@ -285,20 +284,9 @@ fn standing(stories: &[Story]) -> Vec<Command> {
     let mut commands = vec![Command::Rally(rally::Command::Create { rally: RALLY, details })];
     for (number, story) in stories.iter().enumerate() {
         let donation = donation(number);
-        commands.push(Command::Donation(Donation::Pledge(Pledged {
-            donation,
-            rally: RALLY,
-            donor: PersonId(Uuid::from_u128(200 + number as u128)),
-            amount: usd(PAID),
-            contact: Sealed::new(&[1; 40]),
-            shown: Sealed::new(&[2; 40]),
-            attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).into()).collect(),
-            refcode: None,
-            likeness: None,
-            covers_fee: None,
-            came: None,
-            on_program: None,
-        })));
+        let donor = PersonId(Uuid::from_u128(200 + number as u128));
+        let pledged = crate::sample::pledged(donation, RALLY, donor, usd(PAID));
+        commands.push(Command::Donation(Donation::Pledge(pledged)));
         let method = if story.page.is_some() { CHECKOUT } else { "tok" };
         commands.push(Command::Donation(Donation::RequestPayment { donation, method: method.into() }));
         if story.page.is_some_and(|page| page.heard) {

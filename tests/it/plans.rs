@@ -5,6 +5,7 @@ use crate::ahead::Ahead;
 use crate::localstripe::{self, LocalStripe};
 use crate::mail_server::{MailServer, header, part};
 use crate::server::{House, Server, Staff, csv_rows, gift, give, pay, run, said, state, until};
+use crate::stripe_at::{borrowed, env};
 use chrono::{Months, NaiveDate, TimeDelta};
 use std::path::Path;
 
@@ -13,11 +14,12 @@ async fn house(ahead: &Ahead, more: &[(&str, &str)]) -> House {
     House::with(&all(&env, more)).await
 }
 
-fn all<'a>(env: &'a [(&'a str, String)], more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    env.iter().map(|(name, value)| (*name, value.as_str())).chain(more.iter().copied()).collect()
+fn all<'a>(env: &'a [(&'static str, String)], more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [borrowed(env), more.to_vec()].concat()
 }
 
-async fn pledge_every(server: &Server, every: &str, amount: &str, email: &str) -> String {
+/// Pledges at `/r/call` for a gift that comes again; the first one's address.
+pub async fn pledge_every(server: &Server, every: &str, amount: &str, email: &str) -> String {
     let form = [gift(amount, email), vec![("every", every)]].concat();
     let answer = server.post("/r/call/donate", &form).await;
     assert_eq!(answer.status, 303, "{}", answer.text());
@@ -33,25 +35,29 @@ async fn give_every(server: &Server, every: &str, amount: &str, card: &str) -> S
     manage
 }
 
-fn href(page: &str, begins: &str) -> String {
+/// The first address on a page that begins so.
+pub fn href(page: &str, begins: &str) -> String {
     let at = page.find(begins).unwrap_or_else(|| panic!("{begins} is not in {page}"));
     page[at..].split(['"', '?', '\r', '\n', ' ']).next().unwrap().to_owned()
 }
 
-async fn shows(server: &Server, page: &str, text: &str) {
+/// Waits until a page has these words.
+pub async fn shows(server: &Server, page: &str, text: &str) {
     until(&format!("{page} never shows {text}"), || async { server.get(page).await.text().contains(text) }).await;
 }
 
-async fn raised(server: &Server, minor: i64) {
+/// Waits until this much is counted.
+pub async fn raised(server: &Server, minor: i64) {
     until(&format!("{minor} are never raised"), || async { state(server).await["raised_minor"] == minor }).await;
 }
 
-fn words(day: NaiveDate) -> String {
+/// A day as pages say it.
+pub fn words(day: NaiveDate) -> String {
     day.format("%B %-d, %Y").to_string()
 }
 
 /// Every event of a kind, as `log tail` prints them.
-fn events(data: &Path, kind: &str) -> Vec<serde_json::Value> {
+pub fn events(data: &Path, kind: &str) -> Vec<serde_json::Value> {
     let output = run(&["log", "tail", "-n", "10000"], data);
     assert!(output.status.success(), "{}", said(&output));
     let lines = String::from_utf8(output.stdout).unwrap();
@@ -60,7 +66,7 @@ fn events(data: &Path, kind: &str) -> Vec<serde_json::Value> {
 }
 
 /// Two rounds of the schedule, in which it could do what it must not.
-async fn two_rounds() {
+pub async fn two_rounds() {
     tokio::time::sleep(std::time::Duration::from_secs(21)).await;
 }
 
@@ -306,15 +312,8 @@ async fn set_limit(server: &Server, owner: &Staff, amount: &str, until: NaiveDat
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_backup_does_not_charge_again_what_was_paid_after_it() {
     let (ahead, local) = (Ahead::new(), LocalStripe::start());
-    let (base, script) = (local.api_base(), local.script_url());
-    let more = [
-        ("GROUNDSWELL_PROCESSOR", "stripe"),
-        ("GROUNDSWELL_STRIPE_SECRET_KEY", "sk_test_51Secret"),
-        ("GROUNDSWELL_STRIPE_PUBLISHABLE_KEY", "pk_test_51Public"),
-        ("GROUNDSWELL_STRIPE_WEBHOOK_SECRET", "whsec_Secret"),
-        ("GROUNDSWELL_STRIPE_API_BASE", base.as_str()),
-        ("GROUNDSWELL_STRIPE_SCRIPT_URL", script.as_str()),
-    ];
+    let stripe = env(&local.api_base());
+    let more = borrowed(&stripe);
     let house = house(&ahead, &more).await;
     set_limit(&house.server, &house.owner, "1000", ahead.today() + TimeDelta::days(60)).await;
     let manage = give_every(&house.server, "week", "25", &local.card(localstripe::CARD_OK)).await;

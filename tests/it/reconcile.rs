@@ -3,47 +3,20 @@
 
 pub mod bank;
 
-use crate::sample::details;
 use crate::server::{House, Server, csv_rows, minor, pay, pledge, run, said, state};
+use crate::stripe_at::{DONATION, RALLY, borrowed, env, ledger_at};
 use bank::{Bank, fee, now};
-use chrono::{DateTime, TimeDelta, Utc};
-use groundswell::clock::Clock;
+use chrono::TimeDelta;
 use groundswell::domain::audit::What;
 use groundswell::domain::books::Standing;
-use groundswell::domain::id::{DonationId, PayoutId, PersonId, RallyId};
+use groundswell::domain::id::PayoutId;
 use groundswell::domain::money::{Currency, Money};
-use groundswell::domain::sealed::Sealed;
-use groundswell::domain::{Command, donation, ledger, rally};
 use groundswell::engine::Engine;
-use groundswell::log::sled::SledLog;
-use groundswell::payments::Mode;
-use groundswell::payments::cashier::{BooksSaid, Cashier, Trouble};
-use groundswell::payments::stripe::{Secret, Settings, Stripe};
-use groundswell::vault::Vault;
+use groundswell::payments::cashier::{BooksSaid, Trouble};
 use serde_json::{Value, json};
-use std::path::Path;
-use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
-
-const RALLY: RallyId = RallyId(Uuid::from_u128(1));
-const DONATION: DonationId = DonationId(Uuid::from_u128(5));
-
-fn env(base: &str) -> Vec<(&'static str, String)> {
-    vec![
-        ("GROUNDSWELL_PROCESSOR", "stripe".into()),
-        ("GROUNDSWELL_STRIPE_SECRET_KEY", "sk_test_51Secret".into()),
-        ("GROUNDSWELL_STRIPE_PUBLISHABLE_KEY", "pk_test_51Public".into()),
-        ("GROUNDSWELL_STRIPE_WEBHOOK_SECRET", "whsec_Secret".into()),
-        ("GROUNDSWELL_STRIPE_API_BASE", base.into()),
-        ("GROUNDSWELL_STRIPE_SCRIPT_URL", format!("{base}/v3/")),
-    ]
-}
-
-fn borrowed<'a>(env: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
-    env.iter().map(|(name, value)| (*name, value.as_str())).collect()
-}
 
 async fn head(house: &House) -> u64 {
     house.server.get("/readyz").await.json()["seq"].as_u64().unwrap()
@@ -210,46 +183,6 @@ async fn another_accounts_key_is_refused_by_the_ledger() {
     assert!(status.success(), "{printed}");
     let refused = Server::try_start(&data, &borrowed(&env)).err().unwrap();
     assert!(refused.contains("acct_ours") && refused.contains("acct_other") && refused.contains("--data"), "{refused}");
-}
-
-/// A ledger with one pledge of $25, and a cashier who asks the Stripe at `base`, by a clock that can be set.
-async fn ledger_at(data: &Path, base: &str) -> (Engine, Cashier, Arc<Mutex<DateTime<Utc>>>) {
-    let time = Arc::new(Mutex::new(groundswell::clock::now()));
-    let told = time.clone();
-    let (log, vault) = (SledLog::open(&data.join("log")).unwrap(), Vault::open(&data.join("vault")).unwrap());
-    let clock = Clock::telling(move || *told.lock().unwrap());
-    let (engine, mut pump) = Engine::assemble(log, Arc::new(vault), clock).unwrap();
-    tokio::spawn(async move { while pump.step().await.unwrap() {} });
-    let pledged = donation::Pledged {
-        donation: DONATION,
-        rally: RALLY,
-        donor: PersonId(Uuid::from_u128(9)),
-        amount: Money::new(2500, Currency::USD),
-        contact: Sealed::new(&[1]),
-        shown: Sealed::new(&[1]),
-        attestations: donation::ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
-        refcode: None,
-        likeness: None,
-        covers_fee: None,
-        came: None,
-        on_program: None,
-    };
-    for (number, command) in [
-        Command::Ledger(ledger::Command::Start { mode: Mode::Test }),
-        Command::Rally(rally::Command::Create { rally: RALLY, details: details("call") }),
-        Command::Donation(donation::Command::Pledge(pledged)),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        engine.execute(command, format!("begin:{number}"), "test").await.unwrap();
-    }
-    let settings = Settings {
-        api_base: base.into(),
-        script_url: format!("{base}/v3/"),
-        ..Settings::new(Secret::new("sk_test_1"), "pk_test_1".into(), Secret::new("whsec_Secret"))
-    };
-    (engine.clone(), Cashier::new(engine, Arc::new(Stripe::new(settings).unwrap())), time)
 }
 
 /// What is open, as kind and reference.

@@ -1,6 +1,7 @@
 //! The payment processors: one conformance run for each, webhooks, stored events, and a Stripe that fails.
 
 mod hosted_page;
+mod question;
 mod webhooks;
 
 use crate::localstripe::{self, LocalStripe};

@@ -1,6 +1,7 @@
 // A bank in Stripe's clothes, for runs with money: it takes what a card gives once a key, keeps books of its own, lists its events, and
 // sends them as its post does: twice, in any order, late, a third never. It can have a bad minute, in which it answers nothing or 500,
-// before or after it acted.
+// before or after it acted. The stand-in of Stripe's own page (tests/support/checkout_stand_in.py) is another one: it minds every
+// parameter, and is never asked for hundreds of payments a second.
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import http from "node:http";
@@ -135,6 +136,7 @@ export class Bank {
     assert(Number.isSafeInteger(payment.amount) && payment.amount > 0 && payment.donation, `a charge without an amount or a donation: ${form}`);
     const [token, method] = [form.get("confirmation_token"), form.get("payment_method")];
     assert((token === null) !== (method === null), `a charge takes one token: ${form}`);
+    assert(token?.startsWith("ctoken_") ?? method.startsWith("pm_"), `not the token's own parameter: ${form}`);
     const means = (token ?? method).replace(/^(ctoken|pm)_/, "");
     payment.token = token ?? method;
     const declines = means.startsWith("declined");

@@ -7,7 +7,7 @@ use crate::chance::Chance;
 use crate::sample;
 use crate::server::Line;
 use crate::trace::Trace;
-use groundswell::domain::donation::{ATTESTATIONS, Command as Donation, Pledged};
+use groundswell::domain::donation::Command as Donation;
 use groundswell::domain::id::{DonationId, PersonId, RallyId, RefundId};
 use groundswell::domain::money::{Currency, Money};
 use groundswell::domain::rally::Details;
@@ -82,21 +82,9 @@ impl Town {
         tokio::time::sleep(chance.millis(0..evening.as_millis() as u64)).await;
         let donation = DonationId(Uuid::from_u128(0xd000 + u128::from(number)));
         let rally = *chance.pick(&RALLIES);
-        let pledge = Pledged {
-            donation,
-            rally,
-            // Some give twice.
-            donor: person(chance.below(number + 1)),
-            amount: usd(chance.within(100..500_000) as i64),
-            contact: Sealed::new(&[1; 40]),
-            shown: Sealed::new(&[2; 40]),
-            attestations: ATTESTATIONS.iter().map(|(id, _)| (*id).to_owned()).collect(),
-            refcode: None,
-            likeness: None,
-            covers_fee: None,
-            came: None,
-            on_program: None,
-        };
+        // Some give twice.
+        let donor = person(chance.below(number + 1));
+        let pledge = sample::pledged(donation, rally, donor, usd(chance.within(100..500_000) as i64));
         self.auditor.form_sent(donation, rally);
         let by = format!("donor:{donation}");
         let pledge = Command::Donation(Donation::Pledge(pledge));

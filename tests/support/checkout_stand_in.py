@@ -1,17 +1,20 @@
 """A stand-in for Stripe's own payment page, which `localstripe` lacks: sessions, the page itself (without a script), the
-payment behind it, cards on payment intents, events as a list and as signed webhooks. It keeps idempotency keys as Stripe
-says it does: the same key with the same parameters answers the same, with others it is an error.
+payment behind it, cards on payment intents, cards that are kept, events as a list and as signed webhooks. It keeps idempotency keys as Stripe
+says it does: the same key with the same parameters answers the same, with others it is an error. A process of its own, which
+tests in Rust and in a browser drive alike.
 
     python3 tests/support/checkout_stand_in.py
 
 prints its port. What a test wants of it beyond Stripe's API is posted to /_config, as JSON:
 
     {"webhooks": {"url": …, "secret": …}}   send events there, each at once; without it they are kept for the list alone
-    {"lose": 2}                             do what the next two calls to /v1 ask, and break the connection instead of answering
-    {"refuse": 429}                         turn the next call to /v1 away at the door, with nothing done
+    {"lose": 2}                             do what the next two POSTs to /v1 ask, and break the connection instead of answering
+    {"refuse": 429}                         turn the next POST to /v1 away at the door, with nothing done
     {"hold": 1.5}                           wait so long before each answer of /v1
     {"expire": "cs_…"}                      let that page's time run out
     {"debit": ["pi_…", true]}               the bank pays that debit, or does not
+    {"decline": 1}                          decline the next charge of a card that was kept
+    {"ahead": 86400}                        be ahead of this machine's clock by so many seconds
 
 GET /_calls lists the calls to /v1 so far: method, path, key, body.
 """
@@ -36,12 +39,20 @@ TAKES = {
     r"line_items[0][price_data][currency]": "usd", r"line_items[0][price_data][unit_amount]": r"[1-9]\d*",
     r"line_items[0][price_data][product_data][name]": ".+", "adaptive_pricing[enabled]": "false",
 }
+# And these where the card is kept for later: a customer alone has nothing to charge, a card alone belongs to nobody.
+KEEPS = {"customer_creation": "always", "payment_intent_data[setup_future_usage]": "off_session"}
 METADATA = re.compile(r"^(?:payment_intent_data\[metadata\]|metadata)\[\w{1,40}\]$")
 
 lock = threading.RLock()
 sessions, intents, keys, events, calls = {}, {}, {}, [], []
-config = {"webhooks": None, "lose": 0, "refuse": 0, "hold": 0}
+# Whose a kept card is.
+kept = {}
+config = {"webhooks": None, "lose": 0, "refuse": 0, "hold": 0, "decline": 0, "ahead": 0}
 counter = 0
+
+
+def now():
+    return int(time.time() + config["ahead"])
 
 
 def name(kind):
@@ -58,7 +69,7 @@ class Refused(Exception):
 
 def tell(kind, thing):
     event = {
-        "id": name("evt"), "object": "event", "api_version": "2026-05-27", "created": int(time.time()), "livemode": False,
+        "id": name("evt"), "object": "event", "api_version": "2026-05-27", "created": now(), "livemode": False,
         "pending_webhooks": 1, "request": {"id": None, "idempotency_key": None}, "type": kind,
         "data": {"object": json.loads(json.dumps(shown(thing)))},
     }
@@ -69,7 +80,7 @@ def tell(kind, thing):
 
 def deliver(event, hook):
     body = json.dumps(event, indent=2).encode()
-    at = int(time.time())
+    at = now()
     signature = hmac.new(hook["secret"].encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     headers = {"stripe-signature": f"t={at},v1={signature}", "content-type": "application/json"}
     for pause in (0, 0.2, 1, 3):
@@ -85,15 +96,15 @@ def intent(amount, currency, metadata, status, error=None):
     made = {
         "id": name("pi"), "object": "payment_intent", "amount": amount, "amount_received": 0, "currency": currency,
         "status": status, "metadata": metadata, "livemode": False, "last_payment_error": error, "latest_charge": None,
-        "payment_method": None, "canceled_at": None, "created": int(time.time()), "customer": None,
+        "payment_method": None, "canceled_at": None, "created": now(), "customer": None,
     }
     made["client_secret"] = f"{made['id']}_secret_{name('x')}"
     intents[made["id"]] = made
     return made
 
 
-def succeed(paid):
-    paid.update(status="succeeded", amount_received=paid["amount"], last_payment_error=None, payment_method=name("pm"))
+def succeed(paid, method=None):
+    paid.update(status="succeeded", amount_received=paid["amount"], last_payment_error=None, payment_method=method or name("pm"))
     fee = paid["amount"] * 29 // 1000 + 30
     paid["latest_charge"] = {
         "id": name("ch"), "object": "charge", "amount": paid["amount"], "currency": paid["currency"],
@@ -101,6 +112,11 @@ def succeed(paid):
         "balance_transaction": {"id": name("txn"), "object": "balance_transaction", "amount": paid["amount"], "fee": fee,
                                 "net": paid["amount"] - fee, "currency": paid["currency"]},
     }
+
+
+def declines(paid):
+    paid["last_payment_error"] = {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds", "message": "Your card has insufficient funds."}
+    tell("payment_intent.payment_failed", paid)
 
 
 def shown(thing, expanded=False):
@@ -124,31 +140,32 @@ def make_session(form):
     for field, value in form.items():
         if METADATA.match(field):
             continue
-        if field not in TAKES:
+        if field not in TAKES | KEEPS:
             raise Refused(400, "parameter_unknown", f"Received unknown parameter: {field}", field)
-        if not re.fullmatch(TAKES[field], value):
+        if not re.fullmatch((TAKES | KEEPS)[field], value):
             raise Refused(400, "parameter_invalid", f"Invalid {field}: {value}", field)
     for field in TAKES:
         if field not in form:
             raise Refused(400, "parameter_missing", f"Missing required param: {field}.", field)
-    closes, now = int(form["expires_at"]), time.time()
-    if not now + 30 * 60 <= closes <= now + 24 * 3600:
+    closes, begun = int(form["expires_at"]), now()
+    if not begun + 30 * 60 <= closes <= begun + 24 * 3600:
         raise Refused(400, "parameter_invalid", "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation.", "expires_at")
     metadata, on_payment = written(form, "metadata["), written(form, "payment_intent_data[metadata][")
     amount = int(form["line_items[0][price_data][unit_amount]"])
     made = {
         "id": name("cs_test"), "object": "checkout.session", "adaptive_pricing": {"enabled": False}, "amount_subtotal": amount,
         "amount_total": amount, "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "cancel_url": form["cancel_url"], "client_reference_id": None, "client_secret": None, "created": int(now),
+        "cancel_url": form["cancel_url"], "client_reference_id": None, "client_secret": None, "created": begun,
         "currency": form["line_items[0][price_data][currency]"], "custom_fields": [], "customer": None,
-        "customer_creation": "if_required", "customer_details": {"email": form["customer_email"], "name": None},
+        "customer_creation": form.get("customer_creation", "if_required"), "customer_details": {"email": form["customer_email"], "name": None},
         "customer_email": form["customer_email"], "expires_at": closes, "livemode": False, "metadata": metadata,
         "mode": "payment", "payment_intent": None, "payment_method_types": ["card"], "payment_status": "unpaid",
         "setup_intent": None, "status": "open", "submit_type": "donate", "success_url": form["success_url"],
         "ui_mode": "hosted",
     }
     made["url"] = f"{base}/c/pay/{made['id']}?key={name('k')}"
-    sessions[made["id"]] = {**made, "_title": form["line_items[0][price_data][product_data][name]"], "_on_payment": on_payment}
+    title, keeps = form["line_items[0][price_data][product_data][name]"], "payment_intent_data[setup_future_usage]" in form
+    sessions[made["id"]] = {**made, "_title": title, "_on_payment": on_payment, "_keeps": keeps}
     return public(sessions[made["id"]])
 
 
@@ -166,7 +183,7 @@ def close(session):
 
 def visit(session, act):
     """What a donor does on the page; where they go then, or what they are told."""
-    if session["status"] == "open" and time.time() > session["expires_at"]:
+    if session["status"] == "open" and now() > session["expires_at"]:
         close(session)
     if session["status"] != "open":
         return None, "This page is not open any more."
@@ -176,15 +193,18 @@ def visit(session, act):
         session["payment_intent"] = paid["id"]
         tell("payment_intent.created", paid)
     if act == "decline":
-        paid["last_payment_error"] = {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds", "message": "Your card has insufficient funds."}
-        tell("payment_intent.payment_failed", paid)
+        declines(paid)
         return None, "Your card was declined. Try another card."
     session.update(status="complete", url=None)
+    if session["customer_creation"] == "always":
+        session["customer"] = paid["customer"] = name("cus")
     if act == "debit":
         paid["status"] = "processing"
         tell("payment_intent.processing", paid)
     else:
         succeed(paid)
+        if session["_keeps"]:
+            kept[paid["payment_method"]] = session["customer"]
         session["payment_status"] = "paid"
         tell("payment_intent.succeeded", paid)
     tell("checkout.session.completed", public(session))
@@ -205,6 +225,25 @@ def debit(payment, pays):
         tell("checkout.session.async_payment_failed", public(session))
 
 
+def charge(form):
+    """A card is charged by a call: one that was just typed in, or one that was kept, while its owner is away."""
+    method, customer = form["payment_method"], form.get("customer")
+    if form.get("off_session") == "true":
+        if not customer or kept.get(method) != customer:
+            raise Refused(400, "resource_invalid", "The PaymentMethod supplied does not belong to the Customer.", "payment_method")
+    elif method != "pm_good":
+        raise Refused(404, "resource_missing", "No such PaymentMethod", "payment_method")
+    paid = intent(int(form["amount"]), form["currency"], written(form, "metadata["), "requires_payment_method")
+    paid["customer"] = customer
+    if form.get("off_session") == "true" and config["decline"]:
+        config["decline"] -= 1
+        declines(paid)
+        raise Refused(402, "card_declined", "Your card has insufficient funds.", type="card_error", decline_code="insufficient_funds", payment_intent=shown(paid))
+    succeed(paid, method)
+    tell("payment_intent.succeeded", paid)
+    return shown(paid, True)
+
+
 def found(things, which, kind):
     if which not in things:
         raise Refused(404, "resource_missing", f"No such {kind}: '{which}'")
@@ -216,12 +255,7 @@ def api(method, path, query, form):
     if (method, path) == ("POST", "/v1/checkout/sessions"):
         return make_session(form)
     if (method, path) == ("POST", "/v1/payment_intents"):
-        paid = intent(int(form["amount"]), form["currency"], written(form, "metadata["), "requires_payment_method")
-        if form["payment_method"] != "pm_good":
-            raise Refused(404, "resource_missing", "No such PaymentMethod", "payment_method")
-        succeed(paid)
-        tell("payment_intent.succeeded", paid)
-        return shown(paid, True)
+        return charge(form)
     if (method, path) == ("GET", "/v1/events"):
         since, limit, after = int(query["created[gte]"]), int(query["limit"]), query.get("starting_after")
         newest = [event for event in reversed(events) if event["created"] >= since]
@@ -237,7 +271,7 @@ def api(method, path, query, form):
     session = found(sessions, which, "checkout.session")
     if act == "/expire":
         return close(session)
-    if session["status"] == "open" and time.time() > session["expires_at"]:
+    if session["status"] == "open" and now() > session["expires_at"]:
         close(session)
     return shown(public(session), expanded)
 
@@ -316,8 +350,11 @@ class Handler(BaseHTTPRequestHandler):
         key = self.headers.get("idempotency-key")
         with lock:
             calls.append({"method": method, "path": path, "key": key, "body": body})
-            refused, config["refuse"] = config["refuse"], 0
-            lost = config["lose"] > 0
+            # What the server looks up by itself must not use them up.
+            acts = method == "POST"
+            refused = acts and config["refuse"]
+            config["refuse"] = 0 if acts else config["refuse"]
+            lost = acts and config["lose"] > 0
             config["lose"] -= lost
             hold = config["hold"]
             if refused:

@@ -1,14 +1,12 @@
 //! The stand-in for Stripe's own payment page: `checkout_stand_in.py`, a process of its own. And a donor on that page.
 
 use crate::server::try_send;
+use crate::stripe_at::{self, WEBHOOK_SECRET};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-
-/// What signs its webhooks.
-pub const WEBHOOK_SECRET: &str = "whsec_Secret";
 
 /// A running stand-in; it ends with this value.
 pub struct StandIn {
@@ -39,14 +37,7 @@ impl StandIn {
 
     /// The settings of a server that pays by it.
     pub fn env(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("GROUNDSWELL_PROCESSOR", "stripe".into()),
-            ("GROUNDSWELL_STRIPE_SECRET_KEY", "sk_test_51Secret".into()),
-            ("GROUNDSWELL_STRIPE_PUBLISHABLE_KEY", "pk_test_51Public".into()),
-            ("GROUNDSWELL_STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET.into()),
-            ("GROUNDSWELL_STRIPE_API_BASE", self.base()),
-            ("GROUNDSWELL_STRIPE_SCRIPT_URL", format!("{}/v3/", self.base())),
-        ]
+        stripe_at::env(&self.base())
     }
 
     /// What it is to do beyond Stripe's API.

@@ -33,7 +33,7 @@ pub fn matched_minor(world: &Projections, id: RallyId) -> i64 {
     added.fold(0, i64::saturating_add)
 }
 
-/// What the donate form says of the matches that run: `Doubled until 9:00 pm EDT by the Rivera family`.
+/// What the donate form says of the matches that run: `Every gift is doubled until 9:00 pm EDT by the Rivera family`.
 pub fn running(world: &Projections, id: RallyId, rally: &Rally, now: DateTime<Utc>) -> Vec<String> {
     let lines = drive(world, id, rally, now).matches.into_iter().filter(|line| line.running);
     lines.map(|line| format!("{} by {}", line.heading, line.sponsor)).collect()
@@ -43,20 +43,19 @@ fn line(world: &Projections, id: MatchId, matching: &Matching, now: DateTime<Utc
     let added = matching.adds(world.drive.given_under(id));
     let used_up = added.minor >= matching.most.minor;
     let running = matching.covers(now) && !used_up;
+    if matching.from.signed_duration_since(now) > BEFORE || now.signed_duration_since(matching.until) > OVER_FOR {
+        return None;
+    }
     let heading = if now < matching.from {
-        if matching.from.signed_duration_since(now) > BEFORE {
-            return None;
-        }
         format!("{} from {}", times(matching.percent), time(matching.from, zone))
     } else if used_up {
         "Matched in full".into()
     } else if running {
         format!("{} until {}", times(matching.percent), time(matching.until, zone))
-    } else {
-        if added.minor == 0 || now.signed_duration_since(matching.until) > OVER_FOR {
-            return None;
-        }
+    } else if added.minor > 0 {
         "Matched".into()
+    } else {
+        return None;
     };
     Some(MatchLine {
         id: id.to_string(),
@@ -106,3 +105,6 @@ fn goals(world: &Projections, id: RallyId, rally: &Rally, goals: &[Goal]) -> Vec
 fn percent(part: i64, whole: i64) -> u32 {
     u32::try_from(part.saturating_mul(100) / whole.max(1)).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

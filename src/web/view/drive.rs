@@ -17,7 +17,7 @@ pub struct Drive {
 pub struct MatchLine {
     /// Tells the lines apart.
     pub id: String,
-    /// `Doubled until 9:00 pm EDT`, `Matched by 50 % from 8:00 pm EDT`, `The match is used up`, `The match is over`.
+    /// `Every gift is doubled until 9:00 pm EDT`, `50 % is added to every gift from 8:00 pm EDT`, `Matched in full`, `Matched`.
     pub heading: String,
     /// Who matches.
     pub sponsor: String,

@@ -1,4 +1,5 @@
 //! A Stripe with books: it charges, keeps lists of events, balance transactions and payouts, and sends no webhook at all.
+//! It answers at once: the one that takes its time is `line/bank.rs`.
 
 use serde_json::{Value, json};
 use std::collections::HashMap;
