@@ -220,17 +220,13 @@ mod tests {
             cards.note(CARD, one(0, 1, number, false));
         }
         assert_eq!(cards.0.lock().tries[&CARD].len(), TRIES_MAX);
-        let fill = |at| {
-            for number in 1..u128::try_from(CARDS_MAX).unwrap() {
-                cards.note(CardId(Uuid::from_u128(number << 8)), one(at, 1, 1, false));
-            }
-        };
-        fill(1);
-        assert_eq!(cards.0.lock().tries.len(), CARDS_MAX);
-        cards.note(CardId(Uuid::from_u128(1)), one(WINDOW_SECONDS + 1, 1, 1, false));
-        assert_eq!(cards.0.lock().tries.len(), 1, "those of an hour ago go");
-        fill(WINDOW_SECONDS + 1);
-        cards.note(CARD, one(WINDOW_SECONDS + 1, 1, 1, false));
-        assert_eq!(cards.0.lock().tries.len(), 1, "and all, where nobody is of an hour ago");
+        let card = |number: usize| CardId(Uuid::from_u128(0x1000 + u128::try_from(number).unwrap()));
+        let known = || cards.0.lock().tries.len();
+        (1..CARDS_MAX).for_each(|number| drop(cards.note(card(number), one(1, 1, 1, false))));
+        assert_eq!(known(), CARDS_MAX);
+        cards.note(card(0), one(WINDOW_SECONDS, 1, 1, false));
+        assert_eq!(known(), CARDS_MAX, "the one of an hour ago went");
+        cards.note(card(CARDS_MAX), one(WINDOW_SECONDS, 1, 1, false));
+        assert_eq!(known(), 1, "all were young");
     }
 }
