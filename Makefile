@@ -8,11 +8,14 @@ demo: assets
 	cargo build --locked
 	./target/debug/groundswell demo $(ARGS)
 
+# Two tests to a core: over sockets most of them wait, for pictures that come in their own time and for a clock.
+TEST_THREADS = $(shell echo $$(($$(nproc) * 2)))
+
 # Everything that is promised, shown: formatting, lints, domain, log, sockets, processes, crashes, a real browser.
 test: assets test-tools
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo test --locked
+	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked
 	npm run --silent test:browser
 
 # Ratios beside a peer or a physical limit in the same run.
