@@ -130,8 +130,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     tasks.spawn(restream::follow(engine.clone(), media.clone(), onward, shutdown.clone()));
     tasks.spawn(keeping::run(engine.clone(), media.clone(), shutdown.clone()));
     tasks.spawn(gate::follow(engine.clone(), media, shutdown.clone()));
-    for cashier in cashiers.iter().cloned() {
-        let stop = shutdown.clone();
+    for cashier in cashiers.iter() {
+        let (cashier, stop) = (cashier.clone(), shutdown.clone());
         tasks.spawn(async move { cashier.run(stop).await });
     }
     if let (Some(outgoing), Some(server)) = (outgoing, mail_server) {

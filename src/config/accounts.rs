@@ -111,9 +111,9 @@ mod tests {
         let account = &config.accounts["state-party"];
         assert_eq!((account.secret_key.0.as_str(), account.webhook_secret.0.as_str()), ("sk_test_2", "whsec_2"));
         assert!(!format!("{config:?}").contains("sk_test_2"));
-        for missing in 0..2 {
+        for one_alone in secrets {
             let mut env = FIRST.to_vec();
-            env.push(secrets[missing]);
+            env.push(one_alone);
             let error = read(toml, &env).unwrap_err().to_string();
             assert!(error.contains("accounts.state-party needs") && !error.contains("test_2"), "{error}");
         }
