@@ -112,7 +112,7 @@ impl Processor for Bank {
 struct Till {
     engine: Engine,
     cashier: Cashier,
-    _writer: Writer,
+    writer: Writer,
 }
 
 impl Till {
@@ -123,7 +123,7 @@ impl Till {
         let create = Command::Rally(rally::Command::Create { rally: RALLY, details: details("call") });
         engine.execute(create, "rally".into(), "staff").await.unwrap();
         let cashier = Cashier::new(engine.clone(), bank);
-        Self { engine, cashier, _writer: writer }
+        Self { engine, cashier, writer }
     }
 
     /// A gift of this donor, offered this token.
@@ -187,8 +187,9 @@ async fn a_card_for_more_than_five_donors_is_refused_without_a_charge_and_its_gi
     bank.is_silent.store(true, Ordering::SeqCst);
     assert!(till.give(9, 10, "pm_ok_RED").await == Standing::Settled);
     assert_eq!(till.flags().len(), 7);
-    let Till { engine, cashier, _writer } = till;
-    drop((engine, cashier, _writer));
+    let Till { engine, cashier, mut writer } = till;
+    drop((engine, cashier));
+    writer.ended().await.unwrap();
     let log = said(&run(&["log", "tail", "-n", "1000"], dir.path()));
     assert!(log.contains("donation.card_flagged") && !log.contains("fingerprint of"), "{log}");
 }
@@ -236,12 +237,14 @@ async fn finance_gives_it_back_or_says_why_it_is_fine() {
     let house = house.again(|server| {
         server.stop();
         let flag = async {
-            let (engine, _writer) = Engine::open(&data).unwrap();
+            let (engine, mut writer) = Engine::open(&data).unwrap();
             for id in &ids {
                 let (donation, card) = (id.parse().unwrap(), CardId(Uuid::from_u128(7)));
                 let flag = Donation::FlagCard(CardFlagged { donation, card, donors: 6, declines: 1 });
                 engine.execute(Command::Donation(flag), format!("card-flagged:{id}"), "server").await.unwrap();
             }
+            drop(engine);
+            writer.ended().await.unwrap();
         };
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(flag));
     });
