@@ -188,9 +188,10 @@ impl Ledger {
         let rows = self.rows_at(seq);
         // Most neighbours are of the same rally and day.
         for rows in rows.chunk_by(|one, next| (one.rally, one.day) == (next.rally, next.day)) {
-            let Some(first) = rows.first() else { continue };
+            let is_asked = |row: &&Row| committee.is_none_or(|committee| row.committee == committee);
+            let mut asked = rows.iter().filter(is_asked).peekable();
+            let Some(first) = asked.peek() else { continue };
             let sums = sums.entry((first.rally, first.day)).or_default();
-            let asked = rows.iter().filter(|row| committee.is_none_or(|committee| row.committee == committee));
             asked.for_each(|row| add_row(sums, row, seq));
         }
         sums

@@ -117,6 +117,7 @@ async fn each_committees_money_goes_into_its_own_account() {
     assert_eq!(export(&house, &["--committee", "nobody"]).len(), 0);
     let finance = page(&house, "/finance?committee=1").await;
     assert!(finance.contains("$40.00") && finance.contains("Account of") && !finance.contains("$25.00"), "{finance}");
+    assert!(!finance.contains("/finance?rally=call\""), "a rally without money in that account has no line: {finance}");
     let both = page(&house, "/finance").await;
     assert!(both.contains("By committee") && both.contains("$65.00"), "{both}");
     let reconciliation = page(&house, "/finance/reconciliation").await;
