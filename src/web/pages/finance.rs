@@ -1,14 +1,13 @@
 //! `/finance`: what came in, what went out again, what is promised, and the file of it.
 
 mod committees;
+mod refund;
 
 use askama::Template;
 
-use super::confirm::Confirm;
-use super::home::when_in_words;
 use crate::clock;
 use crate::domain::donation::{self, DisputeOutcome, Donation};
-use crate::domain::id::{DonationId, PersonId, RefundId};
+use crate::domain::id::PersonId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::rally;
 use crate::projections::Projections;
@@ -19,14 +18,14 @@ use crate::web::form::Form;
 use crate::web::ledger_file;
 use crate::web::problem::{self, Problem};
 use crate::web::selection::{RallyMoney, Selection};
-use crate::web::session::{Staff, csrf_matches};
+use crate::web::session::Staff;
 use crate::web::view::StaffRoom;
 use crate::web::view::letters::Letters;
 use crate::web::view::{Choice, Field, Layout};
-use crate::web::{App, as_of, notice, present, see_other};
+use crate::web::{App, as_of, notice, present};
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
@@ -35,7 +34,6 @@ use chrono::NaiveDate;
 pub use committees::FinanceCommittee;
 use std::collections::BTreeMap;
 use tokio_stream::wrappers::ReceiverStream;
-use uuid::Uuid;
 
 /// The finance page.
 #[derive(Debug, Clone, Template)]
@@ -202,7 +200,7 @@ pub fn routes() -> Router<App> {
         .route("/finance", get(show))
         .route("/finance/", get(show))
         .route("/finance/donations.csv", get(csv))
-        .route("/finance/donations/{id}/refund", post(refund))
+        .route("/finance/donations/{id}/refund", post(refund::refund))
 }
 
 async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Response, Problem> {
@@ -548,54 +546,4 @@ async fn csv(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) ->
         (CONTENT_DISPOSITION, format!("attachment; filename=\"donations-{safe}.csv\"")),
     ];
     Ok((headers, Body::from_stream(ReceiverStream::new(chunks))).into_response())
-}
-
-/// Asks first, then gives back what is left of a donation.
-async fn refund(
-    State(app): State<App>,
-    staff: Staff,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let staff = staff.sees_money()?;
-    let form = Form::parse(&body);
-    if !csrf_matches(&staff, &form.get("csrf")) {
-        return Err(Problem::StaleForm);
-    }
-    let id: DonationId = id.parse().map_err(|_| Problem::NotFound)?;
-    let gift = app.engine().world().state.donations.get(id).cloned().ok_or(Problem::NotFound)?;
-    let left = Money::new(gift.left_minor(), gift.amount.currency);
-    if let Ok(refund) = form.get("refund").parse::<RefundId>() {
-        let amount =
-            Money::parse(&form.get("amount"), left.currency).map_err(|error| Problem::Malformed(error.to_string()))?;
-        app.cashier_for(id)?.refund(id, refund, amount, &staff.actor()).await?;
-        return Ok(see_other("/finance?done=refunded"));
-    }
-    let pledge = app.engine().world().ledger.pledge(id).cloned();
-    let contact = pledge.as_ref().and_then(|pledge| app.contacts().shown(gift.donor, pledge.seq));
-    let html = {
-        let world = app.engine().world();
-        let name = contact.map_or("a donor whose name was erased".into(), |contact| {
-            format!("{} {}", contact.first_name, contact.last_name)
-        });
-        let when = pledge
-            .as_ref()
-            .map(|pledge| when_in_words(pledge.at, timezone(&world.state, gift.rally)))
-            .unwrap_or_default();
-        let page = Confirm {
-            layout: app.staff_layout("Refund", &staff, StaffRoom::Finance, None),
-            question: format!("Refund {} to {name}?", left.to_exact()),
-            consequences: vec![
-                format!("Given {when}. The money goes back to the card it came from."),
-                "The total goes down, and the refund stands in the file as a row of its own. This can’t be undone."
-                    .into(),
-            ],
-            action: format!("/finance/donations/{id}/refund"),
-            fields: vec![("refund".into(), Uuid::now_v7().to_string()), ("amount".into(), left.to_decimal())],
-            button: format!("Refund {}", left.to_exact()),
-            cancel_href: "/finance".into(),
-        };
-        page.render()?
-    };
-    Ok(Html(html).into_response())
 }
