@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::committee::{self, Limit, Rules};
+use crate::domain::id::CommitteeId;
 
 fn page(name: &str) -> CheckoutId {
     CheckoutId(name.into())
