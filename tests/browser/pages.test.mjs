@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import http from "node:http";
+import path from "node:path";
 import { promisify } from "node:util";
 import { after, before, test } from "node:test";
 import { look } from "./look.mjs";
