@@ -229,12 +229,15 @@ async function bookkeeper() {
   return books;
 }
 
-test("the processor's books: what differs, payouts, and what is in one", async () => {
+test("the processor's books: what differs, payouts, and what is in one", async (context) => {
   const books = await bookkeeper();
+  // Also where something fails before the end: what is left open would keep the run from ending.
+  context.after(() => books.server.close());
   const other = await Server.start({
     GROUNDSWELL_PROCESSOR: "stripe", GROUNDSWELL_STRIPE_SECRET_KEY: "sk_test_12345", GROUNDSWELL_STRIPE_PUBLISHABLE_KEY: "pk_test_12345",
     GROUNDSWELL_STRIPE_WEBHOOK_SECRET: "whsec_test_look", GROUNDSWELL_STRIPE_API_BASE: books.base, GROUNDSWELL_STRIPE_SCRIPT_URL: `${books.base}/v3/`,
   });
+  context.after(() => other.close());
   const staffer = await owner(other);
   const made = await rally(staffer);
   const donor = await Person.come(other, { hosts: [new URL(books.base).host], allow: [/./] });
@@ -264,8 +267,6 @@ test("the processor's books: what differs, payouts, and what is in one", async (
   await finance.waitForURL(/payouts\/po_1/);
   await look(finance, "payout");
   await staffer.context.close();
-  await other.close();
-  books.server.close();
 });
 
 test("assets are kept by browsers for ever", async () => {
