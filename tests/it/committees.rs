@@ -1,7 +1,7 @@
 //! Several committees in one installation: each with its own account at the processor, and a joint one that shares its gifts.
 
 use crate::reconcile::bank::{Bank, fee};
-use crate::server::{House, Server, csv_rows, encode, gift, minor, pay, run, said, until};
+use crate::server::{House, Server, csv_rows, encode, gift, minor, pay, rally_form, run, said, until};
 use crate::webhooks::succeeded;
 use futures_util::{StreamExt as _, stream};
 use std::collections::HashMap;
@@ -37,19 +37,7 @@ fn borrowed<'a>(env: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str
 
 /// Changes a rally's committee by its form.
 async fn entrust(house: &House, slug: &str, committee: &str) {
-    let form = [
-        ("title", "Answer the call"),
-        ("slug", slug),
-        ("date", "2028-07-25"),
-        ("time", "19:30"),
-        ("timezone", "America/New_York"),
-        ("description", "Come."),
-        ("currency", "USD"),
-        ("amounts", "15, 25, 50"),
-        ("paid_for_by", "Paid for by Rivera for Senate"),
-        ("accent", "#d6301f"),
-        ("committee", committee),
-    ];
+    let form = [&rally_form(slug)[..], &[("committee", committee)]].concat();
     let answer = house.owner.post(&house.server, &format!("/host/r/{slug}/edit"), &form).await;
     assert_eq!(answer.status, 303, "{}", answer.text());
 }
@@ -58,6 +46,14 @@ async fn pledge_at(server: &Server, slug: &str, amount: &str, email: &str) -> St
     let answer = server.post(&format!("/r/{slug}/donate"), &gift(amount, email)).await;
     assert_eq!(answer.status, 303, "{}", answer.text());
     answer.header("location")
+}
+
+/// A gift of $25 to the campaign, and one of $40 at a rally of the party's.
+async fn one_each(house: &House) -> (String, String) {
+    house.owner.make_rally(&house.server, "party").await;
+    entrust(house, "party", "1").await;
+    let ours = pledge_at(&house.server, "call", "25", "joan@example.org").await;
+    (ours, pledge_at(&house.server, "party", "40", "joan@example.org").await)
 }
 
 async fn page(house: &House, path: &str) -> String {
@@ -83,12 +79,7 @@ async fn each_committees_money_goes_into_its_own_account() {
     let env = two(&bank.server.uri());
     let house = House::with(&borrowed(&env)).await;
     let server = &house.server;
-    house.owner.make_rally(server, "party").await;
-    entrust(&house, "party", "1").await;
-    let (ours, theirs) = (
-        pledge_at(server, "call", "25", "joan@example.org").await,
-        pledge_at(server, "party", "40", "joan@example.org").await,
-    );
+    let (ours, theirs) = one_each(&house).await;
     assert!(server.get(&ours).await.text().contains("pk_test_51Public"));
     assert!(server.get(&theirs).await.text().contains("pk_test_51Party"));
     assert_eq!(pay(server, &ours, "pm_card_visa").await["state"], "settled");
@@ -133,12 +124,7 @@ async fn an_accounts_webhooks_have_a_say_in_its_own_gifts_alone() {
     let env = two(&bank.server.uri());
     let house = House::with(&borrowed(&env)).await;
     let server = &house.server;
-    house.owner.make_rally(server, "party").await;
-    entrust(&house, "party", "1").await;
-    let (ours, theirs) = (
-        pledge_at(server, "call", "25", "joan@example.org").await,
-        pledge_at(server, "party", "40", "joan@example.org").await,
-    );
+    let (ours, theirs) = one_each(&house).await;
     let hook = |to: &'static str, secret: &'static str, body: String| async move {
         let signature = Webhook::generate_test_header(&body, secret, None);
         let path = format!("/webhooks/stripe{to}");

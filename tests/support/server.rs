@@ -346,22 +346,26 @@ impl Staff {
 
     /// Makes a rally.
     pub async fn make_rally(&self, server: &Server, slug: &str) {
-        let form = [
-            ("title", "Answer the call"),
-            ("slug", slug),
-            ("date", "2028-07-25"),
-            ("time", "19:30"),
-            ("timezone", "America/New_York"),
-            ("description", "Come."),
-            ("goal", "100000"),
-            ("currency", "USD"),
-            ("amounts", "15, 25, 50"),
-            ("paid_for_by", "Paid for by Rivera for Senate"),
-            ("accent", "#d6301f"),
-        ];
-        let answer = self.post(server, "/host/new", &form).await;
+        let answer = self.post(server, "/host/new", &rally_form(slug)).await;
         assert_eq!(answer.status, 303, "{}", answer.text());
     }
+}
+
+/// What a host writes of a rally at this address.
+pub fn rally_form(slug: &str) -> Vec<(&str, &str)> {
+    vec![
+        ("title", "Answer the call"),
+        ("slug", slug),
+        ("date", "2028-07-25"),
+        ("time", "19:30"),
+        ("timezone", "America/New_York"),
+        ("description", "Come."),
+        ("goal", "100000"),
+        ("currency", "USD"),
+        ("amounts", "15, 25, 50"),
+        ("paid_for_by", "Paid for by Rivera for Senate"),
+        ("accent", "#d6301f"),
+    ]
 }
 
 /// A folder with a server, an owner and a rally at `/r/call`.
