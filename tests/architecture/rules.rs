@@ -15,6 +15,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("engine", &["domain", "projections", "log", "vault", "clock"]),
     // The shell.
+    ("report", &["domain", "projections", "export", "engine", "log", "vault", "clock"]),
     ("payments", &["domain", "projections", "engine", "vault", "clock", "config"]),
     ("media", &["domain", "projections", "engine", "clock", "config", "media byte code"]),
     ("mail", &["domain", "projections", "engine", "vault", "clock", "config"]),
@@ -34,6 +35,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "media",
             "mail",
             "live",
+            "report",
         ],
     ),
     // On top.
@@ -52,6 +54,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "media",
             "mail",
             "live",
+            "report",
             "web",
         ],
     ),
