@@ -4,12 +4,15 @@
 pub mod as_of;
 pub mod contacts;
 mod donations;
+mod events;
 mod opened;
+mod payouts;
 pub mod selection;
 
 use crate::domain::privacy::Access;
 use crate::domain::{Command, privacy};
 use crate::engine::{Engine, Failure};
+use crate::export::actblue::Report;
 use crate::export::row::Made;
 use bytes::Bytes;
 use selection::Selection;
@@ -25,16 +28,28 @@ const CHUNKS_AHEAD: usize = 4;
 pub enum Format {
     /// One row a donation and a movement of its money, for people.
     Csv,
+    /// The same as a workbook.
+    Xlsx,
+    /// What campaign databases import.
+    ActblueCsv,
+    /// Events as the log holds them.
+    Jsonl,
+    /// What is in each transfer to the bank.
+    Payouts,
 }
 
 impl Format {
     /// Every format, in the order in which they are offered.
-    pub const ALL: [Self; 1] = [Self::Csv];
+    pub const ALL: [Self; 5] = [Self::Csv, Self::Xlsx, Self::ActblueCsv, Self::Payouts, Self::Jsonl];
 
     /// Its name on the command line and in addresses.
     pub fn word(self) -> &'static str {
         match self {
             Self::Csv => "csv",
+            Self::Xlsx => "xlsx",
+            Self::ActblueCsv => "actblue-csv",
+            Self::Jsonl => "jsonl",
+            Self::Payouts => "payouts",
         }
     }
 
@@ -42,27 +57,41 @@ impl Format {
     pub fn name(self) -> &'static str {
         match self {
             Self::Csv => "Donations, CSV",
+            Self::Xlsx => "Donations, Excel",
+            Self::ActblueCsv => "Contributions for a campaign database",
+            Self::Jsonl => "Events, JSON lines",
+            Self::Payouts => "Payouts to the bank, CSV",
         }
     }
 
     /// What it is, in a line.
     pub fn about(self) -> &'static str {
         match self {
-            Self::Csv => "One row a donation, refunds and disputes as rows of their own",
+            Self::Csv => "One row a donation; refunds, disputes and returned debits as rows of their own",
+            Self::Xlsx => "The same rows as a workbook, money and dates typed",
+            Self::ActblueCsv => "The 101 columns that campaign databases import: paid, refunded or recurring",
+            Self::Jsonl => "Every event as the log holds it, personal data sealed: for auditors and programs",
+            Self::Payouts => "Each bank transfer with the donations, fees, refunds and disputes in it, to the cent",
         }
     }
 
-    /// The file's name without the part of the ledger: `donations`, and its ending.
+    /// The file's name without the part of the ledger, and its ending.
     fn file(self) -> (&'static str, &'static str) {
         match self {
             Self::Csv => ("donations", "csv"),
+            Self::Xlsx => ("donations", "xlsx"),
+            Self::ActblueCsv => ("contributions", "csv"),
+            Self::Jsonl => ("events", "jsonl"),
+            Self::Payouts => ("payouts", "csv"),
         }
     }
 
     /// Its media type.
     pub fn media_type(self) -> &'static str {
         match self {
-            Self::Csv => "text/csv; charset=utf-8",
+            Self::Csv | Self::ActblueCsv | Self::Payouts => "text/csv; charset=utf-8",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Jsonl => "application/jsonl",
         }
     }
 }
@@ -96,15 +125,26 @@ pub struct Order {
     pub name: String,
     /// What for; empty where they do not say.
     pub reason: String,
+    /// Which contributions, in the format of campaign databases.
+    pub report: Report,
 }
 
 /// The parts of a file, in order; an error breaks it off.
 pub type Parts = mpsc::Receiver<std::io::Result<Bytes>>;
+/// Where they go.
+type Out = mpsc::Sender<std::io::Result<Bytes>>;
+
+/// Sends a part; false where nobody reads on.
+fn send(out: &Out, bytes: Vec<u8>) -> bool {
+    bytes.is_empty() || out.blocking_send(Ok(bytes.into())).is_ok()
+}
 
 impl Order {
     /// The name to save it under.
     pub fn file_name(&self) -> String {
         let (name, ending) = self.format.file();
+        let name =
+            if self.format == Format::ActblueCsv { format!("{name}-{}", self.report.word()) } else { name.into() };
         let of = self.selection.rally.as_deref().unwrap_or("all");
         let safe: String = of.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
         format!("{name}-{safe}.{ending}")
@@ -131,9 +171,13 @@ impl Order {
         Ok(parts)
     }
 
-    fn make(self, engine: &Engine, out: &mpsc::Sender<std::io::Result<Bytes>>) -> std::io::Result<()> {
+    fn make(&self, engine: &Engine, out: &Out) -> std::io::Result<()> {
         match self.format {
             Format::Csv => donations::csv(engine, self, out),
+            Format::Xlsx => donations::xlsx(engine, self, out),
+            Format::ActblueCsv => donations::actblue(engine, self, self.report, out),
+            Format::Jsonl => events::jsonl(engine, self, out),
+            Format::Payouts => payouts::csv(engine, self, out),
         }
     }
 

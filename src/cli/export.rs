@@ -3,6 +3,7 @@
 use super::log::shell_user;
 use super::{DataArgs, control, serve};
 use crate::engine::Engine;
+use crate::export::actblue::Report;
 use crate::report::selection::Selection;
 use crate::report::{Format, Order};
 use crate::web::form::Form;
@@ -40,12 +41,25 @@ pub struct ExportArgs {
     /// number.
     #[arg(long, value_name = "T")]
     as_of: Option<String>,
+    /// Of actblue-csv: which contributions.
+    #[arg(long, value_name = "REPORT", default_value = "paid")]
+    report: Report,
     /// What it is for, without a name or address: it stays in the log for good, and in the file.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// The file to write; standard output if none.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+impl clap::ValueEnum for Report {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.word()).help(self.about()))
+    }
 }
 
 impl clap::ValueEnum for Format {
@@ -67,7 +81,7 @@ pub async fn run(args: ExportArgs) -> anyhow::Result<()> {
     for (name, value) in [("committee", &args.committee), ("as_of", &args.as_of), ("reason", &args.reason)] {
         query.append_pair(name, value.as_deref().unwrap_or_default());
     }
-    query.append_pair("who", &shell_user());
+    query.append_pair("who", &shell_user()).append_pair("report", args.report.word());
     let query = query.finish();
     let path = format!("/export/{}?{query}", args.format);
     if control::ask(&config.data, "GET", &path, vec![], |bytes| out.take(bytes)).await?.is_none() {
@@ -96,7 +110,8 @@ pub(super) fn order(engine: &Engine, format: &str, query: &[u8]) -> anyhow::Resu
     }
     let format = format.parse().map_err(|error: String| anyhow!(error))?;
     let who = form.get("who");
-    Ok(Order { format, selection, name: who.clone(), who, reason: form.get("reason") })
+    let report = form.get("report").parse().unwrap_or_default();
+    Ok(Order { format, selection, name: who.clone(), who, reason: form.get("reason"), report })
 }
 
 /// Where the file goes, and how far it is.

@@ -125,7 +125,12 @@ impl Access {
             check_reason(&self.reason)?;
         }
         let cut = |text: &str, most: usize| text.chars().filter(|c| !c.is_control()).take(most).collect();
-        Ok(Self { who: cut(&self.who, WHO_CHARS_MAX), what: cut(&self.what, WHO_CHARS_MAX), of: cut(&self.of, OF_CHARS_MAX), ..self })
+        Ok(Self {
+            who: cut(&self.who, WHO_CHARS_MAX),
+            what: cut(&self.what, WHO_CHARS_MAX),
+            of: cut(&self.of, OF_CHARS_MAX),
+            ..self
+        })
     }
 }
 

@@ -7,7 +7,6 @@ use crate::domain::money::Money;
 use crate::domain::profile::Contact;
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::io::Write;
-use std::sync::Arc;
 
 /// The columns, in order.
 pub const COLUMNS: [&str; 33] = [
@@ -119,7 +118,7 @@ pub fn rows(out: impl Write, rows: &[Row]) -> std::io::Result<()> {
         field(&row.recurring.map(|recurring| recurring.number.to_string()).unwrap_or_default())?;
         field(&text::inert(row.payout.as_ref().map_or("", |payout| &payout.id)))?;
         field(&text::inert(&row.committee))?;
-        field(&text::inert(&parts(&row.parts)))?;
+        field(&text::inert(&row.parts_in_words()))?;
         field(&instant(row.given_at))?;
         field(&text::inert(row.speaker.as_deref().unwrap_or_default()))?;
         csv.write_record(None::<&[u8]>)?;
@@ -129,12 +128,6 @@ pub fn rows(out: impl Write, rows: &[Row]) -> std::io::Result<()> {
 
 fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
-}
-
-/// `Rivera for Senate 60.00; State Party 40.00`.
-fn parts(parts: &[(Arc<str>, Money)]) -> String {
-    let each: Vec<String> = parts.iter().map(|(name, amount)| format!("{name} {}", amount.to_decimal())).collect();
-    each.join("; ")
 }
 
 fn writer<Out: Write>(out: Out) -> ::csv::Writer<Out> {

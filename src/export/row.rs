@@ -126,6 +126,12 @@ impl Row {
             None => Some(self.amount),
         }
     }
+
+    /// What of it is whose: `Rivera for Senate 60.00; State Party 40.00`.
+    pub fn parts_in_words(&self) -> String {
+        let each = self.parts.iter().map(|(name, amount)| format!("{name} {}", amount.to_decimal()));
+        each.collect::<Vec<_>>().join("; ")
+    }
 }
 
 #[cfg(test)]

@@ -83,6 +83,11 @@ impl Selection {
             && self.to.is_none_or(|to| day <= to)
     }
 
+    /// Whether it leaves nothing out, as far as it is known by then.
+    pub fn is_of_everything(&self) -> bool {
+        self.rally.is_none() && self.committee.is_none() && self.from.is_none() && self.to.is_none()
+    }
+
     /// Whether what moved in this committee's account is in it.
     pub fn takes_from(&self, committee: CommitteeId) -> bool {
         self.committee.is_none_or(|asked| asked == committee)

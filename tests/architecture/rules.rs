@@ -100,7 +100,8 @@ pub const IMPURE: &[(&str, &str)] = &[
 ];
 
 /// An export writes into what it is given: the trait and the words of its signature, nothing that opens anything.
-pub const EXPORT_MAY: &[&str] = &["std::io::Write", "std::io::Result", "std::io::Error", "std::io::ErrorKind"];
+pub const EXPORT_MAY: &[&str] =
+    &["std::io::Write", "std::io::Seek", "std::io::Result", "std::io::Error", "std::io::ErrorKind"];
 pub const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln"];
 pub const UNFINISHED: &[&str] = &["todo", "unimplemented", "dbg"];
 

@@ -3,6 +3,7 @@
 use super::finance::{committees, in_words, rallies};
 use crate::domain::Refusal;
 use crate::engine::Failure;
+use crate::export::actblue::Report;
 use crate::report::selection::Selection;
 use crate::report::{Format, Order};
 use crate::web::App;
@@ -53,6 +54,8 @@ pub struct FormatLine {
     pub about: &'static str,
     /// Where the file is.
     pub action: String,
+    /// Field `report`: which contributions, where the format has several files.
+    pub reports: Vec<Choice>,
 }
 
 /// The routes of this page.
@@ -70,7 +73,13 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
     page(&app, &staff, &form, &selection, fault.as_ref().map(in_words))
 }
 
-fn page(app: &App, staff: &Staff, form: &Form, selection: &Selection, error: Option<String>) -> Result<Response, Problem> {
+fn page(
+    app: &App,
+    staff: &Staff,
+    form: &Form,
+    selection: &Selection,
+    error: Option<String>,
+) -> Result<Response, Problem> {
     let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let field = |name: &str| Field { value: form.get(name), error: None };
     let page = {
@@ -91,7 +100,13 @@ fn page(app: &App, staff: &Staff, form: &Form, selection: &Selection, error: Opt
 }
 
 fn line(format: Format) -> FormatLine {
-    FormatLine { name: format.name(), about: format.about(), action: format!("/finance/exports/{format}") }
+    let choice = |report: Report| Choice {
+        value: report.word().into(),
+        label: report.about().into(),
+        selected: report == Report::default(),
+    };
+    let reports = if format == Format::ActblueCsv { Report::ALL.map(choice).into() } else { vec![] };
+    FormatLine { name: format.name(), about: format.about(), action: format!("/finance/exports/{format}"), reports }
 }
 
 async fn csv(app: State<App>, staff: Staff, query: RawQuery) -> Result<Response, Problem> {
@@ -112,7 +127,8 @@ async fn file(
         return page(&app, &staff, &form, &selection, Some(in_words(&fault)));
     }
     let (who, name) = (staff.actor(), staff.name.clone());
-    let order = Order { format, selection: selection.clone(), who, name, reason: form.get("reason") };
+    let report = form.get("report").parse().unwrap_or_default();
+    let order = Order { format, selection: selection.clone(), who, name, reason: form.get("reason"), report };
     let file_name = order.file_name();
     let parts = match order.take(app.engine()).await {
         Ok(parts) => parts,
