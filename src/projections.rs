@@ -85,6 +85,7 @@ impl Projections {
             ("goals and matches", self.state.drives == other.state.drives),
             ("recurring gifts", self.state.plans == other.state.plans),
             ("privacy", self.state.privacy == other.state.privacy),
+            ("tokens", self.state.tokens == other.state.tokens),
             ("totals", self.totals == other.totals),
             ("open", self.open == other.open),
             ("room", self.room == other.room),
@@ -115,7 +116,8 @@ fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         | Event::Privacy(_)
         | Event::Committee(_)
         | Event::Books(_)
-        | Event::Audit(_) => None,
+        | Event::Audit(_)
+        | Event::Token(_) => None,
         Event::Drive(event) => Some(event.rally()),
         Event::Plan(event) => state.plans.get(event.plan()).map(|plan| plan.rally),
         Event::Rally(event) => Some(match event {

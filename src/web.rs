@@ -19,6 +19,7 @@ pub mod screen;
 pub mod selection;
 pub mod serve;
 pub mod session;
+pub mod token;
 pub mod view;
 
 use crate::domain::id::{DonationId, PersonId, RallyId};
@@ -109,6 +110,7 @@ struct Inner {
     hashing: Semaphore,
     screen: Screen,
     live_connections: Arc<Semaphore>,
+    token_uses: token::Uses,
 }
 
 impl App {
@@ -136,6 +138,7 @@ impl App {
             sign_in_failures: Mutex::default(),
             hashing: Semaphore::new(HASHES_MAX),
             screen: Screen::default(),
+            token_uses: token::Uses::default(),
         }));
         // The hub renders through the app, and the app shows the hub: a weak reference keeps the two from each other's life.
         let weak = Arc::downgrade(&app.0);
@@ -224,6 +227,11 @@ impl App {
     /// What is known of who sends gifts.
     pub fn screen(&self) -> &Screen {
         &self.0.screen
+    }
+
+    /// When programs asked, and how often.
+    pub fn token_uses(&self) -> &token::Uses {
+        &self.0.token_uses
     }
 
     /// Cancelled when the server stops.
@@ -392,6 +400,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::reconciliation::routes())
         .merge(pages::payout::routes())
         .merge(pages::plans::routes())
+        .merge(pages::tokens::routes())
         .merge(pages::webhook::routes())
         .merge(pages::whip::routes())
         .merge(pages::speak::routes())
@@ -505,6 +514,7 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "key" => "The old key no longer works. Send the new one.",
         "captions" => "The old address for captions no longer works. Send the captioner the new one.",
         "note" => "Your note is on the speaker’s page.",
+        "revoked" => "Revoked: whoever asks with that token is refused from now on.",
         "rules" => "Saved: the rules hold for every gift from now on.",
         "released" => "Released: the donor can pay now, and is told by mail where mail is on.",
         "turned-away" => "Turned away: nothing was charged, and the donor is told by mail where mail is on.",

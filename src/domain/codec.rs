@@ -23,6 +23,7 @@ use super::rally::Event as Rally;
 use super::restream::Event as Restream;
 use super::show::Event as Show;
 use super::staff::Event as Staff;
+use super::token::Event as Token;
 use super::{Event, Recorded};
 use chrono::{DateTime, Utc};
 use instant::Instant;
@@ -208,6 +209,8 @@ kinds! {
     "plan.resumed" 1 Plan Resumed,
     "plan.skipped" 1 Plan Skipped,
     "plan.ended" 1 Plan Ended,
+    "token.created" 1 Token Created,
+    "token.revoked" 1 Token Revoked,
 }
 
 /// How to read an event's data.

@@ -295,7 +295,8 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Drive(_)
         | super::Event::Books(_)
         | super::Event::Audit(_)
-        | super::Event::Plan(_) => {}
+        | super::Event::Plan(_)
+        | super::Event::Token(_) => {}
     }
 }
 

@@ -88,6 +88,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Drive(_)
         | Event::Books(_)
         | Event::Audit(_)
-        | Event::Plan(_) => vec![],
+        | Event::Plan(_)
+        | Event::Token(_) => vec![],
     }
 }

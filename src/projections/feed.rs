@@ -73,7 +73,8 @@ impl Feed {
             | Event::Drive(_)
             | Event::Books(_)
             | Event::Audit(_)
-            | Event::Plan(_) => {}
+            | Event::Plan(_)
+            | Event::Token(_) => {}
         }
     }
 }

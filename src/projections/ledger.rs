@@ -153,9 +153,14 @@ impl Ledger {
         self.pledges.get(&donation)
     }
 
+    /// A donation's rows.
+    pub fn of(&self, donation: DonationId) -> impl Iterator<Item = &Row> {
+        self.places(donation).map(|(_, row)| row)
+    }
+
     /// The row of a donation's last payment.
     pub fn settled(&self, donation: DonationId) -> Option<&Row> {
-        self.of(donation).rfind(|(_, row)| row.kind == Kind::Donation).map(|(_, row)| row)
+        self.places(donation).rfind(|(_, row)| row.kind == Kind::Donation).map(|(_, row)| row)
     }
 
     /// The row of a payment: its card and fee.
@@ -164,14 +169,14 @@ impl Ledger {
     }
 
     /// A donation's rows with their places.
-    fn of(&self, donation: DonationId) -> impl DoubleEndedIterator<Item = (usize, &Row)> {
+    fn places(&self, donation: DonationId) -> impl DoubleEndedIterator<Item = (usize, &Row)> {
         let places = self.pledges.get(&donation).map(|pledge| pledge.places.as_slice()).unwrap_or_default();
         places.iter().filter_map(|place| Some((*place, self.rows.get(*place)?)))
     }
 
     fn place(&self, donation: DonationId, payment: &PaymentId, kind: Kind, reference: Option<&str>) -> Option<usize> {
         let is_it = |row: &Row| (row.kind, &row.payment, row.reference.as_deref()) == (kind, payment, reference);
-        self.of(donation).find(|(_, row)| is_it(row)).map(|(place, _)| place)
+        self.places(donation).find(|(_, row)| is_it(row)).map(|(place, _)| place)
     }
 
     /// The rows as they were at an event; a later refund is not among them, and of a row a later fee does not count, see
@@ -375,7 +380,7 @@ impl Ledger {
     /// parts of all rows come to the last unit to what is left.
     fn parts_of(&self, donation: &Donation, row: &Row) -> Box<[Part]> {
         let weights: Vec<i64> = donation.parts.iter().map(|part| part.amount.minor).collect();
-        let left = self.of(row.donation).map(|(_, row)| row.amount.minor).fold(0, i64::saturating_add);
+        let left = self.of(row.donation).map(|row| row.amount.minor).fold(0, i64::saturating_add);
         let shares = |minor| in_proportion(minor, &weights).unwrap_or_default();
         let (before, after) = (shares(left), shares(left.saturating_add(row.amount.minor)));
         let part = |(part, (before, after)): (&Part, (i64, i64))| Part {

@@ -60,7 +60,8 @@ impl Room {
             | Event::Drive(_)
             | Event::Books(_)
             | Event::Audit(_)
-            | Event::Plan(_) => {}
+            | Event::Plan(_)
+            | Event::Token(_) => {}
         }
     }
 }

@@ -13,7 +13,6 @@ use crate::export::csv;
 use crate::projections::Projections;
 use crate::projections::ledger::{Pledge, Row};
 use bytes::Bytes;
-use std::collections::HashMap;
 use std::ops::Range;
 use tokio::sync::mpsc;
 
@@ -57,33 +56,42 @@ pub fn csv(engine: Engine, selection: Selection) -> mpsc::Receiver<std::io::Resu
     chunks
 }
 
-struct Copied {
-    row: Row,
-    mode: Mode,
-    rally: Rally,
-    pledge: Pledge,
-    number: Option<u32>,
+/// A row with what stands elsewhere about it, bar who gave.
+pub struct Copied {
+    /// The row.
+    pub row: Row,
+    /// What the money is worth.
+    pub mode: Mode,
+    /// Where it was given.
+    pub rally: Rally,
+    /// What its donor said.
+    pub pledge: Pledge,
+    /// Of a recurring gift: 1 for the first.
+    pub number: Option<u32>,
     /// The processor's name of the payout that the row is in by now.
-    payout: Option<String>,
-    committee: String,
+    pub payout: Option<String>,
+    /// In whose account it moved.
+    pub committee: String,
     /// Of a gift that is shared out: name and sum of each part.
-    parts: Vec<(String, Money)>,
+    pub parts: Vec<(String, Money)>,
 }
 
 fn copy(engine: &Engine, range: Range<usize>, selection: &Selection) -> Vec<Copied> {
     let world = engine.world();
-    let mut slugs: HashMap<_, Option<Rally>> = HashMap::new();
     let rows = world.ledger.rows.get(range).unwrap_or_default();
-    rows.iter().filter_map(|row| copy_row(&world, row, selection, &mut slugs)).collect()
+    rows.iter().filter_map(|row| copy_row(&world, row, selection)).collect()
 }
 
-fn copy_row(
-    world: &Projections,
-    row: &Row,
-    selection: &Selection,
-    rallies: &mut HashMap<crate::domain::id::RallyId, Option<Rally>>,
-) -> Option<Copied> {
-    let rally = rallies.entry(row.rally).or_insert_with(|| world.state.rallies.get(row.rally).cloned()).clone()?;
+/// The rows of a selection after an event, `most` at most.
+pub fn copied(world: &Projections, selection: &Selection, after: u64, most: usize) -> Vec<Copied> {
+    let rows = world.ledger.rows_at(selection.seq(world));
+    let first = rows.partition_point(|row| row.seq <= after);
+    rows.iter().skip(first).filter_map(|row| copy_row(world, row, selection)).take(most).collect()
+}
+
+/// A row, if it is in the selection.
+pub fn copy_row(world: &Projections, row: &Row, selection: &Selection) -> Option<Copied> {
+    let rally = world.state.rallies.get(row.rally)?;
     if !selection.takes(&rally.details.slug, row.day) || !selection.takes_from(row.committee) {
         return None;
     }
@@ -97,7 +105,7 @@ fn copy_row(
     Some(Copied {
         row: row.clone(),
         mode: world.state.mode?,
-        rally,
+        rally: rally.clone(),
         pledge,
         payout,
         number,

@@ -35,6 +35,7 @@ pub mod speak;
 pub mod studio;
 pub mod subtitles;
 pub mod thanks;
+pub mod tokens;
 pub mod transcript;
 pub mod webhook;
 pub mod whip;

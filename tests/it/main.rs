@@ -13,6 +13,7 @@
 
 #[path = "../support/ahead.rs"]
 mod ahead;
+mod api;
 mod archive;
 mod backup;
 mod bad_input;
