@@ -13,6 +13,7 @@ pub mod committee;
 pub mod donation;
 pub mod drive;
 pub mod hash;
+pub mod hook;
 pub mod id;
 pub mod inbox;
 pub mod ledger;
@@ -59,6 +60,7 @@ pub enum Command {
     Audit(audit::Command),
     Plan(plan::Command),
     Token(token::Command),
+    Hook(hook::Command),
 }
 
 /// What happened.
@@ -83,6 +85,7 @@ pub enum Event {
     Audit(audit::Event),
     Plan(plan::Event),
     Token(token::Event),
+    Hook(hook::Event),
 }
 
 /// The rules said no; the message says what to do instead and is fit for the person who asked.
@@ -125,6 +128,8 @@ pub enum Refusal {
     Plan(#[from] plan::Refusal),
     #[error(transparent)]
     Token(#[from] token::Refusal),
+    #[error(transparent)]
+    Hook(#[from] hook::Refusal),
 }
 
 /// An event at its place in the log.
@@ -173,6 +178,8 @@ pub struct State {
     pub mail: mail::Mail,
     /// Programs that read the API.
     pub tokens: token::Tokens,
+    /// Who outside is told.
+    pub hooks: hook::Hooks,
     /// Who was erased, and whose data the law keeps.
     pub privacy: privacy::Privacy,
 }
@@ -201,6 +208,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Audit(command) => audit::decide(state, command)?,
         Command::Plan(command) => plan::decide(state, command)?,
         Command::Token(command) => token::decide(state, command)?,
+        Command::Hook(command) => hook::decide(state, command)?,
     };
     mail::ask_for(state, &mut events);
     Ok(events)
@@ -228,6 +236,7 @@ impl State {
             Event::Audit(event) => audit::evolve(self, event, at),
             Event::Plan(event) => plan::evolve(self, event),
             Event::Token(event) => token::evolve(self, event, at),
+            Event::Hook(event) => hook::evolve(self, event, at),
         }
         privacy::follow(self, event, at);
         plan::follow(self, event, at);

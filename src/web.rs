@@ -28,6 +28,7 @@ use crate::domain::rally::{Details, Rally, Speaker};
 use crate::domain::sealed::Sealed;
 use crate::domain::seals::ACCOUNT;
 use crate::engine::Engine;
+use crate::hooks::Standings;
 use crate::live::Live;
 use crate::live::presence::Presence;
 use crate::media::clip::Shelf;
@@ -89,6 +90,8 @@ pub struct Settings {
     pub proxies: Vec<IpAddr>,
     /// Origins of the sites that may show the donate form in a frame.
     pub embed: Vec<String>,
+    /// Whether webhooks may go to private networks.
+    pub private_webhooks: bool,
 }
 
 /// Everything a handler needs. Cheap to clone.
@@ -111,6 +114,7 @@ struct Inner {
     screen: Screen,
     live_connections: Arc<Semaphore>,
     token_uses: token::Uses,
+    hook_standings: Standings,
 }
 
 impl App {
@@ -139,6 +143,7 @@ impl App {
             hashing: Semaphore::new(HASHES_MAX),
             screen: Screen::default(),
             token_uses: token::Uses::default(),
+            hook_standings: Standings::default(),
         }));
         // The hub renders through the app, and the app shows the hub: a weak reference keeps the two from each other's life.
         let weak = Arc::downgrade(&app.0);
@@ -232,6 +237,16 @@ impl App {
     /// When programs asked, and how often.
     pub fn token_uses(&self) -> &token::Uses {
         &self.0.token_uses
+    }
+
+    /// How each receiver of webhooks stands.
+    pub fn hook_standings(&self) -> &Standings {
+        &self.0.hook_standings
+    }
+
+    /// Whether webhooks may go to private networks.
+    pub fn private_webhooks(&self) -> bool {
+        self.0.settings.private_webhooks
     }
 
     /// Cancelled when the server stops.
@@ -401,6 +416,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::payout::routes())
         .merge(pages::plans::routes())
         .merge(pages::tokens::routes())
+        .merge(pages::hooks::routes())
         .merge(pages::webhook::routes())
         .merge(pages::whip::routes())
         .merge(pages::speak::routes())
@@ -515,6 +531,12 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "captions" => "The old address for captions no longer works. Send the captioner the new one.",
         "note" => "Your note is on the speaker’s page.",
         "revoked" => "Revoked: whoever asks with that token is refused from now on.",
+        "hook" => "Added. It is told what happens from now on.",
+        "hook-removed" => "Removed: nothing is sent there any more.",
+        "hook-on" => "Switched on. What happened meanwhile is sent now.",
+        "hook-off" => "Switched off. What happens meanwhile is sent when you switch it on again.",
+        "hook-replay" => "Everything from that event on is sent again. Receivers know repeats by their id.",
+        "hook-again" => "It is sent again now.",
         "rules" => "Saved: the rules hold for every gift from now on.",
         "released" => "Released: the donor can pay now, and is told by mail where mail is on.",
         "turned-away" => "Turned away: nothing was charged, and the donor is told by mail where mail is on.",

@@ -296,7 +296,8 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Books(_)
         | super::Event::Audit(_)
         | super::Event::Plan(_)
-        | super::Event::Token(_) => {}
+        | super::Event::Token(_)
+        | super::Event::Hook(_) => {}
     }
 }
 

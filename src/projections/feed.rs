@@ -74,7 +74,8 @@ impl Feed {
             | Event::Books(_)
             | Event::Audit(_)
             | Event::Plan(_)
-            | Event::Token(_) => {}
+            | Event::Token(_)
+            | Event::Hook(_) => {}
         }
     }
 }

@@ -69,7 +69,8 @@ impl Open {
             | Event::Books(_)
             | Event::Audit(_)
             | Event::Plan(_)
-            | Event::Token(_) => {}
+            | Event::Token(_)
+            | Event::Hook(_) => {}
         }
     }
 

@@ -61,7 +61,8 @@ impl Room {
             | Event::Books(_)
             | Event::Audit(_)
             | Event::Plan(_)
-            | Event::Token(_) => {}
+            | Event::Token(_)
+            | Event::Hook(_) => {}
         }
     }
 }

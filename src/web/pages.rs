@@ -14,6 +14,7 @@ pub mod golive;
 pub mod health;
 pub mod held;
 pub mod home;
+pub mod hooks;
 pub mod host;
 pub mod live;
 pub mod message;

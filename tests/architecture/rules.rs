@@ -18,6 +18,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("payments", &["domain", "projections", "engine", "vault", "clock", "config"]),
     ("media", &["domain", "projections", "engine", "clock", "config", "media byte code"]),
     ("mail", &["domain", "projections", "engine", "vault", "clock", "config"]),
+    ("hooks", &["domain", "projections", "engine", "vault", "clock"]),
     ("live", &["domain", "projections", "engine", "vault", "clock", "config"]),
     (
         "web",
@@ -34,6 +35,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "media",
             "mail",
             "live",
+            "hooks",
         ],
     ),
     // On top.
@@ -52,6 +54,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "media",
             "mail",
             "live",
+            "hooks",
             "web",
         ],
     ),

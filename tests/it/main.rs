@@ -31,6 +31,7 @@ mod faults;
 mod folder;
 mod golden;
 mod held;
+mod hooks;
 mod keeping;
 mod line;
 mod live;
