@@ -421,6 +421,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::whip::routes())
         .merge(pages::speak::routes())
         .merge(pages::api::routes())
+        .merge(pages::donordrive::routes())
         .route("/static/{file}", get(pages::files::file))
         .route("/favicon.ico", get(pages::files::favicon))
         .route("/healthz", get(pages::health::healthz))

@@ -26,6 +26,7 @@ mod checkout_stand_in;
 mod clips;
 mod committees;
 mod crash;
+mod donordrive;
 mod drive;
 mod faults;
 mod folder;
