@@ -229,7 +229,8 @@ fn standing_words(standing: &Standing) -> String {
     let mut words = vec![];
     if let Some(failing) = &standing.failing {
         let since = told(failing.since);
-        words.push(format!("{} Tried {} times since {since}.", sentence(&failing.reason), failing.tries));
+        let times = if failing.tries == 1 { "once".into() } else { format!("{} times", failing.tries) };
+        words.push(format!("{} Tried {times} since {since}.", sentence(&failing.reason)));
     }
     match standing.waiting {
         0 => {}

@@ -1,6 +1,7 @@
 //! `/finance/tokens`: programs that may read the API.
 
 use crate::domain::id::{PersonId, TokenId};
+use crate::domain::money::group_thousands;
 use crate::domain::token::{Created, NAME_CHARS_MAX, Scope, Token};
 use crate::domain::{Command, Refusal, token};
 use crate::engine::Failure;
@@ -42,8 +43,8 @@ pub struct TokensPage {
     pub form: String,
     /// How to ask, for whoever writes the program.
     pub example: String,
-    /// Requests a minute.
-    pub requests_max: u32,
+    /// Requests a minute: `1,200`.
+    pub requests_max: String,
 }
 
 /// A token that was made just now.
@@ -134,7 +135,7 @@ fn page(
         scopes_error: errors.of("scope"),
         form: form.unwrap_or_else(|| Uuid::now_v7().to_string()),
         example: format!("curl -H \"Authorization: Bearer $TOKEN\" {}/api/v1/totals", app.public_url()),
-        requests_max: REQUESTS_PER_MINUTE_MAX,
+        requests_max: group_thousands(REQUESTS_PER_MINUTE_MAX.into()),
         made,
     };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
