@@ -7,6 +7,7 @@ pub mod clips;
 pub mod confirm;
 pub mod donate;
 pub mod donordrive;
+pub mod exports;
 pub mod files;
 pub mod finance;
 pub mod first_account;

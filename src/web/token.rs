@@ -50,6 +50,14 @@ pub enum Caller {
 }
 
 impl Caller {
+    /// As the log names them.
+    pub fn actor(&self) -> String {
+        match self {
+            Self::Staff(staff) => staff.actor(),
+            Self::Program { token, .. } => format!("token:{token}"),
+        }
+    }
+
     /// Lets those through who may read this.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("engine", &["domain", "projections", "log", "vault", "clock"]),
     // The shell.
+    ("report", &["domain", "projections", "export", "engine", "log", "vault", "clock"]),
     ("payments", &["domain", "projections", "engine", "vault", "clock", "config"]),
     ("media", &["domain", "projections", "engine", "clock", "config", "media byte code"]),
     ("mail", &["domain", "projections", "engine", "vault", "clock", "config"]),
@@ -36,6 +37,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "mail",
             "live",
             "hooks",
+            "report",
         ],
     ),
     // On top.
@@ -55,6 +57,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "mail",
             "live",
             "hooks",
+            "report",
             "web",
         ],
     ),
@@ -100,7 +103,8 @@ pub const IMPURE: &[(&str, &str)] = &[
 ];
 
 /// An export writes into what it is given: the trait and the words of its signature, nothing that opens anything.
-pub const EXPORT_MAY: &[&str] = &["std::io::Write", "std::io::Result", "std::io::Error", "std::io::ErrorKind"];
+pub const EXPORT_MAY: &[&str] =
+    &["std::io::Write", "std::io::Seek", "std::io::Result", "std::io::Error", "std::io::ErrorKind"];
 pub const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln"];
 pub const UNFINISHED: &[&str] = &["todo", "unimplemented", "dbg"];
 

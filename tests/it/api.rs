@@ -146,6 +146,13 @@ async fn rows_come_a_page_at_a_time_and_contacts_to_who_may_see_them() {
     is_problem(&ask(server, &plain, "/api/v1/donations?contact=true").await, 403, "no-scope", "“donors”");
     let who = rows(server, &full, "?contact=true&limit=1").await;
     assert_eq!(who["rows"][0]["contact"]["email"], "joan@example.org");
+    let journal = std::fs::read(house.data().join("log/journal")).unwrap();
+    let looks = |text: &str| journal.windows(text.len()).filter(|window| *window == text.as_bytes()).count();
+    assert_eq!(
+        (looks("\"privacy.viewed\""), looks("\"by\":\"token:")),
+        (1, 1),
+        "the look is an event, of this program"
+    );
     assert_eq!(rows(server, &full, "?limit=1").await["rows"][0]["contact"], Value::Null, "only where it is asked for");
 
     let one = ask(server, &plain, &format!("/api/v1/donations/{}", id(&first))).await.json();

@@ -4,17 +4,18 @@ use super::instant;
 use super::query::{After, Asked, Day, Instant, Limit, Name, Part};
 use super::totals::AsOf;
 use crate::domain::id::DonationId;
+use crate::domain::money::Money;
 use crate::domain::profile::Contact;
 use crate::domain::token::Scope;
+use crate::export::row;
+use crate::report::page::{self, Page as Rows};
 use crate::web::App;
-use crate::web::contacts::Contacts;
-use crate::web::ledger_file::{self, Copied};
 use crate::web::problem::{self, Problem, Told};
-use crate::web::selection::Selection;
 use crate::web::token::Caller;
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 /// Which rows.
@@ -157,11 +158,10 @@ impl From<Contact> for Donor {
     }
 }
 
-impl Row {
-    fn new(copied: Copied, as_of: u64, contact: Option<Contact>) -> Self {
-        let Copied { row, mode, rally, pledge, number, payout, committee, parts } = copied;
-        let part = |(committee, amount): (String, crate::domain::money::Money)| Share {
-            committee,
+impl From<row::Row> for Row {
+    fn from(row: row::Row) -> Self {
+        let share = |(committee, amount): (Arc<str>, Money)| Share {
+            committee: committee.as_ref().into(),
             amount_minor: amount.minor,
         };
         Self {
@@ -169,38 +169,36 @@ impl Row {
             at: instant(row.at),
             day: row.day,
             kind: row.kind.word(),
-            mode: mode.to_string(),
+            mode: row.mode.to_string(),
             donation: row.donation.0,
-            rally: rally.details.slug,
+            rally: row.rally.slug.clone(),
             amount_minor: row.amount.minor,
             currency: row.amount.currency.code(),
-            fee_minor: row.fee_at(as_of).map(|fee| fee.minor),
-            payout: payout.filter(|_| row.payout_at(as_of).is_some()),
+            fee_minor: row.fee.map(|fee| fee.minor),
             payment: row.payment.0,
             reference: row.reference.map(Into::into),
             card: row.card.map(Into::into),
-            refcode: pledge.refcode.map(Into::into),
-            recurring_number: number,
-            committee,
-            parts: parts.into_iter().map(part).collect(),
+            refcode: row.refcode.map(Into::into),
+            recurring_number: row.recurring.map(|recurring| recurring.number),
+            payout: row.payout.map(|payout| payout.id.as_ref().into()),
+            committee: row.committee.as_ref().into(),
+            parts: row.parts.into_iter().map(share).collect(),
             donor: row.donor.0,
-            contact: contact.map(Into::into),
+            contact: row.contact.map(Into::into),
         }
     }
 }
 
-/// Opens contacts, where they are asked for, on a thread that may wait for the disk.
-async fn rows(app: &App, copied: Vec<Copied>, as_of: u64, contact: bool) -> Result<Vec<Row>, Problem> {
+/// Opens contacts, where they are asked for, on a thread that may wait for the disk. That they are told is an event before.
+async fn opened(app: &App, caller: &Caller, page: Rows, contact: bool, of: String) -> Result<Vec<Row>, Problem> {
+    if !contact {
+        return Ok(page.rows().into_iter().map(Into::into).collect());
+    }
+    page::note_view(app.engine(), &caller.actor(), of).await?;
     let engine = app.engine().clone();
-    let opened = tokio::task::spawn_blocking(move || {
-        let mut contacts = Contacts::new(&engine);
-        let open = |copied: Copied| {
-            let contact = if contact { contacts.open(copied.row.donor, copied.pledge.seq)? } else { None };
-            Ok(Row::new(copied, as_of, contact))
-        };
-        copied.into_iter().map(open).collect::<Result<Vec<_>, crate::web::contacts::Fault>>()
-    });
-    opened.await.map_err(|error| problem::internal(&error))?.map_err(|fault| problem::internal(&fault))
+    let opened = tokio::task::spawn_blocking(move || page.opened(&engine)).await;
+    let rows = opened.map_err(|error| problem::internal(&error))?.map_err(|fault| problem::internal(&fault))?;
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 fn may(caller: &Caller, contact: bool) -> Result<(), Problem> {
@@ -232,17 +230,15 @@ pub async fn donations(
     let Parameters { rally, committee, from, to, as_of, after, limit, contact } = asked;
     let selection = Part { rally, committee, from, to, as_of }.select(&app)?;
     let wanted = usize::from(limit.0);
-    let (seq, mut copied) = {
+    let (seq, mut page) = {
         let world = app.engine().world();
-        let seq = selection.seq(&world);
         // One more than asked for says whether there are more.
-        (seq, ledger_file::copied(&world, &selection, after.0, wanted.saturating_add(1)))
+        (selection.seq(&world), Rows::after(&world, &selection, after.0, wanted.saturating_add(1)))
     };
-    let more = copied.len() > wanted;
-    copied.truncate(wanted);
-    let next = copied.last().map(|last| last.row.seq).filter(|_| more);
+    let next = page.cut(wanted);
     let as_of = AsOf::of(&selection, seq, app.engine())?;
-    Ok(Json(Page { as_of, rows: rows(&app, copied, seq, contact).await?, next }))
+    let rows = opened(&app, &caller, page, contact, selection.query()).await?;
+    Ok(Json(Page { as_of, rows, next }))
 }
 
 /// One donation and its rows. Scope: donations, and donors for who gave.
@@ -269,14 +265,13 @@ pub async fn donation(
     may(&caller, asked.contact)?;
     let unknown = || Problem::Unknown("there is no donation with that id".into());
     let id: DonationId = id.parse().map_err(|_| unknown())?;
-    let (seq, pledged_at, pledged, copied) = {
+    let (pledged_at, pledged, page) = {
         let world = app.engine().world();
         let pledge = world.ledger.pledge(id).ok_or_else(unknown)?;
         let pledged = world.state.donations.get(id).ok_or_else(unknown)?.amount;
-        let of_it = world.ledger.of(id).filter_map(|row| ledger_file::copy_row(&world, row, &Selection::default()));
-        (world.seq, pledge.at, pledged, of_it.collect())
+        (instant(pledge.at), pledged, Rows::of(&world, id))
     };
-    let rows = rows(&app, copied, seq, asked.contact).await?;
-    let (pledged_at, currency) = (instant(pledged_at), pledged.currency.code());
+    let rows = opened(&app, &caller, page, asked.contact, format!("donation={id}")).await?;
+    let currency = pledged.currency.code();
     Ok(Json(Donation { id: id.0, pledged_at, pledged_minor: pledged.minor, currency, rows }))
 }

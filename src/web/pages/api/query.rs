@@ -4,10 +4,10 @@
 
 use crate::domain::id::CommitteeId;
 use crate::projections::Projections;
+use crate::report::as_of::{self, AsOf};
+use crate::report::selection::Selection;
 use crate::web::App;
-use crate::web::as_of::{self, AsOf};
 use crate::web::problem::{self, Problem};
-use crate::web::selection::Selection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use chrono::NaiveDate;
