@@ -4,7 +4,8 @@
 mod receiver;
 mod three_days;
 
-use crate::server::{House, Server, give, until};
+use crate::plans::{href as address, pledge_every, shows};
+use crate::server::{House, Server, give, pay, until};
 use receiver::{Answers, Receiver, verify};
 use serde_json::Value;
 use uuid::Uuid;
@@ -233,6 +234,46 @@ async fn a_tool_that_takes_actblues_webhooks_takes_ours() {
         (&"25.50".into(), &order.into())
     );
     assert!(refund["lineitems"][0]["refundedAt"].is_string(), "{refund}");
+}
+
+#[tokio::test]
+async fn a_recurring_gift_is_told_from_its_beginning_to_its_end() {
+    let house = House::with(PRIVATE).await;
+    let (ours, tool) = (Receiver::open(Answers::Ok).await, Receiver::open(Answers::Ok).await);
+    let turns = ["recurring.started", "recurring.changed", "recurring.ended"].map(|kind| ("kind", kind));
+    add(&house, "CRM", &ours.address("/"), &turns).await;
+    let contributions = [("kind", "donation.settled"), ("kind", "recurring.ended")];
+    let more = [&[("shape", "actblue"), ("personal", "on")][..], &contributions].concat();
+    add(&house, "Texting", &tool.address("/"), &more).await;
+    let donation = pledge_every(&house.server, "month", "25", "joan@example.org").await;
+    assert_eq!(pay(&house.server, &donation, "simulated_ok").await["state"], "settled");
+    let manage = address(&house.server.get(&donation).await.text(), "/r/call/plan/");
+    shows(&house.server, &manage, "The next gift is charged on").await;
+    ours.until(1).await;
+    let begun = body(&ours.messages()[0]);
+    assert_eq!((&begun["type"], &begun["data"]["standing"]), (&"recurring.started".into(), &"active".into()));
+    assert_eq!((&begun["data"]["amount_minor"], &begun["data"]["every"]), (&2_500.into(), &"month".into()));
+    let plans = house.server.get_as(&house.owner.cookie, "/finance/plans").await.text();
+    let stop = address(&plans, "/finance/plans/");
+    assert_eq!(house.owner.post(&house.server, &stop, &[("sure", "yes")]).await.status, 303);
+    ours.until(2).await;
+    let ended = body(&ours.messages()[1]);
+    assert_eq!((&ended["type"], &ended["data"]["why"]), (&"recurring.ended".into(), &"staff".into()));
+    assert_eq!(ended["data"]["recurring"], begun["data"]["recurring"]);
+    tool.until(2).await;
+    let (gift, end) = (body(&tool.messages()[0]), body(&tool.messages()[1]));
+    assert_eq!(
+        (&gift["contribution"]["recurringPeriod"], &gift["lineitems"][0]["sequence"]),
+        (&"monthly".into(), &1.into())
+    );
+    assert_eq!(
+        (&end["contribution"]["orderNumber"], &end["lineitems"][0]["sequence"]),
+        (&gift["contribution"]["orderNumber"], &2.into())
+    );
+    assert!(
+        end["contribution"]["cancelledAt"].is_string() && gift["contribution"].get("cancelledAt").is_none(),
+        "{end}"
+    );
 }
 
 #[tokio::test]
