@@ -100,7 +100,7 @@ impl Courier {
             if hook.replays != self.replays {
                 self.begin(&hook);
             }
-            self.take_up(&hook);
+            let more = self.take_up(&hook);
             self.record(&hook, false).await;
             let lanes = if self.failures >= FAILURES { 1 } else { LANES_MAX };
             let now = Instant::now();
@@ -110,6 +110,10 @@ impl Courier {
                 && let Some(seq) = self.round.take(now)
             {
                 under_way.spawn(attempt(self.engine.clone(), self.settings.clone(), hook, seq));
+                continue;
+            }
+            if more {
+                tokio::task::yield_now().await;
                 continue;
             }
             let wake = if under_way.len() < lanes { self.wake() } else { None };
@@ -157,8 +161,9 @@ impl Courier {
         }
     }
 
-    /// Fills the round: with dead letters that are tried once more, and with what happened since.
-    fn take_up(&mut self, hook: &Hook) {
+    /// Fills the round: with dead letters that are tried once more, and with what happened since. Whether there is more to look
+    /// at at once: a replay looks through many rows, a part at a time.
+    fn take_up(&mut self, hook: &Hook) -> bool {
         let world = self.engine.world();
         let now = self.engine.clock().now();
         let risen: Vec<u64> = self.dead.iter().copied().filter(|seq| !hook.dead.contains_key(seq)).collect();
@@ -177,6 +182,7 @@ impl Courier {
         }
         let waiting = self.round.len();
         self.standings.change(self.hook, |standing| standing.waiting = waiting);
+        waiting < WAITING_MAX && self.scanned < world.seq
     }
 
     fn wake(&self) -> Option<Instant> {
