@@ -55,7 +55,7 @@ impl FromStr for Scope {
     }
 }
 
-/// A keyed hash of a token's secret.
+/// A keyed hash of a token's secret, in a form that nobody takes for sealed data.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SecretHash(Box<str>);
@@ -63,7 +63,7 @@ pub struct SecretHash(Box<str>);
 impl SecretHash {
     /// Wraps the hash's bytes.
     pub fn new(bytes: &[u8; 32]) -> Self {
-        Self(blake3::Hash::from_bytes(*bytes).to_hex().as_str().into())
+        Self(format!("keyed:{}", blake3::Hash::from_bytes(*bytes).to_hex()).into())
     }
 }
 
