@@ -213,12 +213,13 @@ async fn a_fuzzer_finds_no_fault_in_what_is_described() {
     let donation = give(server, "25", "joan@example.org").await;
     give(server, "50", "omar@example.org").await;
     let token = token(&house, "Fuzzer", &["totals", "donations", "donors", "attendance"]).await;
-    fuzz(server, &token, "", &["--mode", "all", "--max-examples", "25", "--max-time", "30"]).await;
-    let known = format!(
-        "[parameters]\n\"path.id\" = \"{}\"\n\"query.rally\" = \"call\"\n\"query.committee\" = \"0\"\n",
-        id(&donation)
-    );
-    let more = ["--mode", "positive", "--phases", "coverage,fuzzing", "--max-examples", "25", "--max-time", "15"];
-    fuzz(server, &token, &known, &more).await;
+    // Every boundary of every parameter, then what comes to a fuzzer's mind: a number of cases would cut the first short.
+    fuzz(server, &token, "", &["--mode", "all", "--phases", "coverage"]).await;
+    fuzz(server, &token, "", &["--mode", "all", "--phases", "fuzzing", "--max-examples", "25", "--max-time", "20"])
+        .await;
+    let known = ["path.id", "query.rally", "query.committee"].into_iter().zip([id(&donation), "call", "0"]);
+    let known: String = known.map(|(name, value)| format!("\"{name}\" = \"{value}\"\n")).collect();
+    let more = ["--mode", "positive", "--phases", "fuzzing", "--max-examples", "25", "--max-time", "15"];
+    fuzz(server, &token, &format!("[parameters]\n{known}"), &more).await;
     server.is_well().await;
 }
