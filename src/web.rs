@@ -19,6 +19,7 @@ pub mod token;
 pub mod view;
 
 use crate::domain::id::{DonationId, PersonId, RallyId};
+use crate::domain::privacy::{self, Access};
 use crate::domain::profile::Account;
 use crate::domain::rally::{Details, Rally, Speaker};
 use crate::domain::sealed::Sealed;
@@ -304,6 +305,25 @@ impl App {
     pub fn seal<Data: Serialize>(&self, person: PersonId, context: &str, data: &Data) -> Result<Sealed, Problem> {
         let bytes = serde_json::to_vec(data).map_err(|error| problem::internal(&error))?;
         self.engine().vault().seal(person, context, &bytes).map_err(|fault| problem::internal(&fault))
+    }
+
+    /// Records that people's data is shown to a member of staff, before it is.
+    ///
+    /// # Errors
+    /// The log can't be written.
+    pub async fn shows(&self, staff: &Staff, what: &str, of: String) -> Result<(), Problem> {
+        self.tells(&staff.actor(), what, of).await
+    }
+
+    /// The same of whoever asks, as the log names them.
+    ///
+    /// # Errors
+    /// The log can't be written.
+    pub async fn tells(&self, who: &str, what: &str, of: String) -> Result<(), Problem> {
+        let access = Access { who: who.into(), what: what.into(), of, reason: String::new() };
+        let command = crate::domain::Command::Privacy(privacy::Command::View(access));
+        self.engine().execute(command, fresh_key("view"), who).await?;
+        Ok(())
     }
 
     /// Opens personal data; `None` where the person was erased.

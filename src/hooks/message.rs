@@ -212,7 +212,7 @@ fn gather(world: &Projections, seq: u64) -> Option<(Facts, u64)> {
         order: first.unwrap_or(donation),
         plan,
     };
-    Some((facts, pledge.seq))
+    Some((facts, pledge.contact.seq))
 }
 
 /// An instant as messages tell it.

@@ -1,17 +1,17 @@
 //! Some of the ledger's rows, for programs that ask again for the next.
 
+use super::chosen::Chosen;
 use super::contacts::{Contacts, Fault};
 use super::opened::Names;
 use super::selection::Selection;
 use crate::domain::id::DonationId;
-use crate::domain::privacy::Access;
-use crate::domain::{Command, privacy};
-use crate::engine::{Engine, Failure};
+use crate::engine::Engine;
 use crate::export::row::Row;
 use crate::projections::Projections;
+use crate::projections::ledger::ContactAt;
 
-/// Rows, and where the contact of each donor stands in the log.
-pub struct Page(Vec<(Row, u64)>);
+/// Rows, and where the contact of each donor is.
+pub struct Page(Vec<(Row, ContactAt)>);
 
 impl Page {
     /// The rows of a selection after an event, `most` at most.
@@ -19,16 +19,15 @@ impl Page {
         let as_of = selection.seq(world);
         let rows = world.ledger.rows_at(as_of);
         let first = rows.partition_point(|row| row.seq <= after);
-        let mut names = Names::new(world);
-        let copied = rows.iter().skip(first).filter_map(|row| names.copy(row, selection, as_of));
-        Self(copied.take(most).collect())
+        let (mut names, chosen) = (Names::new(world), Chosen::new(world, selection));
+        let asked = rows.iter().skip(first).filter(|row| chosen.has(row));
+        Self(asked.filter_map(|row| names.copy(row, as_of)).take(most).collect())
     }
 
     /// A donation's rows.
     pub fn of(world: &Projections, donation: DonationId) -> Self {
         let mut names = Names::new(world);
-        let everything = Selection::default();
-        Self(world.ledger.of(donation).filter_map(|row| names.copy(row, &everything, world.seq)).collect())
+        Self(world.ledger.rows_of(donation).filter_map(|row| names.copy(row, world.seq)).collect())
     }
 
     /// Cuts it to so many rows; the last one's event where there were more.
@@ -49,20 +48,10 @@ impl Page {
     /// [`Fault`]: log or vault are damaged.
     pub fn opened(self, engine: &Engine) -> Result<Vec<Row>, Fault> {
         let mut contacts = Contacts::new(engine);
-        let open = |(mut row, pledge): (Row, u64)| {
-            row.contact = contacts.open(row.donor, pledge)?;
+        let open = |(mut row, at): (Row, ContactAt)| {
+            row.contact = contacts.open(row.donor, at)?;
             Ok(row)
         };
         self.0.into_iter().map(open).collect()
     }
-}
-
-/// Records that a program, or somebody by way of it, is told who gave, before it is.
-///
-/// # Errors
-/// [`Failure`]: the writer has no time.
-pub async fn note_view(engine: &Engine, who: &str, of: String) -> Result<(), Failure> {
-    let access = Access { who: who.into(), what: "api".into(), of, reason: String::new() };
-    let key = format!("view:{}", uuid::Uuid::now_v7());
-    engine.execute(Command::Privacy(privacy::Command::View(access)), key, who).await.map(drop)
 }

@@ -28,12 +28,14 @@ mod committees;
 mod crash;
 mod donordrive;
 mod drive;
+mod exports;
 mod faults;
 mod folder;
 mod golden;
 mod held;
 mod hooks;
 mod keeping;
+mod ledger;
 mod line;
 mod live;
 #[path = "../support/localstripe.rs"]

@@ -81,7 +81,7 @@ impl Ledger {
     fn place_of(&self, entry: &Entry) -> Option<usize> {
         let (donation, payment) = (entry.donation?, entry.payment.as_ref()?);
         let is_it = |row: &Row| is_of(row, entry.kind, payment, entry.reference.as_deref());
-        self.places(donation).find(|(_, row)| is_it(row)).map(|(place, _)| place)
+        self.of(donation).find(|(_, row)| is_it(row)).map(|(place, _)| place)
     }
 
     pub(super) fn apply_books(&mut self, event: &books::Event, seq: u64, state: &State) {

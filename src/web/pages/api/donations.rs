@@ -8,7 +8,7 @@ use crate::domain::money::Money;
 use crate::domain::profile::Contact;
 use crate::domain::token::Scope;
 use crate::export::row;
-use crate::report::page::{self, Page as Rows};
+use crate::report::page::Page as Rows;
 use crate::web::App;
 use crate::web::problem::{self, Problem, Told};
 use crate::web::token::Caller;
@@ -194,7 +194,7 @@ async fn opened(app: &App, caller: &Caller, page: Rows, contact: bool, of: Strin
     if !contact {
         return Ok(page.rows().into_iter().map(Into::into).collect());
     }
-    page::note_view(app.engine(), &caller.actor(), of).await?;
+    app.tells(&caller.actor(), "api", of).await?;
     let engine = app.engine().clone();
     let opened = tokio::task::spawn_blocking(move || page.opened(&engine)).await;
     let rows = opened.map_err(|error| problem::internal(&error))?.map_err(|fault| problem::internal(&fault))?;

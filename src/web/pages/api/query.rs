@@ -150,7 +150,7 @@ impl Part {
             let rally = self.rally.map(|Name(slug)| rally(&world, slug)).transpose()?;
             let committee = self.committee.map(|Name(named)| committee(&world, &named)).transpose()?;
             let (from, to) = (self.from.map(|Day(day)| day), self.to.map(|Day(day)| day));
-            let selection = Selection { rally, committee, from, to, as_of: None };
+            let selection = Selection { rally, committee, from, to, ..Selection::default() };
             let zone = selection.zone(&world);
             (selection, zone)
         };
