@@ -7,6 +7,7 @@ pub mod contacts;
 mod donations;
 mod events;
 mod opened;
+pub mod page;
 mod payouts;
 pub mod selection;
 
