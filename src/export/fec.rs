@@ -14,6 +14,7 @@ mod lines;
 pub mod notice;
 pub mod period;
 mod record;
+pub mod rows;
 pub mod text;
 mod write;
 
@@ -143,5 +144,7 @@ fn mark(mode: Mode) -> Option<String> {
     }
 }
 
+#[cfg(test)]
+mod test_kit;
 #[cfg(test)]
 mod tests;

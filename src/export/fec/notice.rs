@@ -134,3 +134,6 @@ fn line(out: &mut Vec<u8>, filer: &Filer, gift: &Gift, detail: &Detail, findings
     ];
     put(out, Table::F65, &cells)
 }
+
+#[cfg(test)]
+mod tests;
