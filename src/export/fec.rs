@@ -70,6 +70,8 @@ pub struct Detail {
     pub seq: u64,
     /// The event of the receipt that it is about.
     pub receipt_seq: u64,
+    /// The day on which that was given.
+    pub given: NaiveDate,
     /// Who gave; `None` where they were erased.
     pub contact: Option<Contact>,
     /// The joint committee, of a part of its gift.

@@ -181,12 +181,12 @@ impl<'a> Schedules<'a> {
         let (letter, token, memo) =
             if item.is_joint { ('J', self.lines.joint, "X") } else { ('A', self.lines.receipt, "") };
         let id = format!("{letter}{}", detail.seq);
-        let receipt = format!("{letter}{}", detail.receipt_seq);
+        let receipt = format!("{letter}{} of {}", detail.receipt_seq, detail.given.format("%m/%d/%Y"));
         let party = Party::of(detail.contact.as_ref(), &id, findings);
         let moved = match item.kind {
             Kind::Donation => String::new(),
             Kind::Dispute => format!("Chargeback: disputed contribution {receipt}"),
-            Kind::DisputeReversed => format!("Chargeback reversed: disputed contribution {receipt} returned to us"),
+            Kind::DisputeReversed => format!("Chargeback reversed: disputed contribution {receipt} returned"),
             Kind::Return => format!("Debit returned by the bank: contribution {receipt}"),
             Kind::Refund => format!("Refund of contribution {receipt}"),
             Kind::RefundReversed => format!("Refund reversed, it failed: contribution {receipt}"),
@@ -196,13 +196,13 @@ impl<'a> Schedules<'a> {
             Some(joint) if moved.is_empty() => format!("Joint fundraising: share of a gift to {joint}"),
             Some(joint) => format!("Joint fundraising: {joint}. {moved}"),
         };
-        let election = self.election(item.day);
+        let election = self.election(detail.given);
         if election.is_empty() && self.filer.form.is_candidates() && item.kind == Kind::Donation {
             findings.add(Finding {
                 weight: Weight::Mend,
                 transaction: Some(id.clone()),
                 who: format!("{}, {}", party.last, party.first),
-                what: format!("No election of the filer’s is on {} or later.", item.day),
+                what: format!("No election of the filer’s is on {} or later.", detail.given),
                 todo: "Write the election that this gift is for on the page of who files, and make the file again.",
             });
         }
@@ -235,11 +235,11 @@ impl<'a> Schedules<'a> {
     fn refund(&self, out: &mut Vec<u8>, item: &Item, detail: &Detail, findings: &mut Findings) {
         let id = format!("B{}", detail.seq);
         let party = Party::of(detail.contact.as_ref(), &id, findings);
-        let receipt = detail.receipt_seq;
+        let receipt = format!("A{} of {}", detail.receipt_seq, detail.given.format("%m/%d/%Y"));
         let words = match item.kind {
-            Kind::RefundReversed => format!("Refund reversed, it failed: contribution A{receipt}"),
+            Kind::RefundReversed => format!("Refund reversed, it failed: contribution {receipt}"),
             Kind::Refund | Kind::Donation | Kind::Dispute | Kind::DisputeReversed | Kind::Return => {
-                format!("Refund of contribution A{receipt}")
+                format!("Refund of contribution {receipt}")
             }
         };
         self.b.write(
@@ -257,7 +257,7 @@ impl<'a> Schedules<'a> {
                 &party.city,
                 &party.state,
                 &party.zip,
-                "",
+                self.election(detail.given),
                 &record::day(item.day),
                 &record::amount(item.minor.saturating_neg()),
                 &words,

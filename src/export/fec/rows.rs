@@ -7,6 +7,7 @@ use crate::domain::money::{Currency, Money};
 use crate::projections::Projections;
 use crate::projections::ledger::{Kind, Row};
 use crate::projections::totals::timezone;
+use chrono::NaiveDate;
 use std::ops::Range;
 use thiserror::Error;
 
@@ -26,6 +27,8 @@ pub struct Said {
     pub seq: u64,
     /// The event of the receipt that it is about.
     pub receipt_seq: u64,
+    /// The day on which that was given.
+    pub given: NaiveDate,
     /// Who gave.
     pub donor: PersonId,
     /// The event in which their contact is sealed.
@@ -96,7 +99,8 @@ pub fn said(world: &Projections, committee: CommitteeId, place: u32) -> Option<S
     let pledge_seq = world.ledger.pledge(row.donation)?.seq;
     let joint = (row.committee != committee).then(|| world.state.committees.name(row.committee).to_owned());
     let (_, receipt_seq) = receipt(world, place, row);
-    Some(Said { seq: row.seq, receipt_seq, donor: row.donor, pledge_seq, joint })
+    let given = world.state.donations.get(row.donation)?.day;
+    Some(Said { seq: row.seq, receipt_seq, given, donor: row.donor, pledge_seq, joint })
 }
 
 /// A gift into a committee's account, as notices look at it.

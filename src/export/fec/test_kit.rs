@@ -98,7 +98,9 @@ impl Book {
         let detail = |place: &u32| {
             let at = usize::try_from(*place).unwrap();
             let (contact, joint) = (self.contacts[at].clone(), self.joint[at].clone());
-            Detail { seq: u64::from(*place) + 1_000, receipt_seq: u64::from(self.rows[at].receipt) + 1_000, contact, joint }
+            let (seq, receipt) = (u64::from(*place) + 1_000, self.rows[at].receipt);
+            let given = self.rows[usize::try_from(receipt).unwrap()].day;
+            Detail { seq, receipt_seq: u64::from(receipt) + 1_000, given, contact, joint }
         };
         places.iter().map(detail).collect()
     }
