@@ -140,9 +140,10 @@ impl Lines {
 fn mark(mode: Mode) -> Option<String> {
     match mode {
         Mode::Live => None,
-        Mode::Simulated | Mode::Test => {
-            Some(format!("{mode} MONEY: THIS IS NOT A REPORT. NOTHING IN IT WAS GIVEN OR PAID. DO NOT FILE IT.").to_uppercase())
-        }
+        Mode::Simulated | Mode::Test => Some(
+            format!("{mode} MONEY: THIS IS NOT A REPORT. NOTHING IN IT WAS GIVEN OR PAID. DO NOT FILE IT.")
+                .to_uppercase(),
+        ),
     }
 }
 

@@ -182,15 +182,24 @@ impl Filer {
             self.address.is_fine(),
             "write the committee’s address: street (at most 34 characters), city (30), state (two letters), ZIP code (5 or 9 digits)",
         );
-        want(self.treasurer.is_fine(), "write the treasurer’s name: given name (at most 20 characters), family name (30)");
+        want(
+            self.treasurer.is_fine(),
+            "write the treasurer’s name: given name (at most 20 characters), family name (30)",
+        );
         want(
             self.form.is_candidates() == self.candidate.is_some(),
             "forms F3 and F3P are a candidate’s, and form F3X is nobody’s",
         );
         if let Some(candidate) = &self.candidate {
-            want(candidate.is_fine(), "write the candidate’s id (like S6MI00301), name, state and, for the House, district");
+            want(
+                candidate.is_fine(),
+                "write the candidate’s id (like S6MI00301), name, state and, for the House, district",
+            );
             let is_presidents = candidate.office == Office::P;
-            want(is_presidents == (self.form == Form::F3P), "form F3P is for the presidency, form F3 for House and Senate");
+            want(
+                is_presidents == (self.form == Form::F3P),
+                "form F3P is for the presidency, form F3 for House and Senate",
+            );
         }
         want(
             self.elections.len() <= ELECTIONS_MAX && self.elections.iter().all(Election::is_fine),
@@ -279,8 +288,11 @@ impl Filer {
             state: state.into(),
             district: String::new(),
         };
-        let election =
-            |code: &str, date: &str, state: &str| Election { code: code.into(), date: date.parse().unwrap(), state: state.into() };
+        let election = |code: &str, date: &str, state: &str| Election {
+            code: code.into(),
+            date: date.parse().unwrap(),
+            state: state.into(),
+        };
         let (id, name, candidate, elections) = match form {
             Form::F3 => (
                 "C00123456",

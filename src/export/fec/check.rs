@@ -226,7 +226,8 @@ impl Checker {
 
     fn concern(&mut self, concern: Concern, transaction: Option<String>, who: String, what: &str) {
         let known = ABOUT_CONCERNS.iter().find(|(known, _, _)| *known == concern);
-        let (weight, todo) = known.map_or((Weight::Mend, "Look at it in the filing program."), |(_, weight, todo)| (*weight, *todo));
+        let (weight, todo) =
+            known.map_or((Weight::Mend, "Look at it in the filing program."), |(_, weight, todo)| (*weight, *todo));
         self.findings.add(Finding { weight, transaction, who, what: what.into(), todo });
     }
 }
@@ -253,7 +254,11 @@ fn named<'a>(line: &'a ParsedLine, fields: [&str; 2]) -> &'a str {
 fn who(line: &ParsedLine) -> String {
     let last = named(line, ["contributor_last_name", "payee_last_name"]);
     let first = named(line, ["contributor_first_name", "payee_first_name"]);
-    if last.is_empty() { named(line, ["payee_organization_name", "committee_name"]).into() } else { format!("{last}, {first}") }
+    if last.is_empty() {
+        named(line, ["payee_organization_name", "committee_name"]).into()
+    } else {
+        format!("{last}, {first}")
+    }
 }
 
 fn is_erased(line: &ParsedLine) -> bool {

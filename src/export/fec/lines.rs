@@ -55,7 +55,8 @@ impl Party {
             );
             return Self::nameless(ERASED);
         };
-        let (mut last, mut first) = (text::fit(&contact.last_name, LAST_MAX), text::fit(&contact.first_name, FIRST_MAX));
+        let (mut last, mut first) =
+            (text::fit(&contact.last_name, LAST_MAX), text::fit(&contact.first_name, FIRST_MAX));
         if last.is_empty() || first.is_empty() {
             let typed = format!("{} {}", contact.first_name, contact.last_name);
             find(

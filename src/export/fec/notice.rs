@@ -111,7 +111,13 @@ pub fn write(notice: &Notice, gifts: &[(Gift, Detail)]) -> Result<(Vec<u8>, Find
     Ok((out, findings))
 }
 
-fn line(out: &mut Vec<u8>, filer: &Filer, gift: &Gift, detail: &Detail, findings: &mut Findings) -> Result<(), NoSuchField> {
+fn line(
+    out: &mut Vec<u8>,
+    filer: &Filer,
+    gift: &Gift,
+    detail: &Detail,
+    findings: &mut Findings,
+) -> Result<(), NoSuchField> {
     let id = format!("A{}", detail.seq);
     let Party { last, first, street: [street, street_2], city, state, zip, employer, occupation } =
         Party::of(detail.contact.as_ref(), &id, findings);

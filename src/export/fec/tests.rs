@@ -105,10 +105,12 @@ fn book() -> Book {
 
 #[test]
 fn the_golden_files_stay_as_they_are() {
-    let (text, _) = made(&Report { cash_minor: 1_234_500, ..report(Form::F3X, "Q3", "2026-07-01", "2026-09-30") }, &book());
+    let (text, _) =
+        made(&Report { cash_minor: 1_234_500, ..report(Form::F3X, "Q3", "2026-07-01", "2026-09-30") }, &book());
     golden("fixtures/exports/f3x.fec", &text);
     let election = Filer::example(Form::F3).elections[2].clone();
-    let amended = Report { amends: AMENDS, election: Some(election), ..report(Form::F3, "12G", "2026-07-01", "2026-10-14") };
+    let amended =
+        Report { amends: AMENDS, election: Some(election), ..report(Form::F3, "12G", "2026-07-01", "2026-10-14") };
     let (text, _) = made(&amended, &book());
     golden("fixtures/exports/f3.fec", &text);
     let (text, _) = made(&Report { mode: Mode::Test, ..report(Form::F3P, "M8", "2026-07-01", "2026-07-31") }, &book());
@@ -124,9 +126,14 @@ fn the_cover_is_what_the_ledger_comes_to() {
     // of a gift of the quarter before, whose donor is named by it; refunds are 500 and 50 less the 500 that failed.
     assert_eq!(totals.period, Sums { itemized: 435_000, unitemized: 5_000, refunds: 5_000, fees: 10_675 });
     assert_eq!(totals.to_date, Sums { itemized: 445_000, unitemized: 20_000, refunds: 5_000, fees: 11_140 });
-    assert_eq!((totals.receipt_lines, totals.unitemized_receipts, totals.refund_lines, totals.memo_lines), (7, 1, 2, 1));
+    assert_eq!(
+        (totals.receipt_lines, totals.unitemized_receipts, totals.refund_lines, totals.memo_lines),
+        (7, 1, 2, 1)
+    );
     let all = amounts(&quarter, &totals);
-    let of = |line: &str, is_to_date| all.iter().find(|amount| amount.line == line && amount.is_to_date == is_to_date).unwrap().minor;
+    let of = |line: &str, is_to_date| {
+        all.iter().find(|amount| amount.line == line && amount.is_to_date == is_to_date).unwrap().minor
+    };
     assert_eq!(of("6(c)", false), 440_000);
     assert_eq!(of("8", false), 100_000 + 440_000 - 5_000 - 10_675);
     assert_eq!(of("8", true), of("8", false), "the year ends with the same cash");
@@ -154,18 +161,23 @@ fn reports_of_a_year_hang_together() {
 fn what_a_person_is_to_look_at_is_told() {
     let (text, findings) = made(&report(Form::F3, "Q3", "2026-07-01", "2026-09-30"), &book());
     let has = |id: &str, word: &str| {
-        let found = findings.iter().any(|finding| finding.transaction.as_deref() == Some(id) && finding.what.contains(word));
+        let found =
+            findings.iter().any(|finding| finding.transaction.as_deref() == Some(id) && finding.what.contains(word));
         assert!(found, "{id} {word}: {findings:#?}");
     };
     has("A1005", "erased");
     has("A1006", "format’s letters");
     has("A1002", "employer");
     assert!(text.contains(lines::ERASED) && text.contains("Not legible"));
-    let (_, findings) = made(&report(Form::F3, "YE", "2026-11-04", "2026-12-31"), &Book::default().gift(1, "2026-11-05", 40_000));
+    let (_, findings) =
+        made(&report(Form::F3, "YE", "2026-11-04", "2026-12-31"), &Book::default().gift(1, "2026-11-05", 40_000));
     assert!(findings.iter().any(|finding| finding.what.contains("No election")), "{findings:#?}");
     let over = Book::default().gift(1, "2026-07-01", 350_000).gift(1, "2026-07-02", 100);
     let (_, findings) = made(&report(Form::F3, "Q3", "2026-07-01", "2026-09-30"), &over);
-    assert!(findings.iter().any(|finding| finding.what.contains("limit") && finding.weight == Weight::Mend), "{findings:#?}");
+    assert!(
+        findings.iter().any(|finding| finding.what.contains("limit") && finding.weight == Weight::Mend),
+        "{findings:#?}"
+    );
 }
 
 #[test]
@@ -216,7 +228,8 @@ fn parts_of_joint_gifts_are_memos_and_in_no_sum() {
         let filing = Filing::parse(&text).unwrap();
         let memos: Vec<_> = filing.lines_for(Table::SchA).filter(|line| line.is_memo()).collect();
         // The first was of less than $200; the own gift after it is of more, with it.
-        let said: Vec<_> = memos.iter().map(|line| (line.raw_form_type.as_str(), line.get("contribution_amount").unwrap())).collect();
+        let said: Vec<_> =
+            memos.iter().map(|line| (line.raw_form_type.as_str(), line.get("contribution_amount").unwrap())).collect();
         assert_eq!(said, [(token, "500.00"), (token, "-500.00")]);
         assert!(memos.iter().all(|line| line.get("memo_text").unwrap().contains("Rivera Victory Fund")));
         assert_eq!(Totals::of(&report, &book.history()).period, Sums { itemized: 10_000, ..Sums::default() });
@@ -264,7 +277,8 @@ fn nothing_is_longer_than_the_format_allows() {
         occupation: long("work"),
         passport: None,
     };
-    let book = Book::default().gift(1, "2026-07-01", 30_000).by(Some(contact)).then(0, Kind::Refund, "2026-07-02", -30_000);
+    let book =
+        Book::default().gift(1, "2026-07-01", 30_000).by(Some(contact)).then(0, Kind::Refund, "2026-07-02", -30_000);
     let (_, findings) = made(&report(Form::F3X, "Q3", "2026-07-01", "2026-09-30"), &book);
     assert!(findings.iter().any(|finding| finding.what.contains("contributor_state")), "{findings:#?}");
 }

@@ -12,11 +12,8 @@ use hardmoney::parser::FieldKind;
 use hardmoney::parser::tables::Table;
 
 /// What a report's lines are told of, each in one go over all of it.
-const PARTS: [fn(&Item) -> bool; 3] = [
-    |item| !item.is_joint && !item.is_refund(),
-    |item| item.is_joint,
-    |item| !item.is_joint && item.is_refund(),
-];
+const PARTS: [fn(&Item) -> bool; 3] =
+    [|item| !item.is_joint && !item.is_refund(), |item| item.is_joint, |item| !item.is_joint && item.is_refund()];
 
 /// Writes a report: the header, the cover, then its lines. Details are asked for by places in the ledger, and are wanted in the
 /// same order; bytes are handed over as they come to be.

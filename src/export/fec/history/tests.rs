@@ -20,7 +20,8 @@ fn check(book: Book, form: Form, expected: &[(i64, i64, bool)]) {
 fn a_donor_is_named_once_their_gifts_come_to_more_than_two_hundred_dollars() {
     check(Book::default().gift(1, "2026-02-01", 20_000), Form::F3X, &[(20_000, 20_000, false)]);
     check(Book::default().gift(1, "2026-02-01", 20_001), Form::F3X, &[(20_001, 20_001, true)]);
-    let three = Book::default().gift(1, "2026-02-01", 15_000).gift(2, "2026-02-02", 10_000).gift(1, "2026-02-03", 5_001);
+    let three =
+        Book::default().gift(1, "2026-02-01", 15_000).gift(2, "2026-02-02", 10_000).gift(1, "2026-02-03", 5_001);
     check(three, Form::F3X, &[(15_000, 15_000, false), (10_000, 10_000, false), (5_001, 20_001, true)]);
 }
 
@@ -33,9 +34,23 @@ fn the_order_is_that_of_the_days_on_which_donors_gave() {
 
 #[test]
 fn a_committee_counts_by_the_year_and_a_candidate_by_the_cycle() {
-    let gifts = || Book::default().gift(1, "2024-11-05", 30_000).gift(1, "2024-11-06", 15_000).gift(1, "2025-12-31", 10_000).gift(1, "2026-01-01", 10_000);
-    check(gifts(), Form::F3X, &[(30_000, 30_000, true), (15_000, 45_000, true), (10_000, 10_000, false), (10_000, 10_000, false)]);
-    check(gifts(), Form::F3, &[(30_000, 30_000, true), (15_000, 15_000, false), (10_000, 25_000, true), (10_000, 35_000, true)]);
+    let gifts = || {
+        Book::default().gift(1, "2024-11-05", 30_000).gift(1, "2024-11-06", 15_000).gift(1, "2025-12-31", 10_000).gift(
+            1,
+            "2026-01-01",
+            10_000,
+        )
+    };
+    check(
+        gifts(),
+        Form::F3X,
+        &[(30_000, 30_000, true), (15_000, 45_000, true), (10_000, 10_000, false), (10_000, 10_000, false)],
+    );
+    check(
+        gifts(),
+        Form::F3,
+        &[(30_000, 30_000, true), (15_000, 15_000, false), (10_000, 25_000, true), (10_000, 35_000, true)],
+    );
     let after = gifts().gift(1, "2026-11-04", 100);
     assert_eq!(told(&after, Form::F3)[4], (100, 100, false), "a new cycle");
 }
@@ -53,21 +68,37 @@ fn one_person_by_mail_or_by_home_or_by_both_in_a_row() {
         .gift(1, "2026-02-04", 10_000)
         .at_home(92);
     // They are one from the first gift on, though only the last shows it.
-    check(book, Form::F3X, &[(10_000, 10_000, false), (10_000, 20_000, false), (10_000, 10_000, false), (10_000, 30_000, true)]);
+    check(
+        book,
+        Form::F3X,
+        &[(10_000, 10_000, false), (10_000, 20_000, false), (10_000, 10_000, false), (10_000, 30_000, true)],
+    );
 }
 
 #[test]
 fn what_banks_took_back_was_never_given_and_a_refund_was() {
     for (kind, left) in [(Kind::Dispute, 5_000), (Kind::Return, 5_000), (Kind::Refund, 25_000)] {
-        let book = Book::default().gift(1, "2026-02-01", 20_000).then(0, kind, "2026-02-02", -20_000).gift(1, "2026-02-03", 5_000);
-        check(book, Form::F3X, &[(20_000, 20_000, false), (-20_000, left - 5_000, false), (5_000, left, left > THRESHOLD_MINOR)]);
+        let book = Book::default().gift(1, "2026-02-01", 20_000).then(0, kind, "2026-02-02", -20_000).gift(
+            1,
+            "2026-02-03",
+            5_000,
+        );
+        check(
+            book,
+            Form::F3X,
+            &[(20_000, 20_000, false), (-20_000, left - 5_000, false), (5_000, left, left > THRESHOLD_MINOR)],
+        );
     }
     let won = Book::default()
         .gift(1, "2026-02-01", 15_000)
         .then(0, Kind::Dispute, "2026-02-02", -15_000)
         .then(0, Kind::DisputeReversed, "2026-03-02", 15_000)
         .gift(1, "2026-03-03", 5_001);
-    check(won, Form::F3X, &[(15_000, 15_000, false), (-15_000, 0, false), (15_000, 15_000, false), (5_001, 20_001, true)]);
+    check(
+        won,
+        Form::F3X,
+        &[(15_000, 15_000, false), (-15_000, 0, false), (15_000, 15_000, false), (5_001, 20_001, true)],
+    );
 }
 
 #[test]
@@ -84,7 +115,11 @@ fn whatever_follows_a_receipt_is_itemized_as_it_was() {
 
 #[test]
 fn fees_are_of_the_days_on_which_they_were_kept() {
-    let book = Book::default().gift(1, "2026-06-30", 10_000).settled("2026-07-02", 320).gift(1, "2026-07-31", 10_000).settled("2026-07-31", 330);
+    let book = Book::default()
+        .gift(1, "2026-06-30", 10_000)
+        .settled("2026-07-02", 320)
+        .gift(1, "2026-07-31", 10_000)
+        .settled("2026-07-31", 330);
     let history = book.history();
     assert_eq!(history.fees(day("2026-06-01"), day("2026-06-30")), 0);
     assert_eq!(history.fees(day("2026-07-01"), day("2026-07-31")), 650);

@@ -56,5 +56,7 @@ fn the_golden_file_stays_as_it_is() {
     let amended = Notice { amends: AMENDS.map(|amends| (amends, day("2026-07-21"))), mode: Mode::Simulated, ..notice };
     let (bytes, findings) = write(&amended, &gifts[..1]).unwrap();
     let text = String::from_utf8(bytes).unwrap();
-    assert!(!findings.stops && text.contains("F6A") && text.contains("FEC-1234567") && text.contains("SIMULATED MONEY"));
+    assert!(
+        !findings.stops && text.contains("F6A") && text.contains("FEC-1234567") && text.contains("SIMULATED MONEY")
+    );
 }
