@@ -384,6 +384,8 @@ pub fn router(app: App) -> Router {
         .merge(pages::restream::routes())
         .merge(pages::finance::routes())
         .merge(pages::exports::routes())
+        .merge(pages::filer::routes())
+        .merge(pages::filing::routes())
         .merge(pages::rules::routes())
         .merge(pages::held::routes())
         .merge(pages::reconciliation::routes())
@@ -503,6 +505,7 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "captions" => "The old address for captions no longer works. Send the captioner the new one.",
         "note" => "Your note is on the speaker’s page.",
         "rules" => "Saved: the rules hold for every gift from now on.",
+        "filer" => "Saved: reports name it from now on.",
         "released" => "Released: the donor can pay now, and is told by mail where mail is on.",
         "turned-away" => "Turned away: nothing was charged, and the donor is told by mail where mail is on.",
         "refunded" => "The refund is under way.",

@@ -1,7 +1,7 @@
 //! The ledger's rows as what a report is made of.
 
 use super::history::{Gathering, Movement};
-use super::notice::Gift;
+use super::notice::{Gift, LARGE_MINOR};
 use crate::domain::id::{CommitteeId, PersonId};
 use crate::domain::money::{Currency, Money};
 use crate::projections::Projections;
@@ -103,10 +103,11 @@ pub fn said(world: &Projections, committee: CommitteeId, place: u32) -> Option<S
     Some(Said { seq: row.seq, receipt_seq, given, donor: row.donor, pledge_seq, joint })
 }
 
-/// A gift into a committee's account, as notices look at it.
+/// A gift into a committee's account that is large enough for a notice.
 pub fn gift(world: &Projections, committee: CommitteeId, place: usize) -> Option<Gift> {
     let row = world.ledger.rows.get(place)?;
-    let is_gift = row.kind == Kind::Donation && row.committee == committee && row.amount.currency == Currency::USD;
+    let is_large = row.amount.minor >= LARGE_MINOR && row.amount.currency == Currency::USD;
+    let is_gift = is_large && row.kind == Kind::Donation && row.committee == committee;
     let at = world.ledger.pledge(row.donation).filter(|_| is_gift)?.at;
     let local = at.with_timezone(&timezone(&world.state, row.rally)).naive_local();
     Some(Gift { place: short(place), at, local, minor: row.amount.minor })
