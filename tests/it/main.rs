@@ -27,6 +27,7 @@ mod committees;
 mod crash;
 mod drive;
 mod faults;
+mod filing;
 mod folder;
 mod golden;
 mod held;

@@ -181,7 +181,7 @@ impl History {
     ///
     /// A receipt is itemized where the donor's gifts come to more than $200.00 with it, since its year or cycle began. What
     /// was taken back by a bank lowers what was given, for it was never ours; a refund does not. Whatever follows a receipt is
-    /// itemized as the receipt was. Parts of joint gifts are gifts to this committee, and count.
+    /// itemized as the receipt was; a refund that failed is always, as the negative disbursement that it is. Parts of joint gifts are gifts to this committee, and count.
     pub fn items<'a>(&'a self, filer: &'a Filer, through: NaiveDate) -> impl Iterator<Item = Item> + 'a {
         let most = self.entries.iter().map(|entry| entry.place).max();
         let mut given = vec![0_i64; self.entries.len()];
@@ -207,7 +207,8 @@ impl History {
                 itemized.set(entry.place);
             }
             let Entry { day, place, receipt, kind, minor, is_joint, .. } = *entry;
-            let is_itemized = itemized.get(receipt);
+            // Sums of what is not itemized are never less than nothing, so what takes something off them is a line.
+            let is_itemized = itemized.get(receipt) || (kind == Kind::RefundReversed && !is_joint);
             Some(Item { place, receipt, kind, day, minor, aggregate_minor, is_itemized, is_joint })
         })
     }

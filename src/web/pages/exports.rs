@@ -6,11 +6,11 @@ use crate::engine::Failure;
 use crate::export::actblue::Report;
 use crate::report::selection::Selection;
 use crate::report::{Format, Order};
-use crate::web::{App, see_other};
 use crate::web::form::Form;
 use crate::web::problem::{Problem, sentence};
 use crate::web::session::Staff;
 use crate::web::view::{Choice, Field, Layout, StaffRoom};
+use crate::web::{App, see_other};
 use askama::Template;
 use axum::Router;
 use axum::body::Body;
@@ -140,7 +140,8 @@ async fn file(
     }
     let (who, name) = (staff.actor(), staff.name.clone());
     let report = form.get("report").parse().unwrap_or_default();
-    let order = Order { format, selection: selection.clone(), who, name, reason: form.get("reason"), report, filing: None };
+    let order =
+        Order { format, selection: selection.clone(), who, name, reason: form.get("reason"), report, filing: None };
     let file_name = order.file_name();
     let parts = match order.take(app.engine()).await {
         Ok(parts) => parts,

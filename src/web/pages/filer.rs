@@ -3,8 +3,8 @@
 use crate::domain::Refusal;
 use crate::domain::committee::Command;
 use crate::domain::committee::filer::{
-    Address, CITY_CHARS_MAX, Candidate, ELECTIONS_MAX, Election, Filer, Form as Of, GIVEN_CHARS_MAX, Named, Office,
-    ORGANISATION_CHARS_MAX, Payee, STREET_CHARS_MAX,
+    Address, CITY_CHARS_MAX, Candidate, ELECTIONS_MAX, Election, Filer, Form as Of, GIVEN_CHARS_MAX, Named,
+    ORGANISATION_CHARS_MAX, Office, Payee, STREET_CHARS_MAX,
 };
 use crate::domain::id::CommitteeId;
 use crate::engine::Failure;
@@ -270,9 +270,10 @@ impl Typed {
         if form.is_none() {
             errors.push("Choose the form of its reports.".into());
         }
-        let is_anybodys = [&self.candidate_id, &self.candidate_first, &self.candidate_last, &self.candidate_state, &self.district]
-            .iter()
-            .any(|typed| !typed.is_empty());
+        let is_anybodys =
+            [&self.candidate_id, &self.candidate_first, &self.candidate_last, &self.candidate_state, &self.district]
+                .iter()
+                .any(|typed| !typed.is_empty());
         let office = Office::ALL.into_iter().find(|office| office.code() == self.office);
         let candidate = office.filter(|_| is_anybodys || form.is_some_and(Of::is_candidates)).map(|office| Candidate {
             id: self.candidate_id.clone(),

@@ -11,8 +11,8 @@ use crate::domain::privacy::{self, Access};
 use crate::domain::{Command, Refusal};
 use crate::engine::Failure;
 use crate::export::actblue;
-use crate::export::fec::period::CODES;
 use crate::export::fec::finding::Findings;
+use crate::export::fec::period::CODES;
 use crate::report::as_of::AsOf;
 use crate::report::filing::{self, Filing, What, Wrong};
 use crate::report::selection::Selection;
@@ -250,20 +250,15 @@ async fn page(
         viewed(app, staff, &asked).await?;
     }
     let stopped = shown.as_ref().is_some_and(|shown| shown.is_stopped) || !notice_findings.is_empty();
-    let status =
-        if asked.errors.is_empty() && !stopped { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let status = if asked.errors.is_empty() && !stopped { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let html = draw(app, staff, asked, shown, notice_findings)?;
     Ok((status, html).into_response())
 }
 
 /// The list of what is to be looked at names donors: that somebody sees it stands in the log.
 async fn viewed(app: &App, staff: &Staff, asked: &Asked) -> Result<(), Problem> {
-    let access = Access {
-        who: staff.actor(),
-        what: "filing".into(),
-        of: asked.selection.query(),
-        reason: String::new(),
-    };
+    let access =
+        Access { who: staff.actor(), what: "filing".into(), of: asked.selection.query(), reason: String::new() };
     let command = Command::Privacy(privacy::Command::View(access));
     app.engine().execute(command, fresh_key("view"), &staff.actor()).await?;
     Ok(())

@@ -108,9 +108,10 @@ fn whatever_follows_a_receipt_is_itemized_as_it_was() {
         .gift(1, "2025-12-02", 15_000)
         .then(0, Kind::Refund, "2026-01-10", -15_000)
         .then(1, Kind::Refund, "2026-01-11", -15_000)
-        .then(1, Kind::RefundReversed, "2026-01-20", 15_000);
+        .then(1, Kind::RefundReversed, "2026-01-20", 15_000)
+        .then(0, Kind::RefundReversed, "2026-01-21", 15_000);
     let itemized: Vec<bool> = told(&book, Form::F3X).iter().map(|(_, _, itemized)| *itemized).collect();
-    assert_eq!(itemized, [false, true, false, true, true], "also in the year after");
+    assert_eq!(itemized, [false, true, false, true, true, true], "also in the year after, and a failed refund always");
 }
 
 #[test]

@@ -175,15 +175,23 @@ fn notes(report: &Report, totals: &Totals) -> Vec<String> {
         )),
     }
     if report.filer.payee.is_none() {
-        notes.push("Fees are left out, for nobody wrote whom they are paid to: enter them in the filing program.".into());
+        notes.push(
+            "Fees are left out, for nobody wrote whom they are paid to: enter them in the filing program.".into(),
+        );
     }
     if report.cash_minor == 0 {
-        notes.push("Cash on hand as the period begins counts as $0.00: write what the report before closed with.".into());
+        notes.push(
+            "Cash on hand as the period begins counts as $0.00: write what the report before closed with.".into(),
+        );
     }
     if report.signed <= report.through {
         notes.push("The period is not over on the day of signing: gifts may still come.".into());
     }
-    let general = report.filer.elections.iter().find(|election| election.is_general() && (report.from..report.through).contains(&election.date));
+    let general = report
+        .filer
+        .elections
+        .iter()
+        .find(|election| election.is_general() && (report.from..report.through).contains(&election.date));
     if let Some(general) = general.filter(|_| report.filer.form.is_candidates()) {
         notes.push(format!(
             "A cycle ends within this period, on {}: gifts after it are added up anew, and the post-election summary is the filing program’s.",
@@ -191,7 +199,9 @@ fn notes(report: &Report, totals: &Totals) -> Vec<String> {
         ));
     }
     if totals.memo_lines > 0 {
-        notes.push("Enter the transfer from each joint committee in the filing program: its donors are here, as memos.".into());
+        notes.push(
+            "Enter the transfer from each joint committee in the filing program: its donors are here, as memos.".into(),
+        );
     }
     notes
 }
@@ -211,8 +221,7 @@ fn cover_lines(form: Form, cover: &[Amount]) -> Vec<CoverLine> {
             Some(line) => line.period = shown,
             None => {
                 let what = table.spec(amount.field).map_or("", |spec| spec.description);
-                let (period, to_date) =
-                    if amount.is_to_date { (String::new(), shown) } else { (shown, String::new()) };
+                let (period, to_date) = if amount.is_to_date { (String::new(), shown) } else { (shown, String::new()) };
                 lines.push(CoverLine { line: amount.line, what, period, to_date });
             }
         }
