@@ -3,7 +3,7 @@
 //!
 //! A file is made in two passes. The first ([`history`]) goes over the ledger's rows, which name nobody: which of them are one
 //! person's, what each had given by when, and what that comes to on the [`cover`]. The second ([`write`]) writes cover and
-//! lines in the order of their days; only for lines that name somebody is a contact asked for, a thousand at a time.
+//! lines in the order of their days; only for lines that name somebody is a contact asked for, some thousand at a time.
 //! `hardmoney` has the layouts and the cover's formulas, and reads again what was written ([`check`]).
 
 pub mod check;
@@ -28,8 +28,8 @@ pub use write::write;
 
 /// The amendments that the format can number.
 pub const AMENDMENT_MAX: u16 = 999;
-/// Lines whose contacts are asked for at once: some hundred KiB.
-pub const BATCH_LINES: usize = 1_000;
+/// Lines whose contacts are asked for at once: about a megabyte, and enough of them to be neighbours in the log.
+pub const BATCH_LINES: usize = 4_000;
 
 /// A report that somebody wants to file.
 #[derive(Clone, Debug)]

@@ -20,6 +20,10 @@ use thiserror::Error;
 
 /// Rows gathered while the projections are held: a millisecond or two.
 const CHUNK_ROWS: usize = 10_000;
+/// Threads that open contacts at most, as for other files.
+const THREADS_MAX: usize = 8;
+/// Contacts for which a thread is worth its while.
+const STRETCH_MIN: usize = 100;
 /// Gifts of one notice, and of the list of those that are due: an evening of large ones.
 pub const NOTICE_GIFTS_MAX: usize = 500;
 
@@ -353,34 +357,44 @@ fn gathered(engine: &Engine, committee: CommitteeId, seq: u64) -> Result<History
 struct Details<'a> {
     engine: &'a Engine,
     committee: CommitteeId,
-    contacts: Contacts,
+    /// One a core.
+    contacts: Vec<Contacts>,
 }
 
 impl<'a> Details<'a> {
     fn new(engine: &'a Engine, committee: CommitteeId) -> Self {
-        Self { engine, committee, contacts: Contacts::new(engine) }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, THREADS_MAX);
+        Self { engine, committee, contacts: (0..cores).map(|_| Contacts::new(engine)).collect() }
     }
 
     fn of(&mut self, places: &[u32]) -> Result<Vec<Detail>, Fault> {
-        let said: Vec<rows::Said> = {
+        let mut said: Vec<(usize, rows::Said)> = {
             let world = self.engine.world();
-            places.iter().filter_map(|place| rows::said(&world, self.committee, *place)).collect()
+            let said = |(at, place): (usize, &u32)| Some((at, rows::said(&world, self.committee, *place)?));
+            places.iter().enumerate().filter_map(said).collect()
         };
-        // The log is read in its own order, whatever that of the days.
-        let mut order: Vec<(usize, &rows::Said)> = said.iter().enumerate().collect();
-        order.sort_by_key(|(_, said)| said.pledge_seq);
-        let mut opened = Vec::with_capacity(said.len());
-        for (at, said) in order {
-            opened.push((at, self.contacts.open(said.donor, said.pledge_seq)?));
-        }
-        opened.sort_by_key(|(at, _)| *at);
-        let detail = |(said, (_, contact)): (rows::Said, (usize, _))| Detail {
-            seq: said.seq,
-            receipt_seq: said.receipt_seq,
-            given: said.given,
-            contact,
-            joint: said.joint,
-        };
-        Ok(said.into_iter().zip(opened).map(detail).collect())
+        // The log is read in its own order, whatever that of the days: each core goes over a stretch of it.
+        said.sort_by_key(|(_, said)| said.pledge_seq);
+        let stretch = said.len().div_ceil(self.contacts.len()).max(STRETCH_MIN);
+        let mut details = std::thread::scope(|scope| {
+            let readers = self.contacts.iter_mut().zip(said.chunks(stretch));
+            let threads: Vec<_> = readers.map(|(contacts, said)| scope.spawn(move || opened(contacts, said))).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            threads.into_iter().map(join).collect::<Result<Vec<Vec<(usize, Detail)>>, Fault>>()
+        })?
+        .concat();
+        details.sort_by_key(|(at, _)| *at);
+        Ok(details.into_iter().map(|(_, detail)| detail).collect())
     }
+}
+
+fn opened(contacts: &mut Contacts, said: &[(usize, rows::Said)]) -> Result<Vec<(usize, Detail)>, Fault> {
+    let detail = |(at, said): &(usize, rows::Said)| {
+        let rows::Said { seq, receipt_seq, given, donor, pledge_seq, joint } = said;
+        let contact = contacts.open(*donor, *pledge_seq)?;
+        Ok((*at, Detail { seq: *seq, receipt_seq: *receipt_seq, given: *given, contact, joint: joint.clone() }))
+    };
+    said.iter().map(detail).collect()
 }
