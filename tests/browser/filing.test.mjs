@@ -60,7 +60,7 @@ test("who files is written once, and what was typed is kept where it is wrong", 
 test("a report is looked at, and its file taken", async () => {
   await gives("150", {});
   await gives("75.25", {});
-  await gives("1000", { first_name: "ليلى", last_name: "حداد", email: "layla@petrie.example", address: "5 Other Street", employer: "-" });
+  await gives("1000", { first_name: "🎉", last_name: "حداد", email: "layla@petrie.example", address: "5 Other Street", employer: "-" });
   const page = await host.open("/finance");
   await page.getByRole("link", { name: "FEC reports" }).click();
   await page.selectOption("#code", "YE");
@@ -72,6 +72,9 @@ test("a report is looked at, and its file taken", async () => {
   await page.getByText("Itemized", { exact: true }).waitFor();
   await page.getByText("$1,075.25").first().waitFor();
   await page.getByText("file now").waitFor();
+  // What is missing is told with whose line it is: a dash is no employer, and a picture no name.
+  await page.getByText("Hdd, Not legible").first().waitFor();
+  await page.getByText(/employer field is blank/).waitFor();
   await look(page, "filing-report");
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download the file" }).click()]);
   assert.match(download.suggestedFilename(), /^C00123456-F3-YE-\d{4}-12-31\.fec$/);

@@ -207,6 +207,7 @@ async fn a_report_is_the_ledger_to_the_cent_and_others_read_it() {
     let bytes = file.text().into_bytes();
     assert!(bytes.is_ascii() && file.text().matches("SIMULATED MONEY").count() == 2);
     assert_eq!(file.text().lines().count(), 2 + 5 + 1 + 1, "header, cover, five gifts, a month of fees, a text");
+    assert!(text.contains("employer field is blank"), "a dash is no employer: {text}");
     assert!(text.contains("format’s letters") && file.text().contains("Not legible"), "{text}");
 
     let read = read_by_others(&[&written(&house, "report.fec", &bytes)]);

@@ -86,8 +86,8 @@ impl Party {
                 String::new()
             },
             zip,
-            employer: text::fit(&contact.employer, WORK_MAX),
-            occupation: text::fit(&contact.occupation, WORK_MAX),
+            employer: work(&contact.employer),
+            occupation: work(&contact.occupation),
         }
     }
 
@@ -106,6 +106,12 @@ impl Party {
             occupation: none(),
         }
     }
+}
+
+/// Employer or occupation; a dash says neither, and is found as missing.
+fn work(typed: &str) -> String {
+    let fitted = text::fit(typed, WORK_MAX);
+    if fitted.contains(|c: char| c.is_ascii_alphanumeric()) { fitted } else { String::new() }
 }
 
 /// The lines of one report.

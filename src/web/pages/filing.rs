@@ -68,6 +68,8 @@ pub struct FilingPage {
     pub is_candidates: bool,
     /// Gifts that are told of within 48 hours, the latest first.
     pub due: Vec<DueLine>,
+    /// How many of them there is still time for.
+    pub due_now: usize,
     /// Fields `from`, `to`, `amends`, `amendment` and `filed` of the notice's form.
     pub notice: [Field; 5],
     /// What is to be looked at in the notice that was asked for and stopped.
@@ -277,7 +279,8 @@ fn draw(
     };
     let now: DateTime<Utc> = app.engine().clock().now();
     let due = filer.as_ref().map(|filer| filing::due(app.engine(), asked.committee, filer, asked.as_of.seq));
-    let due = due.unwrap_or_default().iter().rev().map(|due| DueLine::new(due, now, asked.zone)).collect();
+    let due: Vec<DueLine> =
+        due.unwrap_or_default().iter().rev().map(|due| DueLine::new(due, now, asked.zone)).collect();
     let Asked { form, committee, errors, .. } = &asked;
     let chosen = |name: &str, value: &str, label: String| Choice {
         value: value.into(),
@@ -305,6 +308,7 @@ fn draw(
         election_error: errors.of("election"),
         fields: ["from", "to", "as_of", "cash", "signed", "amends", "amendment", "reason"].map(field),
         shown,
+        due_now: due.iter().filter(|due| due.is_open).count(),
         due,
         notice: ["from", "to", "amends", "amendment", "filed"].map(field),
         notice_findings,
