@@ -166,6 +166,9 @@ pub(super) async fn order(engine: &Engine, format: &str, query: &[u8]) -> anyhow
 
 /// The same for the FEC, after the file was made once and read again: what stops it is said instead of the file.
 async fn filing(engine: &Engine, mut order: Order, form: &Form) -> anyhow::Result<Order> {
+    if order.selection.rally.is_some() {
+        return Err(anyhow!("a report is of a whole committee: leave out --rally"));
+    }
     let now = engine.clock().now();
     let (filing, seq) = {
         let world = engine.world();

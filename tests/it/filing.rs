@@ -1,6 +1,6 @@
 //! Reports to the FEC over sockets and from the shell, read again by three parsers of others.
 
-use crate::server::{Answer, House, csv_rows, encode, gift, give, minor, pay, run, said};
+use crate::server::{Answer, House, csv_rows, encode, gift, give, minor, pay, rally_form, run, said};
 use chrono::Datelike;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -160,6 +160,10 @@ async fn what_a_report_can_not_be_made_of_is_said() {
     }
     let output = run(&["export", "fec", "--code", "Q9"], &house.data());
     assert!(!output.status.success() && said(&output).contains("Choose which report"), "{}", said(&output));
+    let output = run(&["export", "fec", "--code", "Q1", "--rally", "call"], &house.data());
+    assert!(!output.status.success() && said(&output).contains("whole committee"), "{}", said(&output));
+    let named = page(&house, "/finance/filing/report.fec?code=Q1&reason=for+joan%40example.org").await;
+    assert!(named.status == 422 && named.text().contains("e-mail"), "{}", named.text());
     let notice = page(&house, "/finance/filing/notice.fec?from=2026-10-20&to=2026-10-21").await;
     assert!(notice.status == 422 && notice.text().contains("candidates’ committees"), "{}", notice.text());
     assert_eq!(page(&house, "/finance/exports/fec").await.header("location"), "/finance/filing");
@@ -228,6 +232,66 @@ async fn a_report_is_the_ledger_to_the_cent_and_others_read_it() {
         "{events}"
     );
     assert!(of("privacy.viewed", "\"what\":\"filing\""), "the work list names donors");
+}
+
+/// A joint committee reports the whole gift; a partner has its donors as memos, in no sum.
+#[tokio::test]
+async fn a_joint_gift_is_whole_in_one_report_and_a_memo_in_the_others() {
+    let house = House::with(&[("GROUNDSWELL_ACCOUNTS", "party,victory")]).await;
+    let rules = [
+        ("committee", "2"),
+        ("name", "Rivera Victory Fund"),
+        ("formula", "shares"),
+        ("share_0", "62.5"),
+        ("share_1", "37.5"),
+        ("abroad", "refused"),
+    ];
+    let answer = house.owner.post(&house.server, "/finance/rules", &rules).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let entrusted = [&rally_form("call")[..], &[("committee", "2")]].concat();
+    assert_eq!(house.owner.post(&house.server, "/host/r/call/edit", &entrusted).await.status, 303);
+    for committee in ["0", "2"] {
+        assert_eq!(set(&house, &with(&filer(), "committee", committee)).await.status, 303);
+    }
+    give(&house.server, "500", "joan@example.org").await;
+    let year = chrono::Utc::now().year();
+    let file = async |committee: &str| {
+        let path =
+            format!("/finance/filing/report.fec?code=YE&from={year}-01-01&to={year}-12-31&committee={committee}");
+        let answer = page(&house, &path).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        written(&house, &format!("joint-{committee}.fec"), answer.text().as_bytes())
+    };
+    let (partner, whole) = (file("0").await, file("2").await);
+    let read = read_by_others(&[&partner, &whole]);
+    let lines = |at: usize| read[at]["fastfec"]["lines"].as_object().unwrap();
+    assert_eq!((sum(lines(0), 'J'), sum(lines(0), 'A'), sum(lines(0), 'F')), (31_250, 0, 0));
+    assert_eq!((sum(lines(1), 'J'), sum(lines(1), 'A')), (0, 50_000));
+    let cents =
+        |at: usize| read[at]["fastfec"]["cover"].as_array().unwrap().iter().filter(|sum| **sum == 50_000).count();
+    assert!(cents(0) == 0 && cents(1) > 0);
+    let memo = std::fs::read_to_string(&partner).unwrap();
+    assert!(memo.contains("SA12") && memo.contains("share of a gift to Rivera Victory Fund"), "{memo}");
+    let shown = page(&house, &format!("/finance/filing?code=YE&from={year}-01-01&to={year}-12-31")).await.text();
+    assert!(shown.contains("1 of joint gifts") && shown.contains("Enter the transfer"), "{shown}");
+}
+
+#[tokio::test]
+async fn money_of_another_currency_is_refused_in_words() {
+    let house = House::new().await;
+    set(&house, &filer()).await;
+    let euros: Vec<(&str, &str)> = rally_form("call")
+        .into_iter()
+        .map(|(name, value)| (name, if name == "currency" { "EUR" } else { value }))
+        .collect();
+    assert_eq!(house.owner.post(&house.server, "/host/r/call/edit", &euros).await.status, 303);
+    give(&house.server, "50", "joan@example.org").await;
+    for path in ["/finance/filing?code=Q1", "/finance/filing/report.fec?code=Q1"] {
+        let answer = page(&house, path).await;
+        assert!(answer.status == 422 && answer.text().contains("holds EUR"), "{}", answer.text());
+    }
+    let output = run(&["export", "fec", "--code", "Q1"], &house.data());
+    assert!(!output.status.success() && said(&output).contains("holds EUR"), "{}", said(&output));
 }
 
 #[tokio::test]

@@ -331,6 +331,7 @@ impl Filer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::State;
     use crate::domain::committee::{Command, Event, FilerSet, Refusal};
     use crate::domain::id::CommitteeId;
     use crate::domain::test_kit::*;
@@ -348,6 +349,11 @@ mod tests {
             .then([Event::FilerSet(FilerSet { committee: first, filer: Filer::example(Form::F3) })]);
         known.when(set(0, Filer::example(Form::F3))).changes_nothing();
         assert_eq!(known.state.committees.get(first).unwrap().filer, Some(Filer::example(Form::F3)));
+        // A snapshot holds it, also where nobody files.
+        for state in [&given.state, &known.state] {
+            let kept: State = postcard::from_bytes(&postcard::to_stdvec(state).unwrap()).unwrap();
+            assert_eq!(&kept, state);
+        }
         given.when(set(1, Filer::example(Form::F3))).refuses(Refusal::Unknown);
     }
 
