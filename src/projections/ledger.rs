@@ -104,11 +104,21 @@ impl Row {
     }
 }
 
+/// Where a contact is found again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactAt {
+    /// The pledge's event.
+    pub seq: u64,
+    /// The first of its bytes beside the log: contacts stand there in the order of their pledges, each behind
+    /// [`SHELF_HEAD_BYTES`].
+    pub place: u64,
+}
+
 /// What the donor said in pledging.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pledge {
-    /// The event: the sealed [`crate::domain::profile::Contact`] is read from the log there.
-    pub seq: u64,
+    /// Where the sealed [`crate::domain::profile::Contact`] is read.
+    pub contact: ContactAt,
     /// When the form was sent.
     #[serde(with = "ts_microseconds")]
     pub at: DateTime<Utc>,
@@ -145,7 +155,12 @@ pub struct Ledger {
     /// Donations about which there is, or was, a dispute.
     disputed: BTreeSet<DonationId>,
     booked: Booked,
+    /// Where the next contact will stand beside the log.
+    shelf_end: u64,
 }
+
+/// Bytes before each contact beside the log.
+pub const SHELF_HEAD_BYTES: u64 = 16;
 
 impl Ledger {
     /// What the donor said in pledging.
@@ -261,7 +276,10 @@ impl Ledger {
             donation::Event::Pledged(pledged) => {
                 let refcode = pledged.refcode.as_deref().map(Into::into);
                 let (covers_fee, on_program) = (pledged.covers_fee, pledged.on_program);
-                let pledge = Pledge { seq, at, refcode, covers_fee, on_program, places: vec![] };
+                let contact = ContactAt { seq, place: self.shelf_end };
+                let length = u64::try_from(pledged.contact.len()).unwrap_or(u64::MAX);
+                self.shelf_end = contact.place.saturating_add(SHELF_HEAD_BYTES).saturating_add(length);
+                let pledge = Pledge { contact, at, refcode, covers_fee, on_program, places: vec![] };
                 self.pledges.insert(pledged.donation, pledge);
             }
             // What the donor typed is read where they typed it.
@@ -269,8 +287,8 @@ impl Ledger {
                 let Some(first) = self.pledges.get(&renewed.first) else { return };
                 let asked = state.donations.get(renewed.first).map(|first| first.amount);
                 let covers_fee = first.covers_fee.filter(|_| asked == Some(renewed.amount));
-                let (seq, refcode) = (first.seq, first.refcode.clone());
-                let pledge = Pledge { seq, at, refcode, covers_fee, on_program: None, places: vec![] };
+                let (contact, refcode) = (first.contact, first.refcode.clone());
+                let pledge = Pledge { contact, at, refcode, covers_fee, on_program: None, places: vec![] };
                 self.pledges.insert(renewed.donation, pledge);
             }
             donation::Event::Settled(settled) => {

@@ -373,8 +373,8 @@ impl<'a> Details<'a> {
             let said = |(at, place): (usize, &u32)| Some((at, rows::said(&world, self.committee, *place)?));
             places.iter().enumerate().filter_map(said).collect()
         };
-        // The log is read in its own order, whatever that of the days: each core goes over a stretch of it.
-        said.sort_by_key(|(_, said)| said.pledge_seq);
+        // Contacts are read in the order in which they lie, whatever that of the days: each core goes over a stretch of them.
+        said.sort_by_key(|(_, said)| said.contact.seq);
         let stretch = said.len().div_ceil(self.contacts.len()).max(STRETCH_MIN);
         let mut details = std::thread::scope(|scope| {
             let readers = self.contacts.iter_mut().zip(said.chunks(stretch));
@@ -392,8 +392,8 @@ impl<'a> Details<'a> {
 
 fn opened(contacts: &mut Contacts, said: &[(usize, rows::Said)]) -> Result<Vec<(usize, Detail)>, Fault> {
     let detail = |(at, said): &(usize, rows::Said)| {
-        let rows::Said { seq, receipt_seq, given, donor, pledge_seq, joint } = said;
-        let contact = contacts.open(*donor, *pledge_seq)?;
+        let rows::Said { seq, receipt_seq, given, donor, contact, joint } = said;
+        let contact = contacts.open(*donor, *contact)?;
         Ok((*at, Detail { seq: *seq, receipt_seq: *receipt_seq, given: *given, contact, joint: joint.clone() }))
     };
     said.iter().map(detail).collect()

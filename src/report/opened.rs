@@ -7,16 +7,16 @@ use crate::domain::id::{CommitteeId, RallyId, SourceId};
 use crate::engine::Engine;
 use crate::export::row::{Payout, Rally, Recurring, Row};
 use crate::projections::Projections;
-use crate::projections::ledger;
+use crate::projections::ledger::{self, ContactAt};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-/// Rows a chunk: about a megabyte of file and some twenty frames of the log; the writer is not kept waiting longer than
-/// copying them takes, a millisecond.
-const CHUNK_ROWS: usize = 2_000;
+/// Rows a chunk: a quarter of a megabyte of file. The writer is not kept waiting longer than copying them takes, a part of a
+/// millisecond.
+const CHUNK_ROWS: usize = 512;
 /// Chunks that each thread makes ahead.
-const AHEAD: usize = 2;
+const AHEAD: usize = 4;
 /// Threads at most: beyond that, whoever reads the file is the slow one.
 const THREADS_MAX: usize = 8;
 
@@ -91,8 +91,8 @@ impl<'a> Opened<'a> {
             let copy = |row| names.copy(row, self.selection, self.as_of);
             rows.iter().filter_map(copy).collect::<Vec<_>>()
         };
-        for (row, pledge) in &mut copied {
-            row.contact = contacts.open(row.donor, *pledge)?;
+        for (row, at) in &mut copied {
+            row.contact = contacts.open(row.donor, *at)?;
         }
         Ok(copied.into_iter().map(|(row, _)| row).collect())
     }
@@ -114,7 +114,7 @@ impl<'a> Names<'a> {
     }
 
     /// The row if it is asked for, and where its donor's contact stands in the log.
-    fn copy(&mut self, row: &ledger::Row, selection: &Selection, as_of: u64) -> Option<(Row, u64)> {
+    fn copy(&mut self, row: &ledger::Row, selection: &Selection, as_of: u64) -> Option<(Row, ContactAt)> {
         let rally = self.rally(row.rally)?;
         if !selection.takes(&rally.slug, row.day) || !selection.takes_from(row.committee) {
             return None;
@@ -148,7 +148,7 @@ impl<'a> Names<'a> {
             payout: row.payout_at(as_of).and_then(|number| self.payout(number)),
             parts: row.parts.iter().map(|part: &Part| (self.committee(part.committee), part.amount)).collect(),
         };
-        Some((copied, pledge.seq))
+        Some((copied, pledge.contact))
     }
 
     fn rally(&mut self, id: RallyId) -> Option<Arc<Rally>> {

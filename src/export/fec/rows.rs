@@ -5,7 +5,7 @@ use super::notice::{Gift, LARGE_MINOR};
 use crate::domain::id::{CommitteeId, PersonId};
 use crate::domain::money::{Currency, Money};
 use crate::projections::Projections;
-use crate::projections::ledger::{Kind, Row};
+use crate::projections::ledger::{ContactAt, Kind, Row};
 use crate::projections::totals::timezone;
 use chrono::NaiveDate;
 use std::ops::Range;
@@ -31,8 +31,8 @@ pub struct Said {
     pub given: NaiveDate,
     /// Who gave.
     pub donor: PersonId,
-    /// The event in which their contact is sealed.
-    pub pledge_seq: u64,
+    /// Where their contact is.
+    pub contact: ContactAt,
     /// The joint committee, of a part of its gift.
     pub joint: Option<String>,
 }
@@ -96,11 +96,11 @@ fn receipt(world: &Projections, place: usize, row: &Row) -> (usize, u64) {
 pub fn said(world: &Projections, committee: CommitteeId, place: u32) -> Option<Said> {
     let place = usize::try_from(place).ok()?;
     let row = world.ledger.rows.get(place)?;
-    let pledge_seq = world.ledger.pledge(row.donation)?.seq;
+    let contact = world.ledger.pledge(row.donation)?.contact;
     let joint = (row.committee != committee).then(|| world.state.committees.name(row.committee).to_owned());
     let (_, receipt_seq) = receipt(world, place, row);
     let given = world.state.donations.get(row.donation)?.day;
-    Some(Said { seq: row.seq, receipt_seq, given, donor: row.donor, pledge_seq, joint })
+    Some(Said { seq: row.seq, receipt_seq, given, donor: row.donor, contact, joint })
 }
 
 /// A gift into a committee's account that is large enough for a notice.

@@ -11,7 +11,7 @@ use crate::domain::id::PersonId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::rally;
 use crate::projections::Projections;
-use crate::projections::ledger::{Kind, Row};
+use crate::projections::ledger::{ContactAt, Kind, Row};
 use crate::projections::open::OpenSums;
 use crate::projections::totals::{Sums, timezone};
 use crate::report::as_of;
@@ -429,8 +429,8 @@ fn days(by_day: BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>) -> Vec<Fi
     lines.collect()
 }
 
-/// Whose name a row wants: the donor, and the event of the pledge.
-type Wanted = Option<(PersonId, u64)>;
+/// Whose name a row wants: the donor, and where the contact is.
+type Wanted = Option<(PersonId, ContactAt)>;
 
 /// The latest rows, without the donors' names, and whose names they want.
 fn rows(world: &Projections, selection: &Selection, seq: u64) -> (Vec<FinanceRow>, Vec<Wanted>, String) {
@@ -444,9 +444,9 @@ fn rows(world: &Projections, selection: &Selection, seq: u64) -> (Vec<FinanceRow
     let note = if more == 0 {
         String::new()
     } else {
-        format!("The latest {ROWS_MAX}; the CSV has {} more.", present::count(more))
+        format!("The latest {ROWS_MAX}; the files have {} more.", present::count(more))
     };
-    let whose = |row: &&Row| Some((row.donor, world.ledger.pledge(row.donation)?.seq));
+    let whose = |row: &&Row| Some((row.donor, world.ledger.pledge(row.donation)?.contact));
     let wanted = shown.iter().map(whose).collect();
     let now = selection.as_of.is_none();
     let line = |row: &Row| {
@@ -462,7 +462,7 @@ fn rows(world: &Projections, selection: &Selection, seq: u64) -> (Vec<FinanceRow
 fn name_donors(app: &App, rows: &mut [FinanceRow], wanted: &[Wanted]) {
     let mut contacts = app.contacts();
     for (row, wanted) in rows.iter_mut().zip(wanted) {
-        let contact = wanted.and_then(|(donor, seq)| contacts.shown(donor, seq));
+        let contact = wanted.and_then(|(donor, at)| contacts.shown(donor, at));
         let Some(contact) = contact else { continue };
         row.donor = format!("{} {}", contact.first_name, contact.last_name);
         row.place = format!("{} {}", contact.city, contact.region);
