@@ -26,6 +26,7 @@ mod clips;
 mod committees;
 mod crash;
 mod drive;
+mod exports;
 mod faults;
 mod filing;
 mod folder;
