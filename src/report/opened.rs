@@ -1,5 +1,6 @@
 //! Rows of the ledger with names for ids and with who gave, opened a chunk at a time on every core.
 
+use super::chosen::Chosen;
 use super::contacts::{Contacts, Fault};
 use super::selection::Selection;
 use crate::domain::committee::joint::Part;
@@ -88,8 +89,9 @@ impl<'a> Opened<'a> {
             let end = start.saturating_add(CHUNK_ROWS).min(self.end);
             let rows = world.ledger.rows.get(start..end).unwrap_or_default();
             let mut names = Names::new(&world);
-            let copy = |row| names.copy(row, self.selection, self.as_of);
-            rows.iter().filter_map(copy).collect::<Vec<_>>()
+            let chosen = Chosen::new(&world, self.selection);
+            let rows = rows.iter().filter(|row| chosen.has(row));
+            rows.filter_map(|row| names.copy(row, self.as_of)).collect::<Vec<_>>()
         };
         for (row, at) in &mut copied {
             row.contact = contacts.open(row.donor, *at)?;
@@ -113,12 +115,9 @@ impl<'a> Names<'a> {
         Self { world, rallies, committees, speakers: HashMap::new(), payouts: HashMap::new() }
     }
 
-    /// The row if it is asked for, and where its donor's contact stands in the log.
-    fn copy(&mut self, row: &ledger::Row, selection: &Selection, as_of: u64) -> Option<(Row, ContactAt)> {
+    /// The row, and where its donor's contact is.
+    fn copy(&mut self, row: &ledger::Row, as_of: u64) -> Option<(Row, ContactAt)> {
         let rally = self.rally(row.rally)?;
-        if !selection.takes(&rally.slug, row.day) || !selection.takes_from(row.committee) {
-            return None;
-        }
         let pledge = self.world.ledger.pledge(row.donation)?;
         let plan = self.world.state.plans.of_donation(row.donation);
         let recurring = plan.and_then(|(id, plan)| {

@@ -92,7 +92,7 @@ async fn what_other_programs_read_in_the_files_is_the_ledger_to_the_cent() {
                 "csv" | "pandas" => (first.replace("=2", "'=2"), last.replace('@', "'@")),
                 _ => (first.to_owned(), last.to_owned()),
             };
-            let name = format!("{first}|{}", last.replace('\t', ""));
+            let name = format!("{first}|{}", last.replace('\t', " "));
             assert!(names.contains(&name), "{reader}: {name} in {names:?}");
         }
     }

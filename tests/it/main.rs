@@ -33,6 +33,7 @@ mod folder;
 mod golden;
 mod held;
 mod keeping;
+mod ledger;
 mod line;
 mod live;
 #[path = "../support/localstripe.rs"]

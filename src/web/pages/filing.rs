@@ -5,10 +5,9 @@ mod shown;
 
 use super::filer::{committee, tabs};
 use super::finance::in_words;
+use crate::domain::Refusal;
 use crate::domain::committee::filer::Filer;
 use crate::domain::id::CommitteeId;
-use crate::domain::privacy::{self, Access};
-use crate::domain::{Command, Refusal};
 use crate::engine::Failure;
 use crate::export::actblue;
 use crate::export::fec::finding::Findings;
@@ -17,11 +16,11 @@ use crate::report::as_of::AsOf;
 use crate::report::filing::{self, Filing, What, Wrong};
 use crate::report::selection::Selection;
 use crate::report::{Format, Order};
+use crate::web::App;
 use crate::web::form::{Errors, Form};
 use crate::web::problem::{self, Problem, sentence};
 use crate::web::session::Staff;
 use crate::web::view::{Choice, Field, FormError, Layout, StaffRoom};
-use crate::web::{App, fresh_key};
 use askama::Template;
 use axum::Router;
 use axum::body::Body;
@@ -248,22 +247,14 @@ async fn page(
         }
         Some(Filing { what: What::Notice(..), .. }) | None => None,
     };
+    // The list of what is to be looked at names donors: that somebody sees it stands in the log.
     if shown.as_ref().is_some_and(|shown| !shown.findings.is_empty()) {
-        viewed(app, staff, &asked).await?;
+        app.shows(staff, "filing", asked.selection.told()).await?;
     }
     let stopped = shown.as_ref().is_some_and(|shown| shown.is_stopped) || !notice_findings.is_empty();
     let status = if asked.errors.is_empty() && !stopped { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let html = draw(app, staff, asked, shown, notice_findings)?;
     Ok((status, html).into_response())
-}
-
-/// The list of what is to be looked at names donors: that somebody sees it stands in the log.
-async fn viewed(app: &App, staff: &Staff, asked: &Asked) -> Result<(), Problem> {
-    let access =
-        Access { who: staff.actor(), what: "filing".into(), of: asked.selection.query(), reason: String::new() };
-    let command = Command::Privacy(privacy::Command::View(access));
-    app.engine().execute(command, fresh_key("view"), &staff.actor()).await?;
-    Ok(())
 }
 
 fn draw(
