@@ -2,6 +2,7 @@
 
 pub mod actblue;
 pub mod csv;
+pub mod fec;
 pub mod payouts;
 pub mod row;
 pub mod text;

@@ -6,6 +6,7 @@ pub mod chosen;
 pub mod contacts;
 mod donations;
 mod events;
+pub mod filing;
 mod opened;
 pub mod page;
 mod payouts;
@@ -17,6 +18,7 @@ use crate::engine::{Engine, Failure};
 use crate::export::actblue::Report;
 use crate::export::row::Made;
 use bytes::Bytes;
+use filing::{Filing, What};
 use selection::Selection;
 use std::fmt;
 use std::str::FromStr;
@@ -38,11 +40,16 @@ pub enum Format {
     Jsonl,
     /// What is in each transfer to the bank.
     Payouts,
+    /// A periodic report to the FEC.
+    Fec,
+    /// A notice to the FEC of large gifts before an election.
+    FecNotice,
 }
 
 impl Format {
     /// Every format, in the order in which they are offered.
-    pub const ALL: [Self; 5] = [Self::Csv, Self::Xlsx, Self::ActblueCsv, Self::Payouts, Self::Jsonl];
+    pub const ALL: [Self; 7] =
+        [Self::Csv, Self::Xlsx, Self::Fec, Self::FecNotice, Self::ActblueCsv, Self::Payouts, Self::Jsonl];
 
     /// Its name on the command line and in addresses.
     pub fn word(self) -> &'static str {
@@ -52,6 +59,8 @@ impl Format {
             Self::ActblueCsv => "actblue-csv",
             Self::Jsonl => "jsonl",
             Self::Payouts => "payouts",
+            Self::Fec => "fec",
+            Self::FecNotice => "fec-notice",
         }
     }
 
@@ -63,6 +72,8 @@ impl Format {
             Self::ActblueCsv => "Contributions for a campaign database",
             Self::Jsonl => "Events, JSON lines",
             Self::Payouts => "Payouts to the bank, CSV",
+            Self::Fec => "Report to the FEC",
+            Self::FecNotice => "48-hour notice to the FEC",
         }
     }
 
@@ -74,6 +85,8 @@ impl Format {
             Self::ActblueCsv => "The 101 columns that campaign databases import: paid, refunded or recurring",
             Self::Jsonl => "Every event as the log holds it, personal data sealed: for auditors and programs",
             Self::Payouts => "Each bank transfer with the donations, fees, refunds and disputes in it, to the cent",
+            Self::Fec => "Form F3, F3X or F3P in format 8.5: cover, itemized gifts, refunds and fees",
+            Self::FecNotice => "Form F6 in format 8.5: gifts of $1,000 and more shortly before an election",
         }
     }
 
@@ -85,6 +98,8 @@ impl Format {
             Self::ActblueCsv => ("contributions", "csv"),
             Self::Jsonl => ("events", "jsonl"),
             Self::Payouts => ("payouts", "csv"),
+            Self::Fec => ("report", "fec"),
+            Self::FecNotice => ("notice", "fec"),
         }
     }
 
@@ -94,6 +109,7 @@ impl Format {
             Self::Csv | Self::ActblueCsv | Self::Payouts => "text/csv; charset=utf-8",
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             Self::Jsonl => "application/jsonl",
+            Self::Fec | Self::FecNotice => "text/plain; charset=us-ascii",
         }
     }
 }
@@ -129,6 +145,8 @@ pub struct Order {
     pub reason: String,
     /// Which contributions, in the format of campaign databases.
     pub report: Report,
+    /// Which of the FEC's files, in its format.
+    pub filing: Option<Filing>,
 }
 
 /// The parts of a file, in order; an error breaks it off.
@@ -144,6 +162,14 @@ fn send(out: &Out, bytes: Vec<u8>) -> bool {
 impl Order {
     /// The name to save it under.
     pub fn file_name(&self) -> String {
+        match self.filing.as_ref().map(|filing| &filing.what) {
+            Some(What::Report(report)) => {
+                let form = report.filer.form.code();
+                return format!("{}-{form}-{}-{}.fec", report.filer.id, report.code, report.through);
+            }
+            Some(What::Notice(notice, _, through)) => return format!("{}-F6-{through}.fec", notice.filer.id),
+            None => {}
+        }
         let (name, ending) = self.format.file();
         let name =
             if self.format == Format::ActblueCsv { format!("{name}-{}", self.report.word()) } else { name.into() };
@@ -180,6 +206,7 @@ impl Order {
             Format::ActblueCsv => donations::actblue(engine, self, self.report, out),
             Format::Jsonl => events::jsonl(engine, self, out),
             Format::Payouts => payouts::csv(engine, self, out),
+            Format::Fec | Format::FecNotice => filing::fec(engine, self, out),
         }
     }
 

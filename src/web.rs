@@ -427,6 +427,8 @@ pub fn router(app: App) -> Router {
         .merge(pages::restream::routes())
         .merge(pages::finance::routes())
         .merge(pages::exports::routes())
+        .merge(pages::filer::routes())
+        .merge(pages::filing::routes())
         .merge(pages::rules::routes())
         .merge(pages::held::routes())
         .merge(pages::reconciliation::routes())
@@ -556,6 +558,7 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "hook-replay" => "Everything from that event on is sent again. Receivers know repeats by their id.",
         "hook-again" => "It is sent again now.",
         "rules" => "Saved: the rules hold for every gift from now on.",
+        "filer" => "Saved: reports name it from now on.",
         "released" => "Released: the donor can pay now, and is told by mail where mail is on.",
         "turned-away" => "Turned away: nothing was charged, and the donor is told by mail where mail is on.",
         "refunded" => "The refund is under way.",

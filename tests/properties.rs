@@ -6,6 +6,8 @@
 
 #[path = "properties/exports.rs"]
 mod exports;
+#[path = "properties/filing.rs"]
+mod filing;
 
 use chrono::{DateTime, Utc};
 use groundswell::domain::attendance::{self, Joined, Present};

@@ -195,6 +195,7 @@ kinds! {
     "privacy.exported" 1 Privacy Exported,
     "committee.founded" 1 Committee Founded,
     "committee.rules_set" 1 Committee RulesSet,
+    "committee.filer_set" 1 Committee FilerSet,
     "drive.goals_set" 1 Drive GoalsSet,
     "drive.match_set" 1 Drive MatchSet,
     "drive.match_withdrawn" 1 Drive MatchWithdrawn,

@@ -30,6 +30,7 @@ mod donordrive;
 mod drive;
 mod exports;
 mod faults;
+mod filing;
 mod folder;
 mod golden;
 mod held;
