@@ -303,7 +303,9 @@ fn any_event() -> impl Strategy<Value = Event> {
                 12 => Event::Broadcast(broadcast::Event::SourceDisconnected(reason)),
                 13 => Event::Broadcast(broadcast::Event::SourceRefused(reason)),
                 14 => Event::Broadcast(broadcast::Event::Cut(Cut { rally, source: maybe.map(|_| source) })),
-                15 => Event::Attendance(attendance::Event::Joined(Joined { rally, person, profile: sealed })),
+                15 => {
+                    Event::Attendance(attendance::Event::Joined(Joined { rally, person, profile: sealed, came: None }))
+                }
                 16 => Event::Attendance(attendance::Event::Entered(present)),
                 17 => Event::Attendance(attendance::Event::Left(present)),
                 18 => Event::Donation(donation::Event::Pledged(Pledged {

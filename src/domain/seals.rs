@@ -43,7 +43,12 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
             vec![seal(&restream::sealed_for(data.destination), STREAM_KEY, &data.key)]
         }
         Event::Staff(staff::Event::SessionsRevoked(_))
-        | Event::Attendance(attendance::Event::Entered(_) | attendance::Event::Left(_))
+        | Event::Attendance(
+            attendance::Event::Entered(_)
+            | attendance::Event::Left(_)
+            | attendance::Event::Agreed(_)
+            | attendance::Event::Withdrew(_),
+        )
         | Event::Donation(
             donation::Event::Renewed(_)
             | donation::Event::PaymentRequested(_)

@@ -4,7 +4,7 @@ mod booked;
 
 use super::totals::{Sums, day_of};
 use crate::domain::committee::joint::{Part, in_proportion};
-use crate::domain::donation::{Donation, Movement};
+use crate::domain::donation::{Donation, Movement, Way};
 use crate::domain::hash::HashMap;
 use crate::domain::id::{CommitteeId, DonationId, PaymentId, PersonId, RallyId, SourceId};
 use crate::domain::money::{Currency, Money};
@@ -114,6 +114,8 @@ pub struct Pledge {
     pub at: DateTime<Utc>,
     /// From the link that led here.
     pub refcode: Option<Box<str>>,
+    /// By which way the donor came to the form, where that was told.
+    pub by: Option<Way>,
     /// How much of it is there to cover the fee.
     pub covers_fee: Option<Money>,
     /// Who was on program then.
@@ -261,7 +263,8 @@ impl Ledger {
             donation::Event::Pledged(pledged) => {
                 let refcode = pledged.refcode.as_deref().map(Into::into);
                 let (covers_fee, on_program) = (pledged.covers_fee, pledged.on_program);
-                let pledge = Pledge { seq, at, refcode, covers_fee, on_program, places: vec![] };
+                let by = pledged.came.as_ref().map(|came| came.by);
+                let pledge = Pledge { seq, at, refcode, by, covers_fee, on_program, places: vec![] };
                 self.pledges.insert(pledged.donation, pledge);
             }
             // What the donor typed is read where they typed it.
@@ -269,8 +272,8 @@ impl Ledger {
                 let Some(first) = self.pledges.get(&renewed.first) else { return };
                 let asked = state.donations.get(renewed.first).map(|first| first.amount);
                 let covers_fee = first.covers_fee.filter(|_| asked == Some(renewed.amount));
-                let (seq, refcode) = (first.seq, first.refcode.clone());
-                let pledge = Pledge { seq, at, refcode, covers_fee, on_program: None, places: vec![] };
+                let (seq, refcode, by) = (first.seq, first.refcode.clone(), first.by);
+                let pledge = Pledge { seq, at, refcode, by, covers_fee, on_program: None, places: vec![] };
                 self.pledges.insert(renewed.donation, pledge);
             }
             donation::Event::Settled(settled) => {
