@@ -11,8 +11,10 @@ pub mod gift;
 pub mod known;
 pub mod ledger_file;
 pub mod pages;
+pub mod people_file;
 pub mod present;
 pub mod problem;
+pub mod profiles;
 pub mod prompt;
 pub mod qr;
 pub mod screen;
@@ -386,7 +388,9 @@ pub fn router(app: App) -> Router {
         .merge(pages::golive::routes())
         .merge(pages::clips::routes())
         .merge(pages::restream::routes())
+        .merge(pages::attendance::routes())
         .merge(pages::finance::routes())
+        .merge(pages::campaign::routes())
         .merge(pages::rules::routes())
         .merge(pages::held::routes())
         .merge(pages::reconciliation::routes())

@@ -1,6 +1,7 @@
 //! From projections to the parts of a page: words and figures in their final form, the same at first paint and in a frame.
 
 pub mod captions;
+pub mod chart;
 pub mod drive;
 pub mod joint;
 pub mod letters;

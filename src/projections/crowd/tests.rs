@@ -150,7 +150,6 @@ fn half_of_them_watched_at_least_the_median() {
     let world = folded(events);
     let (all, by_origin) = crowd(&world).people.watched(1, ZERO);
     assert_eq!((all, by_origin), (Watched { people: 4, total_s: 660, median_s: 30 }, vec![all]));
-    assert_eq!(crowd(&world).people.peak(), 4);
 }
 
 #[test]

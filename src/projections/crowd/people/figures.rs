@@ -110,25 +110,6 @@ impl People {
         (Watched::new(&mut all), by_origin.iter_mut().map(|times| Watched::new(times)).collect())
     }
 
-    /// The most people at once.
-    pub fn peak(&self) -> u32 {
-        let mut changes: Vec<(u32, bool)> = Vec::with_capacity(self.stays.len().saturating_mul(2));
-        for stay in &self.stays {
-            changes.push((stay.from_s, true));
-            if stay.until_s != OPEN {
-                changes.push((stay.until_s, false));
-            }
-        }
-        // Who goes in the second in which another comes was there at the same time.
-        changes.sort_unstable_by_key(|(at, comes)| (*at, !comes));
-        let (mut here, mut peak) = (0_u32, 0);
-        for (_, comes) in changes {
-            here = if comes { here.saturating_add(1) } else { here.saturating_sub(1) };
-            peak = peak.max(here);
-        }
-        peak
-    }
-
     /// The minutes from the opening of the doors to their end, or to now.
     pub fn minutes(&self, moments: &Moments, now_s: u32) -> Vec<Minute> {
         let Some((opened, ended)) = self.live() else { return vec![] };
