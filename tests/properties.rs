@@ -4,6 +4,9 @@
 // A panic is how a test fails, and a wildcard arm here stands for "says nothing of money".
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
+#[path = "properties/crowd.rs"]
+mod crowd;
+
 use chrono::{DateTime, Utc};
 use groundswell::domain::attendance::{self, Joined, Present};
 use groundswell::domain::broadcast::{self, Cut, SourceConnected, SourceReason, TookProgram};

@@ -49,7 +49,7 @@ pub fn contacts(engine: Engine, rally: Option<RallyId>) -> Chunks {
         None => {
             let world = engine.world();
             let mut rallies: Vec<_> = world.state.rallies.iter().collect();
-            rallies.sort_by_key(|(_, rally)| rally.details.starts_at);
+            rallies.sort_by_key(|(id, rally)| (rally.details.starts_at, *id));
             rallies.into_iter().map(|(id, _)| id).collect()
         }
     };

@@ -105,7 +105,7 @@ step("a season of forty calls", async () => {
   host = await owner(server);
   const page = await host.open("/finance/campaign");
   assert.equal(await page.locator("[aria-label='Figures by rally'] tbody tr").count(), 40);
-  assert.equal(await page.locator(".moments li").count(), 9);
+  assert.equal(await page.locator(".moments li").count(), 8);
   await look(page, "campaign");
   const title = await page.locator("[aria-label='Figures by rally'] tbody th a").first().innerText();
   await page.locator("[aria-label='Figures by rally'] tbody th a").first().click();

@@ -14,6 +14,7 @@
 #[path = "../support/ahead.rs"]
 mod ahead;
 mod archive;
+mod attendance;
 mod backup;
 mod bad_input;
 mod cards;

@@ -20,7 +20,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-pub use figures::{Figures, figures, percent};
+pub use figures::{Figures, figures};
 use tokio_stream::wrappers::ReceiverStream;
 
 /// The page.

@@ -72,14 +72,14 @@ fn kpis(world: &Projections, id: RallyId, all: &Row, watched: Watched, currency:
         figure("Joined the room", count(all.joined), format!("{} at once", group_thousands(peak))),
         figure("Watched, median", length(watched.median_s), format!("{} in all", hours(watched.total_s))),
         figure(
-            "Given",
-            money(all.gifts.minor, currency),
-            format!("{} from {}", plural(all.gifts.count, "gift"), plural(all.donors, "donor")),
-        ),
-        figure(
             "Average gift",
             average(all.gifts, currency),
             format!("{} begun", plural(all.recurring, "recurring gift")),
+        ),
+        figure(
+            "Given",
+            money(all.gifts.minor, currency),
+            format!("{} from {}", plural(all.gifts.count, "gift"), plural(all.donors, "donor")),
         ),
     ]
 }
@@ -120,11 +120,13 @@ fn course(world: &Projections, id: RallyId, rally: &Rally, crowd: &RallyCrowd, n
     let step = minutes.len().div_ceil(POINTS_MAX).max(1);
     let points: Vec<Minute> = minutes.chunks(step).filter_map(joint).collect();
     let unit = u64::try_from(step).unwrap_or(1).saturating_mul(UNITS_A_MINUTE);
+    let before_all = |from_s: u32| crowd.people.live().is_some_and(|(opened, _)| opened == from_s);
     let of_run = |stretch: &Stretch<_>| match stretch.of {
         Some(item) => {
             let show = world.state.shows.get(id);
             show.and_then(|show| show.get(item)).map_or("(taken out of the run)".into(), |held| held.plan.title.clone())
         }
+        None if before_all(stretch.from_s) => "before the run".into(),
         None => "between items".into(),
     };
     let of_program = |stretch: &Stretch<_>| match stretch.of {
@@ -339,7 +341,7 @@ fn plural(number: u32, one: &str) -> String {
 }
 
 /// `62 %`; a dash of nothing.
-pub fn percent(part: u64, whole: u64) -> String {
+fn percent(part: u64, whole: u64) -> String {
     let half = whole / 2;
     let share = part.saturating_mul(100).saturating_add(half).checked_div(whole);
     share.map_or("–".into(), |share| format!("{share}\u{a0}%"))

@@ -9,7 +9,6 @@ use crate::projections::Projections;
 use crate::projections::crowd::origin::Row;
 use crate::projections::crowd::{Gifts, RallyCrowd, instant};
 use crate::projections::totals::{Sums, day_of, timezone};
-use crate::web::pages::attendance::percent;
 use crate::web::present::chart::{Point, Words, chart};
 use crate::web::selection::{RallyMoney, Selection};
 use crate::web::view::Kpi;
@@ -25,7 +24,7 @@ const RALLIES_SHOWN: usize = 200;
 /// Days that have a line of their own, the latest; the chart has them all.
 const DAYS_SHOWN: usize = 120;
 /// Moments on the page.
-const MOMENTS_SHOWN: usize = 9;
+const MOMENTS_SHOWN: usize = 8;
 /// Minutes between two moments of a rally: what is nearer is the same one.
 const APART_MIN: u32 = 5;
 /// Units of the chart a point.
@@ -137,6 +136,16 @@ fn average(gross: i64, gifts: u64, currency: Currency) -> String {
     average.map_or("–".into(), |minor| Money::new(minor, currency).to_exact())
 }
 
+/// `33 %`; with tenths below ten.
+fn share(part: u64, whole: u64) -> String {
+    let tenths = u128::from(part).saturating_mul(1_000).saturating_add(u128::from(whole / 2));
+    match tenths.checked_div(whole.into()) {
+        None => "–".into(),
+        Some(tenths @ ..100) => format!("{}.{}\u{a0}%", tenths / 10, tenths % 10),
+        Some(tenths) => format!("{}\u{a0}%", tenths.saturating_add(5) / 10),
+    }
+}
+
 fn positive(minor: i64) -> u64 {
     u64::try_from(minor).unwrap_or(0)
 }
@@ -160,7 +169,7 @@ fn rally_lines<'a>(
             gifts: group_thousands(sums.donations),
             gross: Money::new(sums.gross_minor, currency).to_short(),
             average: average(sums.gross_minor, sums.donations, currency),
-            share: percent(positive(sums.gross_minor), whole),
+            share: share(positive(sums.gross_minor), whole),
             fill: positive(sums.gross_minor).saturating_mul(100) / best,
         }
     })
@@ -285,4 +294,16 @@ fn who(world: &Projections, id: RallyId, rally: &Rally, start: u32) -> String {
         names = items.map(|item| item.plan.title.clone()).collect();
     }
     if names.is_empty() { "nobody on".into() } else { names.join(", then ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_shares_do_not_vanish() {
+        let said = [(1, 3), (46, 1_000), (995, 10_000), (4, 10_000), (0, 7), (7, 7), (0, 0)]
+            .map(|(part, whole)| share(part, whole).replace('\u{a0}', " "));
+        assert_eq!(said, ["33 %", "4.6 %", "10 %", "0.0 %", "0.0 %", "100 %", "–"]);
+    }
 }
