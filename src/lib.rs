@@ -15,6 +15,7 @@ pub mod mail;
 pub mod media;
 pub mod payments;
 pub mod projections;
+pub mod report;
 pub mod vault;
 pub mod web;
 

@@ -111,7 +111,8 @@ impl Projections {
     }
 }
 
-fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
+/// The rally that an event is of, where it is of one.
+pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
     let of_donation = |id| state.donations.get(id).map(|donation| donation.rally);
     match event {
         Event::Ledger(_)

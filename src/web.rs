@@ -2,23 +2,17 @@
 //! `pages/`.
 
 pub mod accent;
-pub mod as_of;
 pub mod assets;
 pub mod came;
-pub mod contacts;
 pub mod form;
 pub mod gift;
 pub mod known;
-pub mod ledger_file;
 pub mod pages;
-pub mod people_file;
 pub mod present;
 pub mod problem;
-pub mod profiles;
 pub mod prompt;
 pub mod qr;
 pub mod screen;
-pub mod selection;
 pub mod serve;
 pub mod session;
 pub mod view;
@@ -37,6 +31,7 @@ use crate::media::{Media, gate};
 use crate::payments::Mode;
 use crate::payments::cashier::Cashier;
 use crate::payments::cashiers::Cashiers;
+use crate::report::contacts::Contacts;
 use accent::Accent;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
@@ -46,7 +41,6 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use contacts::Contacts;
 use parking_lot::Mutex;
 use problem::Problem;
 use screen::{Screen, Sender};
@@ -391,6 +385,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::attendance::routes())
         .merge(pages::finance::routes())
         .merge(pages::campaign::routes())
+        .merge(pages::exports::routes())
         .merge(pages::rules::routes())
         .merge(pages::held::routes())
         .merge(pages::reconciliation::routes())

@@ -9,12 +9,10 @@ use crate::log::archive::Archive;
 use crate::log::published::Published;
 use crate::payments::cashiers::Cashiers;
 use crate::web::form::Form;
-use crate::web::ledger_file;
-use crate::web::selection::Selection;
 use crate::web::serve as http;
 use anyhow::{Context, bail};
 use axum::body::{Body, Bytes};
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path as UrlPath, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -70,7 +68,7 @@ pub async fn serve(
     }
     let router = Router::new()
         .route("/staff", post(add_staff))
-        .route("/donations.csv", get(csv))
+        .route("/export/{format}", get(export))
         .route("/verify", get(check))
         .route("/replay", get(replay_all))
         .with_state(engine.clone())
@@ -89,13 +87,16 @@ async fn add_staff(State(engine): State<Engine>, Json(staff): Json<NewStaff>) ->
     }
 }
 
-async fn csv(State(engine): State<Engine>, RawQuery(query): RawQuery) -> Response {
-    let (selection, fault) = Selection::read(&Form::parse(query.unwrap_or_default().as_bytes()), &engine);
-    if let Some(fault) = fault {
-        return (StatusCode::BAD_REQUEST, fault.to_string()).into_response();
+async fn export(State(engine): State<Engine>, UrlPath(format): UrlPath<String>, RawQuery(query): RawQuery) -> Response {
+    let taken = super::export::order(&engine, &format, query.unwrap_or_default().as_bytes());
+    let order = match taken {
+        Ok(order) => order,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error:#}")).into_response(),
+    };
+    match order.take(&engine).await {
+        Ok(parts) => Body::from_stream(ReceiverStream::new(parts)).into_response(),
+        Err(failure) => (StatusCode::CONFLICT, failure.to_string()).into_response(),
     }
-    let chunks = ledger_file::csv(engine, selection);
-    Body::from_stream(ReceiverStream::new(chunks)).into_response()
 }
 
 async fn check(State(engine): State<Engine>, RawQuery(query): RawQuery) -> Response {

@@ -157,7 +157,7 @@ pub async fn run(args: LogArgs) -> anyhow::Result<()> {
 }
 
 /// Who types: as the system names them, or whom they were before they became root.
-fn shell_user() -> String {
+pub(super) fn shell_user() -> String {
     let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
     format!("shell:{}", name.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".into()))
 }

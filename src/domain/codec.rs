@@ -191,6 +191,8 @@ kinds! {
     "mail.failed" 1 Mail Failed,
     "privacy.erased" 1 Privacy Erased,
     "privacy.disclosed" 1 Privacy Disclosed,
+    "privacy.viewed" 1 Privacy Viewed,
+    "privacy.exported" 1 Privacy Exported,
     "committee.founded" 1 Committee Founded,
     "committee.rules_set" 1 Committee RulesSet,
     "drive.goals_set" 1 Drive GoalsSet,

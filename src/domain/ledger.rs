@@ -18,13 +18,20 @@ pub enum Mode {
     Live,
 }
 
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Mode {
+    /// The word for it in files.
+    pub fn word(self) -> &'static str {
+        match self {
             Mode::Simulated => "simulated",
             Mode::Test => "test",
             Mode::Live => "live",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 

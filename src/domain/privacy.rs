@@ -15,6 +15,8 @@ use thiserror::Error;
 pub const REASON_CHARS_MAX: usize = 200;
 /// Characters of a shell user's name.
 pub const WHO_CHARS_MAX: usize = 64;
+/// Characters of what somebody asked to see: a long search still fits.
+const OF_CHARS_MAX: usize = 400;
 /// Notices, and pledges, that one event lists at most: together they fill half of the longest line.
 const NAMED_MAX: usize = 300;
 /// The longest a law can be asked to keep a name, in years.
@@ -27,6 +29,10 @@ pub enum Command {
     Erase(Erase),
     /// Open seals for somebody to read.
     Disclose(Disclosed),
+    /// Show people's data on a page.
+    View(Access),
+    /// Give somebody a file of people's data.
+    Export(Access),
 }
 
 /// Whom to erase, and on what grounds.
@@ -53,6 +59,10 @@ pub enum Event {
     Erased(Erased),
     /// Seals are about to be opened for somebody.
     Disclosed(Disclosed),
+    /// People's data is about to be shown on a page.
+    Viewed(Access),
+    /// Somebody is about to get a file of people's data.
+    Exported(Access),
 }
 
 /// A person's key is to be destroyed: from now on nobody reads what was sealed with it.
@@ -91,6 +101,37 @@ pub struct Disclosed {
     pub who: String,
     /// Why.
     pub reason: String,
+}
+
+/// Who sees people's data, and what of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Access {
+    /// To whom: `staff:ID`, `shell:USER`.
+    pub who: String,
+    /// What: `ledger`, `csv`.
+    pub what: String,
+    /// Which part of it, as a query: `rally=answer-the-call`; empty for all.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub of: String,
+    /// What for, in their words; empty where they did not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+impl Access {
+    fn check(self) -> Result<Self, Refusal> {
+        // Whoever sees the ledger in the course of their work need not say so each time.
+        if !self.reason.is_empty() {
+            check_reason(&self.reason)?;
+        }
+        let cut = |text: &str, most: usize| text.chars().filter(|c| !c.is_control()).take(most).collect();
+        Ok(Self {
+            who: cut(&self.who, WHO_CHARS_MAX),
+            what: cut(&self.what, WHO_CHARS_MAX),
+            of: cut(&self.of, OF_CHARS_MAX),
+            ..self
+        })
+    }
 }
 
 /// Why not.
@@ -186,6 +227,8 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             let who = disclosed.who.chars().filter(|c| !c.is_control()).take(WHO_CHARS_MAX).collect();
             vec![Event::Disclosed(Disclosed { who, ..disclosed })]
         }
+        Command::View(access) => vec![Event::Viewed(access.check()?)],
+        Command::Export(access) => vec![Event::Exported(access.check()?)],
     };
     Ok(events.into_iter().map(super::Event::Privacy).collect())
 }
@@ -264,7 +307,7 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
             state.attendance.forget(erased.person);
             state.mail.forget(erased.person);
         }
-        Event::Disclosed(_) => {}
+        Event::Disclosed(_) | Event::Viewed(_) | Event::Exported(_) => {}
     }
 }
 

@@ -4,18 +4,22 @@ use super::Fault;
 use crate::domain::codec;
 use crate::domain::{Event, Recorded};
 use crate::log::frame::Frame;
-use crate::log::sled::Reader;
+use crate::log::sled::{Frames, Reader};
+
 use chrono::{DateTime, Utc};
 
-/// Reads events by number; quick for neighbours, since it keeps the frame it read last.
+/// Reads events by number; quick for those that come in order, since it keeps the frame it read last and goes on from there.
 pub struct Lines {
     reader: Reader,
+    frames: Option<Frames>,
     frame: Option<Frame>,
+    /// Where the lines of the frame begin.
+    starts: Vec<usize>,
 }
 
 impl Lines {
     pub(super) fn new(reader: Reader) -> Self {
-        Self { reader, frame: None }
+        Self { reader, frames: None, frame: None, starts: vec![] }
     }
 
     /// The event with this number; `None` beyond the head.
@@ -34,14 +38,48 @@ impl Lines {
         if seq == 0 || seq > self.reader.newest() {
             return Ok(None);
         }
-        let held = |frame: &Frame| (frame.first_seq..frame.first_seq.saturating_add(frame.count.into())).contains(&seq);
-        if !self.frame.as_ref().is_some_and(held) {
-            self.frame = self.reader.frames_from(seq).next().transpose()?;
-        }
-        let line = self.frame.as_ref().and_then(|frame| frame.lines().find(|(at, _)| *at == seq));
-        let Some((_, line)) = line else { return Ok(None) };
+        self.turn_to(seq)?;
+        let Some(line) = self.line(seq) else { return Ok(None) };
         let line = codec::decode(line).map_err(|source| Fault::Codec { seq, source })?;
         Ok(Some(line.recorded))
+    }
+
+    fn line(&self, seq: u64) -> Option<&[u8]> {
+        let frame = self.frame.as_ref()?;
+        let place = usize::try_from(seq.checked_sub(frame.first_seq)?).ok()?;
+        let (start, next) = (*self.starts.get(place)?, *self.starts.get(place.checked_add(1)?)?);
+        frame.body().get(start..next.checked_sub(1)?)
+    }
+
+    /// Makes the frame that holds this event the one that is kept.
+    fn turn_to(&mut self, seq: u64) -> Result<(), Fault> {
+        let near = self.frame.as_ref().is_some_and(|frame| {
+            let next = frame.first_seq.saturating_add(frame.count.into());
+            seq.checked_sub(next).is_some_and(|after| after < frame.count.into())
+        });
+        if self.line(seq).is_some() || (near && self.turn()? && self.line(seq).is_some()) {
+            return Ok(());
+        }
+        self.frames = Some(self.reader.frames_from(seq));
+        self.turn().map(drop)
+    }
+
+    /// Goes on to the next frame; false at the end.
+    fn turn(&mut self) -> Result<bool, Fault> {
+        let Some(frames) = &mut self.frames else { return Ok(false) };
+        let before = self.frame.take();
+        self.starts.clear();
+        let Some(frame) = frames.next().transpose()? else {
+            self.frames = None;
+            return Ok(false);
+        };
+        self.starts.push(0);
+        self.starts.extend(memchr::memchr_iter(b'\n', frame.body()).map(|at| at.saturating_add(1)));
+        if let Some(before) = before {
+            frames.reuse(before);
+        }
+        self.frame = Some(frame);
+        Ok(true)
     }
 
     /// The number of the last event up to and with an instant; 0 for none. The log's time never steps back, so some thirty

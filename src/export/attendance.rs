@@ -1,7 +1,7 @@
 //! A rally's attendee report as CSV, as webinar programs give one: a line a stay in the room, and one for whoever registered and
 //! never came.
 
-use super::sheet::{safe, writer};
+use super::text::{self, ERASED, inert};
 use crate::domain::profile::Attendee;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -47,7 +47,7 @@ pub struct Person {
     /// From when until when they were in the room; none for the end of what lasts.
     pub stays: Vec<(DateTime<Utc>, Option<DateTime<Utc>>)>,
     /// By which way they came.
-    pub source: String,
+    pub source: &'static str,
     /// From the link that led here.
     pub refcode: Option<String>,
     /// Whether they are none of the staff.
@@ -59,7 +59,7 @@ pub struct Person {
 /// # Errors
 /// Those of `out`.
 pub fn header(out: impl Write) -> std::io::Result<()> {
-    let mut csv = writer(out);
+    let mut csv = text::csv(out);
     csv.write_record(COLUMNS)?;
     csv.flush()
 }
@@ -69,51 +69,52 @@ pub fn header(out: impl Write) -> std::io::Result<()> {
 /// # Errors
 /// Those of `out`.
 pub fn people(out: impl Write, rally: &Rally, people: impl IntoIterator<Item = Person>) -> std::io::Result<()> {
-    let mut csv = writer(out);
+    let mut csv = text::csv(out);
     let clock = |at: DateTime<Utc>| at.with_timezone(&rally.zone).format("%Y-%m-%d %H:%M:%S").to_string();
     for person in people {
         let profile = person.profile.as_ref();
-        let of = |part: fn(&Attendee) -> &str| safe(profile.map_or("(erased)", part));
-        let mut line = |joined: String, left: String, length: Option<TimeDelta>| {
+        let of = |part: fn(&Attendee) -> &str| inert(profile.map_or(ERASED, part));
+        let mut line = |joined: &str, left: &str, length: Option<TimeDelta>| {
             // A minute that was begun counts, as in other programs' reports; the seconds are what was measured.
             let seconds = length.map(|length| length.num_seconds().max(0));
             let minutes = seconds.map(|seconds| seconds.saturating_add(59) / 60);
-            let text = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
+            let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
             csv.write_record([
-                rally.slug.clone(),
-                safe(&rally.title),
+                &*rally.slug,
+                &inert(&rally.title),
                 yes(length.is_some()),
-                of(|profile| &profile.name),
-                of(|profile| &profile.email),
-                of(|profile| profile.postal.as_deref().unwrap_or_default()),
-                clock(person.registered_at),
+                &of(|profile| &profile.name),
+                &of(|profile| &profile.email),
+                &of(|profile| profile.postal.as_deref().unwrap_or_default()),
+                &clock(person.registered_at),
                 joined,
                 left,
-                rally.zone.name().into(),
-                text(minutes),
-                text(seconds),
-                person.source.clone(),
-                safe(person.refcode.as_deref().unwrap_or_default()),
+                rally.zone.name(),
+                &number(minutes),
+                &number(seconds),
+                person.source,
+                &inert(person.refcode.as_deref().unwrap_or_default()),
                 yes(person.is_guest),
             ])
         };
         if person.stays.is_empty() {
-            line(String::new(), String::new(), None)?;
+            line("", "", None)?;
         }
         for (from, until) in &person.stays {
             let length = until.unwrap_or(rally.now).signed_duration_since(*from);
-            line(clock(*from), until.map(clock).unwrap_or_default(), Some(length))?;
+            line(&clock(*from), &until.map(clock).unwrap_or_default(), Some(length))?;
         }
     }
     csv.flush()
 }
 
-fn yes(it_is: bool) -> String {
-    if it_is { "Yes".into() } else { "No".into() }
+fn yes(it_is: bool) -> &'static str {
+    if it_is { "Yes" } else { "No" }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::row::example::golden;
     use super::*;
 
     #[test]
@@ -134,7 +135,7 @@ mod tests {
             }),
             registered_at: at("2028-07-20T12:00:00Z"),
             stays: stays.to_vec(),
-            source: "rally page".into(),
+            source: "rally",
             refcode: refcode.map(Into::into),
             is_guest: true,
         };
@@ -148,11 +149,7 @@ mod tests {
         let mut out = vec![];
         header(&mut out).unwrap();
         people(&mut out, &rally, all).unwrap();
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/exports/attendance.csv");
-        if std::env::var_os("UPDATE_FIXTURES").is_some() {
-            std::fs::write(path, &out).unwrap();
-        }
-        assert_eq!(String::from_utf8(out.clone()).unwrap(), std::fs::read_to_string(path).unwrap());
+        golden("attendance.csv", &out);
         let read: Vec<_> = ::csv::Reader::from_reader(out.as_slice()).into_records().map(Result::unwrap).collect();
         assert_eq!(read.iter().map(|line| line[3].to_owned()).collect::<Vec<_>>()[0], "Joan \"JJ\" O’Neil, Jr.");
         assert_eq!((&read[2][3], &read[3][3]), ("'+1 555\nsecond line", "ليلى حداد"));

@@ -1,6 +1,6 @@
 //! People who agreed to be written to, as CSV, with when and to which words.
 
-use super::sheet::{safe, writer};
+use super::text::{self, inert};
 use crate::domain::attendance::wording;
 use crate::domain::profile::Attendee;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -26,7 +26,7 @@ pub struct Contact {
 /// # Errors
 /// Those of `out`.
 pub fn header(out: impl Write) -> std::io::Result<()> {
-    let mut csv = writer(out);
+    let mut csv = text::csv(out);
     csv.write_record(COLUMNS)?;
     csv.flush()
 }
@@ -36,16 +36,16 @@ pub fn header(out: impl Write) -> std::io::Result<()> {
 /// # Errors
 /// Those of `out`.
 pub fn contacts(out: impl Write, contacts: impl IntoIterator<Item = Contact>) -> std::io::Result<()> {
-    let mut csv = writer(out);
+    let mut csv = text::csv(out);
     for contact in contacts {
         csv.write_record([
-            safe(&contact.profile.name),
-            safe(&contact.profile.email),
-            safe(contact.profile.postal.as_deref().unwrap_or_default()),
-            contact.rally,
-            contact.agreed_at.to_rfc3339_opts(SecondsFormat::Micros, true),
-            safe(&contact.wording),
-            wording(&contact.wording).into(),
+            &*inert(&contact.profile.name),
+            &inert(&contact.profile.email),
+            &inert(contact.profile.postal.as_deref().unwrap_or_default()),
+            &contact.rally,
+            &contact.agreed_at.to_rfc3339_opts(SecondsFormat::Micros, true),
+            &inert(&contact.wording),
+            wording(&contact.wording),
         ])?;
     }
     csv.flush()
@@ -53,6 +53,7 @@ pub fn contacts(out: impl Write, contacts: impl IntoIterator<Item = Contact>) ->
 
 #[cfg(test)]
 mod tests {
+    use super::super::row::example::golden;
     use super::*;
     use crate::domain::attendance::WORDING;
 
@@ -72,10 +73,6 @@ mod tests {
             contact("ليلى حداد 👩‍🏫", "layla@example.org", "updates-99"),
         ];
         contacts(&mut out, all).unwrap();
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/exports/contacts.csv");
-        if std::env::var_os("UPDATE_FIXTURES").is_some() {
-            std::fs::write(path, &out).unwrap();
-        }
-        assert_eq!(String::from_utf8(out).unwrap(), std::fs::read_to_string(path).unwrap());
+        golden("contacts.csv", &out);
     }
 }

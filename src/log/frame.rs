@@ -173,6 +173,11 @@ impl Frame {
         (self.first_seq..).zip(std::iter::from_fn(next))
     }
 
+    /// The lines, each with its line feed.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The hashes of the lines, in order: the leaves under `lines_root`.
     pub fn leaves(&self) -> Vec<[u8; 32]> {
         self.lines().map(|(_, line)| merkle::leaf(line)).collect()

@@ -120,7 +120,7 @@ impl Crowd {
             | Event::Show(_)
             | Event::Donation(_)
             | Event::Plan(_)
-            | Event::Privacy(privacy::Event::Disclosed(_))
+            | Event::Privacy(privacy::Event::Disclosed(_) | privacy::Event::Viewed(_) | privacy::Event::Exported(_))
             | Event::Staff(_)
             | Event::Clip(_)
             | Event::Restream(_)

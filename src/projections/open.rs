@@ -53,7 +53,7 @@ impl Open {
             Event::Privacy(privacy::Event::Erased(erased)) => {
                 erased.closed.iter().for_each(|id| self.look_at(*id, state));
             }
-            Event::Privacy(privacy::Event::Disclosed(_))
+            Event::Privacy(privacy::Event::Disclosed(_) | privacy::Event::Viewed(_) | privacy::Event::Exported(_))
             | Event::Ledger(_)
             | Event::Staff(_)
             | Event::Rally(_)

@@ -8,6 +8,7 @@ pub mod card;
 pub mod clips;
 pub mod confirm;
 pub mod donate;
+pub mod exports;
 pub mod files;
 pub mod finance;
 pub mod first_account;

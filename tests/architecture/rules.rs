@@ -15,6 +15,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("engine", &["domain", "projections", "log", "vault", "clock"]),
     // The shell.
+    ("report", &["domain", "projections", "export", "engine", "log", "vault", "clock"]),
     ("payments", &["domain", "projections", "engine", "vault", "clock", "config"]),
     ("media", &["domain", "projections", "engine", "clock", "config", "media byte code"]),
     ("mail", &["domain", "projections", "engine", "vault", "clock", "config"]),
@@ -34,6 +35,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "media",
             "mail",
             "live",
+            "report",
         ],
     ),
     // On top.
@@ -52,6 +54,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "media",
             "mail",
             "live",
+            "report",
             "web",
         ],
     ),
@@ -97,7 +100,8 @@ pub const IMPURE: &[(&str, &str)] = &[
 ];
 
 /// An export writes into what it is given: the trait and the words of its signature, nothing that opens anything.
-pub const EXPORT_MAY: &[&str] = &["std::io::Write", "std::io::Result", "std::io::Error", "std::io::ErrorKind"];
+pub const EXPORT_MAY: &[&str] =
+    &["std::io::Write", "std::io::Seek", "std::io::Result", "std::io::Error", "std::io::ErrorKind"];
 pub const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln"];
 pub const UNFINISHED: &[&str] = &["todo", "unimplemented", "dbg"];
 

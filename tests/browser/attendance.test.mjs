@@ -57,7 +57,7 @@ step("a visitor registers by a link, and agrees only where they tick the box", a
   await other.getByLabel("E-mail", { exact: true }).fill("omar@petrie.example");
   await other.getByRole("button", { name: "Join" }).click();
   await other.getByText("You’re in").waitFor();
-  let contacts = await fileOf(`${made.studio}/contacts.csv`);
+  let contacts = await fileOf(`/finance/exports/contacts?rally=${made.slug}`);
   assert.match(contacts, /"Joan ""JJ"" O’Neil, Jr\.",joan@petrie\.example/);
   assert.doesNotMatch(contacts, /omar/);
   // Either may change their mind.
@@ -68,7 +68,7 @@ step("a visitor registers by a link, and agrees only where they tick the box", a
   await page.getByText("E-mails from us").click();
   await page.getByRole("button", { name: "Don’t e-mail me" }).click();
   await page.getByText("we will not e-mail you any more").waitFor();
-  contacts = await fileOf(`${made.studio}/contacts.csv`);
+  contacts = await fileOf(`/finance/exports/contacts?rally=${made.slug}`);
   assert.match(contacts, /عمر حداد 👩‍🏫,omar@petrie\.example/);
   assert.doesNotMatch(contacts, /joan/);
   await page.setViewportSize({ width: 1440, height: 900 });
@@ -88,7 +88,7 @@ step("who came, from where, and what they gave stands on the page and in the fil
   assert.match(sources, /ref nurses-23/);
   assert.match(sources, /Passed on by a donor[\s\S]*\$25/);
   await send(host, made.studio, `${made.studio}/end`, {});
-  const file = await fileOf(`${made.studio}/attendance.csv`);
+  const file = await fileOf(`/finance/exports/attendance?rally=${made.slug}`);
   assert.match(file, /,Yes,"Joan ""JJ"" O’Neil, Jr\.",joan@petrie\.example,.*,nurses-23,Yes\r\n/);
   assert.match(file, /عمر حداد 👩‍🏫/);
   await page.reload();

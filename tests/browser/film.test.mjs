@@ -150,7 +150,9 @@ test("flashes and beeps are in step before and after each join", async () => {
   }
   for (const { from } of heard) {
     const seen = films[0].pictures.findLast(({ at }) => at <= from);
-    assert(seen.width !== 320, `who sends no sound is heard at ${from} s`);
+    // Sound is cut between two of its frames, the one before may begin a beep in the last of them.
+    const afterJoin = joins.some((join) => from >= join && from < join + 0.045);
+    assert(seen.width !== 320 || afterJoin, `who sends no sound is heard at ${from} s`);
   }
   console.log(`off by ms: ${off.map((one) => `${one.width}: ${one.off}`).join(", ")}`);
   // A decoder's first frame of a feed fades in: a beep right at a join is heard from its second half on. In the last tenth

@@ -72,7 +72,7 @@ async fn the_attendee_report_says_who_came_when_and_from_where() {
     until("both are here", || async { here(server).await == 2 }).await;
     drop(other);
     assert_eq!(house.owner.post(server, "/host/r/call/end", &[]).await.status, 303);
-    let report = file(&house, "/host/r/call/attendance.csv").await;
+    let report = file(&house, "/finance/exports/attendance?rally=call").await;
     assert_eq!(of(&report, "attended"), ["Yes", "Yes", "No"]);
     assert_eq!(of(&report, "name"), [names[0].0, "'=HYPERLINK(\"http://x\")", names[2].0]);
     assert_eq!(of(&report, "refcode"), ["'@nurses", "", ""]);
@@ -97,16 +97,16 @@ async fn a_crash_ends_stays_with_what_was_heard_last() {
     assert_eq!(house.owner.post(&house.server, "/host/r/call/open", &[]).await.status, 303);
     let page = come(&house.server, "call", &joan).await;
     until("she is here", || async { here(&house.server).await == 1 }).await;
-    let before = file(&house, "/host/r/call/attendance.csv").await;
+    let before = file(&house, "/finance/exports/attendance?rally=call").await;
     assert_eq!((before.len(), before[0]["leave_time"].as_str()), (1, ""), "she is still there");
     let house = house.again(Server::kill);
     drop(page);
-    let cut_off = file(&house, "/host/r/call/attendance.csv").await;
+    let cut_off = file(&house, "/finance/exports/attendance?rally=call").await;
     assert_eq!((cut_off.len(), &cut_off[0]["join_time"]), (1, &before[0]["join_time"]));
     assert!(!cut_off[0]["leave_time"].is_empty());
     let back = come(&house.server, "call", &joan).await;
     until("she is back", || async { here(&house.server).await == 1 }).await;
-    let report = file(&house, "/host/r/call/attendance.csv").await;
+    let report = file(&house, "/finance/exports/attendance?rally=call").await;
     assert_eq!((report.len(), report[1]["leave_time"].as_str()), (2, ""), "a line a stay");
     drop(back);
     house.server.stop();
@@ -122,14 +122,17 @@ async fn only_who_agreed_stands_in_the_contacts_each_once() {
     register(server, "second", "Joan again", "joan@example.org", &[AGREES]).await;
     register(server, "second", "Zoë", "zoe@example.org", &[AGREES]).await;
     let at = |path: &'static str| file(&house, path);
-    let agreed = at("/host/r/call/contacts.csv").await;
+    let agreed = at("/finance/exports/contacts?rally=call").await;
     assert_eq!((of(&agreed, "name"), of(&agreed, "wording")), (vec!["Joan, \"J\" Petrie"], vec!["updates-1"]));
     assert!(
         agreed[0]["words"].starts_with("E-mail me news") && agreed[0]["agreed_at_utc"].ends_with('Z'),
         "{agreed:?}"
     );
-    assert_eq!(of(&at("/host/r/second/contacts.csv").await, "email"), ["joan@example.org", "zoe@example.org"]);
-    assert_eq!(of(&at("/finance/campaign/contacts.csv").await, "email"), ["joan@example.org", "zoe@example.org"]);
+    assert_eq!(
+        of(&at("/finance/exports/contacts?rally=second").await, "email"),
+        ["joan@example.org", "zoe@example.org"]
+    );
+    assert_eq!(of(&at("/finance/exports/contacts").await, "email"), ["joan@example.org", "zoe@example.org"]);
     // They change their minds, each by the cookie of their own.
     let letters = |cookie: String, answer: &'static str| async move {
         server.post_as(&cookie, "/r/call/letters", &[("agree", answer)]).await
@@ -138,7 +141,7 @@ async fn only_who_agreed_stands_in_the_contacts_each_once() {
     assert_eq!((yes.status, yes.header("location")), (303, "/r/call?letters=yes".into()));
     assert!(server.get_as(&omar, "/r/call?letters=yes").await.text().contains("we may e-mail you"));
     assert_eq!(letters(joan, "").await.status, 303);
-    assert_eq!(of(&at("/host/r/call/contacts.csv").await, "email"), ["omar@example.org"]);
+    assert_eq!(of(&at("/finance/exports/contacts?rally=call").await, "email"), ["omar@example.org"]);
     // Who is not known, and words that nobody wrote, are refused in words.
     let stranger = letters(String::new(), "updates-1").await;
     assert!(stranger.status == 409 && stranger.text().contains("Join the rally first"), "{}", stranger.text());
@@ -146,12 +149,12 @@ async fn only_who_agreed_stands_in_the_contacts_each_once() {
     assert!(forged.status == 409 && forged.text().contains("load the page again"), "{}", forged.text());
     // Who comes with an address that joined before changes nothing of what its owner said.
     register(server, "call", "Mallory", "joan@example.org", &[AGREES]).await;
-    assert_eq!(of(&at("/host/r/call/contacts.csv").await, "name"), ["Omar"]);
+    assert_eq!(of(&at("/finance/exports/contacts?rally=call").await, "name"), ["Omar"]);
     // The erased stand in no contacts, and in the report without a name.
     let erased = run(&["erase", "omar@example.org", "--reason", "asked by letter 17", "--yes"], &house.data());
     assert!(erased.status.success(), "{}", said(&erased));
-    assert!(at("/host/r/call/contacts.csv").await.is_empty());
-    assert_eq!(of(&at("/host/r/call/attendance.csv").await, "name"), ["Joan, \"J\" Petrie", "(erased)"]);
+    assert!(at("/finance/exports/contacts?rally=call").await.is_empty());
+    assert_eq!(of(&at("/finance/exports/attendance?rally=call").await, "name"), ["Joan, \"J\" Petrie", "(erased)"]);
     house.server.is_well().await;
 }
 
@@ -172,9 +175,9 @@ async fn files_with_names_are_for_those_who_see_donors_and_figures_for_all_staff
     for (path, of_host) in [
         ("/host/r/call/attendance", 200),
         ("/finance/campaign", 200),
-        ("/host/r/call/attendance.csv", 403),
-        ("/host/r/call/contacts.csv", 403),
-        ("/finance/campaign/contacts.csv", 403),
+        ("/finance/exports/attendance?rally=call", 403),
+        ("/finance/exports/contacts?rally=call", 403),
+        ("/finance/exports/contacts", 403),
     ] {
         assert_eq!(server.get_as(&host.cookie, path).await.status, of_host, "host at {path}");
         assert_eq!(server.get_as(&finance.cookie, path).await.status, 200, "finance at {path}");
@@ -183,11 +186,11 @@ async fn files_with_names_are_for_those_who_see_donors_and_figures_for_all_staff
         if of_host == 200 {
             let (of_host, of_finance) =
                 (server.get_as(&host.cookie, path).await.text(), server.get_as(&finance.cookie, path).await.text());
-            assert!(!of_host.contains("contacts.csv") && of_finance.contains("contacts.csv"), "{path}");
+            assert!(!of_host.contains("exports/contacts") && of_finance.contains("exports/contacts"), "{path}");
             assert!(!of_host.contains("Joan") && of_host.contains("$25"), "{of_host}");
         }
     }
-    for path in ["/host/r/none/attendance", "/host/r/none/attendance.csv", "/host/r/none/contacts.csv"] {
+    for path in ["/host/r/none/attendance", "/finance/exports/people"] {
         assert_eq!(server.get_as(&house.owner.cookie, path).await.status, 404, "{path}");
     }
     house.server.is_well().await;

@@ -11,7 +11,7 @@ use crate::domain::{Command, codec, decide};
 use crate::engine::Engine;
 use crate::payments::WEBHOOK_BYTES_MAX;
 use crate::projections::ledger::{Kind, Row};
-use crate::web::contacts::Contacts;
+use crate::report::contacts::Contacts;
 use anyhow::{anyhow, bail};
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};

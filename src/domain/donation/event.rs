@@ -181,6 +181,20 @@ pub enum Way {
     Mail,
 }
 
+impl Way {
+    /// The word for it in addresses and files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Rally => "rally",
+            Self::Embed => "embed",
+            Self::Qr => "qr",
+            Self::Shared => "shared",
+            Self::Mail => "mail",
+        }
+    }
+}
+
 /// A call to the processor is about to be made, with the key `{donation}:{attempt}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PaymentRequested {

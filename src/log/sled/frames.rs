@@ -115,6 +115,13 @@ impl Frames {
         self.stored.head()
     }
 
+    /// Takes back the memory of a frame that has been read, for the next one.
+    pub fn reuse(&mut self, frame: Frame) {
+        if let Some(unpacker) = &mut self.unpacker {
+            unpacker.reuse(frame);
+        }
+    }
+
     fn read(&mut self) -> Result<Option<Frame>, Fault> {
         let Some(stored) = self.stored.next() else { return Ok(None) };
         let stored = stored?;

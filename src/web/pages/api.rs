@@ -5,10 +5,10 @@ use crate::domain::money::Currency;
 use crate::log::Head;
 use crate::projections::Projections;
 use crate::projections::totals::Sums;
+use crate::report::selection::{RallyMoney, Selection};
 use crate::web::App;
 use crate::web::form::Form;
 use crate::web::problem::{self, Problem};
-use crate::web::selection::{RallyMoney, Selection};
 use crate::web::session::Staff;
 use axum::extract::{RawQuery, State};
 use axum::routing::get;
@@ -95,7 +95,7 @@ impl From<Sums> for Money {
 async fn totals(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Json<Totals>, Problem> {
     staff.sees_money()?;
     let form = Form::parse(query.unwrap_or_default().as_bytes());
-    let (selection, fault) = Selection::read(&form, app.engine());
+    let (selection, fault) = Selection::read(|name| form.get(name), app.engine());
     if let Some(fault) = fault {
         return Err(Problem::Malformed(fault.to_string()));
     }

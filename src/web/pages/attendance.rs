@@ -1,13 +1,12 @@
 //! `/host/r/{slug}/attendance`: how far people came, who was in the room in each minute and while who was on, from where they
-//! came and what they gave; and the files of it.
+//! came and what they gave.
 
 mod figures;
 
 use crate::clock;
-use crate::domain::id::RallyId;
 use crate::projections::totals::timezone;
+use crate::report::Format;
 use crate::web::pages::home::day_in_words;
-use crate::web::people_file::{self, Chunks};
 use crate::web::problem::Problem;
 use crate::web::session::Staff;
 use crate::web::view::chart::Chart;
@@ -15,13 +14,10 @@ use crate::web::view::{Layout, StaffRoom};
 use crate::web::{App, present};
 use askama::Template;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 pub use figures::{Figures, figures};
-use tokio_stream::wrappers::ReceiverStream;
 
 /// The page.
 #[derive(Debug, Clone, Template)]
@@ -151,17 +147,15 @@ pub struct Course {
 
 /// The routes of this page.
 pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/host/r/{slug}/attendance", get(show))
-        .route("/host/r/{slug}/attendance.csv", get(attendees))
-        .route("/host/r/{slug}/contacts.csv", get(contacts))
+    Router::new().route("/host/r/{slug}/attendance", get(show))
 }
 
 async fn show(State(app): State<App>, staff: Staff, Path(slug): Path<String>) -> Result<Response, Problem> {
     let (id, rally) = app.rally(&slug)?;
     let (details, now) = (&rally.details, clock::now());
     let href = |what: &str| format!("/host/r/{}/{what}", details.slug);
-    let files = Files { attendees: href("attendance.csv"), contacts: href("contacts.csv") };
+    let file = |format: Format| format!("/finance/exports/{format}?rally={}", details.slug);
+    let files = Files { attendees: file(Format::Attendance), contacts: file(Format::Contacts) };
     let may_see_names = staff.role.sees_money();
     let page = {
         let world = app.engine().world();
@@ -177,30 +171,4 @@ async fn show(State(app): State<App>, staff: Staff, Path(slug): Path<String>) ->
         }
     };
     Ok(Html(page.render()?).into_response())
-}
-
-async fn attendees(State(app): State<App>, staff: Staff, Path(slug): Path<String>) -> Result<Response, Problem> {
-    let (id, slug) = named(&app, staff, &slug)?;
-    Ok(file(&format!("attendance-{slug}.csv"), people_file::attendees(app.engine().clone(), id)))
-}
-
-async fn contacts(State(app): State<App>, staff: Staff, Path(slug): Path<String>) -> Result<Response, Problem> {
-    let (id, slug) = named(&app, staff, &slug)?;
-    Ok(file(&format!("contacts-{slug}.csv"), people_file::contacts(app.engine().clone(), Some(id))))
-}
-
-/// The rally of a file with names, for those who may see them.
-fn named(app: &App, staff: Staff, slug: &str) -> Result<(RallyId, String), Problem> {
-    staff.sees_money()?;
-    let (id, rally) = app.rally(slug)?;
-    Ok((id, rally.details.slug))
-}
-
-/// A CSV as it is sent.
-pub fn file(name: &str, chunks: Chunks) -> Response {
-    let headers = [
-        (CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
-    ];
-    (headers, Body::from_stream(ReceiverStream::new(chunks))).into_response()
 }

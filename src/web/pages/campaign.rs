@@ -2,13 +2,11 @@
 
 mod season;
 
-use super::attendance::file;
 use crate::domain::money::Currency;
+use crate::report::selection::Selection;
 use crate::web::App;
 use crate::web::form::Form;
-use crate::web::people_file;
 use crate::web::problem::Problem;
-use crate::web::selection::Selection;
 use crate::web::session::Staff;
 use crate::web::view::{Choice, Field, Layout, StaffRoom};
 use askama::Template;
@@ -93,12 +91,12 @@ pub struct Moment {
 
 /// The routes of this page.
 pub fn routes() -> Router<App> {
-    Router::new().route("/finance/campaign", get(show)).route("/finance/campaign/contacts.csv", get(contacts))
+    Router::new().route("/finance/campaign", get(show))
 }
 
 async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let form = Form::parse(query.unwrap_or_default().as_bytes());
-    let (selection, _) = Selection::read(&form, app.engine());
+    let (selection, _) = Selection::read(|name| form.get(name), app.engine());
     let days = Selection { from: selection.from, to: selection.to, ..Selection::default() };
     let (season, currencies) = season(&app.engine().world(), &days, &form.get("currency"));
     let choice = |currency: &Currency| Choice {
@@ -112,13 +110,8 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
         from: field("from"),
         to: field("to"),
         currencies: if currencies.len() > 1 { currencies.iter().map(choice).collect() } else { vec![] },
-        contacts_href: staff.role.sees_money().then_some("/finance/campaign/contacts.csv"),
+        contacts_href: staff.role.sees_money().then_some("/finance/exports/contacts"),
         season,
     };
     Ok(Html(page.render()?).into_response())
-}
-
-async fn contacts(State(app): State<App>, staff: Staff) -> Result<Response, Problem> {
-    staff.sees_money()?;
-    Ok(file("contacts.csv", people_file::contacts(app.engine().clone(), None)))
 }

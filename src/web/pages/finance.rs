@@ -1,6 +1,6 @@
 //! `/finance`: what came in, what went out again, what is promised, and the file of it.
 
-mod committees;
+pub(in crate::web::pages) mod committees;
 mod refund;
 
 use askama::Template;
@@ -14,26 +14,23 @@ use crate::projections::Projections;
 use crate::projections::ledger::{Kind, Row};
 use crate::projections::open::OpenSums;
 use crate::projections::totals::{Sums, timezone};
+use crate::report::as_of;
+use crate::report::selection::{RallyMoney, Selection};
 use crate::web::form::Form;
-use crate::web::ledger_file;
 use crate::web::problem::{self, Problem};
-use crate::web::selection::{RallyMoney, Selection};
 use crate::web::session::Staff;
 use crate::web::view::StaffRoom;
 use crate::web::view::letters::Letters;
 use crate::web::view::{Choice, Field, Layout};
-use crate::web::{App, as_of, notice, present};
+use crate::web::{App, notice, present};
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::NaiveDate;
 pub use committees::FinanceCommittee;
 use std::collections::BTreeMap;
-use tokio_stream::wrappers::ReceiverStream;
 
 /// The finance page.
 #[derive(Debug, Clone, Template)]
@@ -63,8 +60,8 @@ pub struct Finance {
     pub as_of: Field,
     /// The same selection as of now.
     pub now_href: String,
-    /// The CSV of just this selection.
-    pub export_href: String,
+    /// The files of just this selection.
+    pub exports_href: String,
     /// Field `committee` of the filter; empty where there is one alone.
     pub committees_choice: Vec<Choice>,
     /// Money by committee; empty where there is one alone.
@@ -75,7 +72,7 @@ pub struct Finance {
     pub days: Vec<FinanceDay>,
     /// The latest donations and refunds, latest first.
     pub rows: Vec<FinanceRow>,
-    /// How many more rows the CSV has: `Showing 50 of 18,204; the CSV has them all.` Empty when all are shown.
+    /// How many more rows the CSV has: `Showing 50 of 18,204; the files have them all.` Empty when all are shown.
     pub rows_note: String,
     /// Gifts that a person is to look at, as it is now.
     pub to_look_at: usize,
@@ -199,7 +196,6 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route("/finance", get(show))
         .route("/finance/", get(show))
-        .route("/finance/donations.csv", get(csv))
         .route("/finance/donations/{id}/refund", post(refund::refund))
 }
 
@@ -207,7 +203,7 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
     let staff = staff.sees_money()?;
     let form = Form::parse(query.unwrap_or_default().as_bytes());
     // What can't be understood is shown again, beside the figures of now.
-    let (selection, fault) = Selection::read(&form, app.engine());
+    let (selection, fault) = Selection::read(|name| form.get(name), app.engine());
     let complaint = fault.as_ref().map(in_words);
     let status = if complaint.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let mut layout = app.staff_layout("Finance", &staff, StaffRoom::Finance, None);
@@ -219,15 +215,6 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
         let seq = selection.seq(&world);
         let money = Selected::new(&world, &selection);
         let (rows, wanted, rows_note) = rows(&world, &selection, seq);
-        let choice = |value: &str, label: &str| Choice {
-            value: value.into(),
-            label: label.into(),
-            selected: selection.rally.as_deref().unwrap_or_default() == value,
-        };
-        let mut rallies_choice = vec![choice("", "All rallies")];
-        let mut known: Vec<_> = world.state.rallies.iter().map(|(_, rally)| &rally.details).collect();
-        known.sort_by_key(|details| std::cmp::Reverse(details.starts_at));
-        rallies_choice.extend(known.iter().map(|details| choice(&details.slug, &details.title)));
         // As the browser's own field for an instant wants it, also where an event's number was asked for.
         let typed = match selection.as_of {
             Some(as_of) => as_of.at.with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S").to_string(),
@@ -242,12 +229,12 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
             as_of_past: selection.as_of.is_some(),
             as_of_seq: crate::domain::money::group_thousands(seq),
             figures: money.figures(),
-            rallies_choice,
+            rallies_choice: rallies(&world, &selection),
             from: field("from"),
             to: field("to"),
             as_of: Field { value: typed, error: complaint },
             now_href: format!("/finance?{}", Selection { as_of: None, ..selection.clone() }.query()),
-            export_href: format!("/finance/donations.csv?{}", selection.query()),
+            exports_href: format!("/finance/exports?{}", selection.query()),
             committees_choice: committees::choices(&world, &selection),
             committees: committees::lines(&world, &selection, seq),
             rallies: money.rallies,
@@ -269,13 +256,26 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
     Ok((status, Html(page.render()?)).into_response())
 }
 
+/// The rallies to choose from, the newest first.
+pub(super) fn rallies(world: &Projections, selection: &Selection) -> Vec<Choice> {
+    let choice = |value: &str, label: &str| Choice {
+        value: value.into(),
+        label: label.into(),
+        selected: selection.rally.as_deref().unwrap_or_default() == value,
+    };
+    let mut known: Vec<_> = world.state.rallies.iter().map(|(_, rally)| &rally.details).collect();
+    known.sort_by_key(|details| std::cmp::Reverse(details.starts_at));
+    let known = known.iter().map(|details| choice(&details.slug, &details.title));
+    std::iter::once(choice("", "All rallies")).chain(known).collect()
+}
+
 /// Gifts that wait for a person, or were paid with a card that stands out.
 fn to_look_at(world: &Projections) -> usize {
     donation::held(&world.state).len().saturating_add(donation::flagged(&world.state).len())
 }
 
 /// What is wrong with the instant asked for, fit for the person who asked.
-fn in_words(fault: &as_of::Fault) -> String {
+pub(super) fn in_words(fault: &as_of::Fault) -> String {
     if let as_of::Fault::Log(fault) = fault {
         tracing::error!(%fault, "the log could not be read for an earlier instant");
         return "The log can’t be read there: ask whoever runs the server.".into();
@@ -529,21 +529,4 @@ fn word(gift: &Donation, waiting: bool, left: i64, paid: i64) -> &'static str {
     } else {
         ""
     }
-}
-
-async fn csv(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Response, Problem> {
-    staff.sees_money()?;
-    let form = Form::parse(query.unwrap_or_default().as_bytes());
-    let (selection, fault) = Selection::read(&form, app.engine());
-    if let Some(fault) = fault {
-        return Err(Problem::Malformed(in_words(&fault)));
-    }
-    let name = selection.rally.clone().unwrap_or_else(|| "all".into());
-    let safe: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    let chunks = ledger_file::csv(app.engine().clone(), selection);
-    let headers = [
-        (CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (CONTENT_DISPOSITION, format!("attachment; filename=\"donations-{safe}.csv\"")),
-    ];
-    Ok((headers, Body::from_stream(ReceiverStream::new(chunks))).into_response())
 }

@@ -112,7 +112,7 @@ fn carried_in(query: &Form) -> Vec<(&'static str, String)> {
     let via = came::way(&query.get("via"));
     let via = if via == Way::Page { Way::Rally } else { via };
     let refcode: String = query.get("refcode").chars().take(REFCODE_CHARS_MAX).collect();
-    let fields = [("via", came::name(via).to_owned()), ("refcode", refcode)];
+    let fields = [("via", via.word().to_owned()), ("refcode", refcode)];
     fields.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 

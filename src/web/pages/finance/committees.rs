@@ -5,7 +5,7 @@ use crate::domain::id::CommitteeId;
 use crate::domain::money::{Currency, Money};
 use crate::projections::Projections;
 use crate::projections::ledger::{ByCommittee, Row};
-use crate::web::selection::Selection;
+use crate::report::selection::Selection;
 use crate::web::view::Choice;
 
 /// One committee's money in one currency.
@@ -61,7 +61,7 @@ pub(super) fn lines(world: &Projections, selection: &Selection, seq: u64) -> Vec
 }
 
 /// Field `committee` of the filter; nothing where there is one committee alone.
-pub(super) fn choices(world: &Projections, selection: &Selection) -> Vec<Choice> {
+pub(in crate::web::pages) fn choices(world: &Projections, selection: &Selection) -> Vec<Choice> {
     let known = world.state.committees.iter();
     if known.len() == 1 {
         return vec![];

@@ -1,7 +1,6 @@
 //! Which part of the ledger a page, a file or a program asks for.
 
 use super::as_of::{self, AsOf};
-use super::form::Form;
 use crate::domain::id::{CommitteeId, RallyId};
 use crate::domain::rally::Rally;
 use crate::engine::Engine;
@@ -37,18 +36,18 @@ pub struct RallyMoney<'a> {
 }
 
 impl Selection {
-    /// Reads `rally`, `committee` (its number, or its account's name), `from`, `to` and `as_of` of a form or query; the second half says what is wrong with `as_of`, which
+    /// Reads `rally`, `committee` (its number, or its account's name), `from`, `to` and `as_of` of a form or query, of which `get` gives a field by name, empty where it is not there; the second half says what is wrong with `as_of`, which
     /// then counts as now.
-    pub fn read(form: &Form, engine: &Engine) -> (Self, Option<as_of::Fault>) {
-        let day = |name: &str| NaiveDate::parse_from_str(&form.get(name), "%Y-%m-%d").ok();
-        let rally = Some(form.get("rally")).filter(|slug| !slug.is_empty());
-        let named = Some(form.get("committee")).filter(|named| !named.is_empty());
+    pub fn read(get: impl Fn(&str) -> String, engine: &Engine) -> (Self, Option<as_of::Fault>) {
+        let day = |name: &str| NaiveDate::parse_from_str(&get(name), "%Y-%m-%d").ok();
+        let rally = Some(get("rally")).filter(|slug| !slug.is_empty());
+        let named = Some(get("committee")).filter(|named| !named.is_empty());
         // One that nobody knows has no money.
         let nobody = CommitteeId(u16::MAX);
         let committee = named
             .map(|named| named.parse().ok().or_else(|| engine.world().state.committees.find(&named)).unwrap_or(nobody));
         let mut selection = Self { rally, committee, from: day("from"), to: day("to"), as_of: None };
-        let asked = form.get("as_of");
+        let asked = get("as_of");
         if asked.is_empty() {
             return (selection, None);
         }
@@ -82,6 +81,11 @@ impl Selection {
         self.rally.as_ref().is_none_or(|rally| rally == slug)
             && self.from.is_none_or(|from| from <= day)
             && self.to.is_none_or(|to| day <= to)
+    }
+
+    /// Whether it leaves nothing out, as far as it is known by then.
+    pub fn is_of_everything(&self) -> bool {
+        self.rally.is_none() && self.committee.is_none() && self.from.is_none() && self.to.is_none()
     }
 
     /// Whether what moved in this committee's account is in it.

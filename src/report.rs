@@ -1,0 +1,218 @@
+//! What finance takes home: which part of the ledger, opened, in which format; as a stream, for the page, the API and the
+//! shell alike. That somebody takes it is an event before the first byte leaves.
+
+pub mod as_of;
+pub mod contacts;
+mod donations;
+mod events;
+mod opened;
+mod payouts;
+mod people;
+mod profiles;
+pub mod selection;
+
+use crate::domain::privacy::Access;
+use crate::domain::{Command, privacy};
+use crate::engine::{Engine, Failure};
+use crate::export::actblue::Report;
+use crate::export::row::Made;
+use bytes::Bytes;
+use selection::Selection;
+use std::fmt;
+use std::str::FromStr;
+use tokio::sync::mpsc;
+
+/// Chunks made ahead of a slow reader.
+const CHUNKS_AHEAD: usize = 4;
+
+/// A format of export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One row a donation and a movement of its money, for people.
+    Csv,
+    /// The same as a workbook.
+    Xlsx,
+    /// What campaign databases import.
+    ActblueCsv,
+    /// Events as the log holds them.
+    Jsonl,
+    /// What is in each transfer to the bank.
+    Payouts,
+    /// Who was in the room, and when.
+    Attendance,
+    /// Who agreed to be written to.
+    Contacts,
+}
+
+impl Format {
+    /// Every format, in the order in which they are offered.
+    pub const ALL: [Self; 7] =
+        [Self::Csv, Self::Xlsx, Self::ActblueCsv, Self::Payouts, Self::Attendance, Self::Contacts, Self::Jsonl];
+
+    /// Its name on the command line and in addresses.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Xlsx => "xlsx",
+            Self::ActblueCsv => "actblue-csv",
+            Self::Jsonl => "jsonl",
+            Self::Payouts => "payouts",
+            Self::Attendance => "attendance",
+            Self::Contacts => "contacts",
+        }
+    }
+
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "Donations, CSV",
+            Self::Xlsx => "Donations, Excel",
+            Self::ActblueCsv => "Contributions for a campaign database",
+            Self::Jsonl => "Events, JSON lines",
+            Self::Payouts => "Payouts to the bank, CSV",
+            Self::Attendance => "Attendee report, CSV",
+            Self::Contacts => "Contacts who agreed, CSV",
+        }
+    }
+
+    /// What it is, in a line.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Csv => "One row a donation; refunds, disputes and returned debits as rows of their own",
+            Self::Xlsx => "The same rows as a workbook, money and dates typed",
+            Self::ActblueCsv => "The 101 columns that campaign databases import: paid, refunded or recurring",
+            Self::Jsonl => "Every event as the log holds it, personal data sealed: for auditors and programs",
+            Self::Payouts => "Each bank transfer with the donations, fees, refunds and disputes in it, to the cent",
+            Self::Attendance => {
+                "One row a stay in the room, with join and leave times, of the rallies on these days; as it is now"
+            }
+            Self::Contacts => "Who agreed to be e-mailed, with when and to which words; as it is now",
+        }
+    }
+
+    /// The file's name without the part of the ledger, and its ending.
+    fn file(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Csv => ("donations", "csv"),
+            Self::Xlsx => ("donations", "xlsx"),
+            Self::ActblueCsv => ("contributions", "csv"),
+            Self::Jsonl => ("events", "jsonl"),
+            Self::Payouts => ("payouts", "csv"),
+            Self::Attendance => ("attendance", "csv"),
+            Self::Contacts => ("contacts", "csv"),
+        }
+    }
+
+    /// Its media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv | Self::ActblueCsv | Self::Payouts | Self::Attendance | Self::Contacts => {
+                "text/csv; charset=utf-8"
+            }
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Jsonl => "application/jsonl",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|format| format.word() == text);
+        let all = Self::ALL.map(Self::word).join(", ");
+        found.ok_or_else(|| format!("there is no such format: choose one of {all}"))
+    }
+}
+
+/// A file that somebody asks for.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// In which format.
+    pub format: Format,
+    /// Of which part of the ledger.
+    pub selection: Selection,
+    /// Who asks, as the log names them: `staff:ID`, `shell:USER`.
+    pub who: String,
+    /// The same for people.
+    pub name: String,
+    /// What for; empty where they do not say.
+    pub reason: String,
+    /// Which contributions, in the format of campaign databases.
+    pub report: Report,
+}
+
+/// The parts of a file, in order; an error breaks it off.
+pub type Parts = mpsc::Receiver<std::io::Result<Bytes>>;
+/// Where they go.
+type Out = mpsc::Sender<std::io::Result<Bytes>>;
+
+/// Sends a part; false where nobody reads on.
+fn send(out: &Out, bytes: Vec<u8>) -> bool {
+    bytes.is_empty() || out.blocking_send(Ok(bytes.into())).is_ok()
+}
+
+impl Order {
+    /// The name to save it under.
+    pub fn file_name(&self) -> String {
+        let (name, ending) = self.format.file();
+        let name =
+            if self.format == Format::ActblueCsv { format!("{name}-{}", self.report.word()) } else { name.into() };
+        let of = self.selection.rally.as_deref().unwrap_or("all");
+        let safe: String = of.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        format!("{name}-{safe}.{ending}")
+    }
+
+    /// Records that it is taken, and makes it as of now, on threads of its own.
+    ///
+    /// # Errors
+    /// [`Failure`]: the reason can't stay in the log, or the writer has no time.
+    pub async fn take(self, engine: &Engine) -> Result<Parts, Failure> {
+        let Self { who, reason, .. } = &self;
+        let of = self.selection.query();
+        let access = Access { who: who.clone(), what: self.format.word().into(), of, reason: reason.clone() };
+        let key = format!("export:{}", uuid::Uuid::now_v7());
+        engine.execute(Command::Privacy(privacy::Command::Export(access)), key, who).await?;
+        let (out, parts) = mpsc::channel(CHUNKS_AHEAD);
+        let engine = engine.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Err(fault) = self.make(&engine, &out) {
+                // A file that breaks off is seen; one with a row left out is not.
+                let _ = out.blocking_send(Err(fault));
+            }
+        });
+        Ok(parts)
+    }
+
+    fn make(&self, engine: &Engine, out: &Out) -> std::io::Result<()> {
+        match self.format {
+            Format::Csv => donations::csv(engine, self, out),
+            Format::Xlsx => donations::xlsx(engine, self, out),
+            Format::ActblueCsv => donations::actblue(engine, self, self.report, out),
+            Format::Jsonl => events::jsonl(engine, self, out),
+            Format::Payouts => payouts::csv(engine, self, out),
+            Format::Attendance => people::attendees(engine, self, out),
+            Format::Contacts => people::contacts(engine, self, out),
+        }
+    }
+
+    /// What the file says of itself.
+    fn made(&self, engine: &Engine, seq: u64) -> std::io::Result<Made> {
+        let at = engine.clock().now();
+        Ok(Made {
+            seq,
+            as_of: self.selection.as_of.map_or(at, |as_of| as_of.at),
+            mode: engine.world().state.mode,
+            head: engine.head_at(seq).map_err(std::io::Error::other)?.to_string(),
+            at,
+            by: self.name.clone(),
+            reason: self.reason.clone(),
+        })
+    }
+}
