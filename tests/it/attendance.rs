@@ -182,7 +182,8 @@ async fn files_with_names_are_for_those_who_see_donors_and_figures_for_all_staff
         assert_eq!(server.get_as(&host.cookie, path).await.status, of_host, "host at {path}");
         assert_eq!(server.get_as(&finance.cookie, path).await.status, 200, "finance at {path}");
         let stranger = server.get(path).await;
-        assert_eq!((stranger.status, stranger.header("location")), (303, format!("/host/sign-in?next={path}")));
+        let address = path.split('?').next().unwrap();
+        assert_eq!((stranger.status, stranger.header("location")), (303, format!("/host/sign-in?next={address}")));
         if of_host == 200 {
             let (of_host, of_finance) =
                 (server.get_as(&host.cookie, path).await.text(), server.get_as(&finance.cookie, path).await.text());
@@ -190,6 +191,12 @@ async fn files_with_names_are_for_those_who_see_donors_and_figures_for_all_staff
             assert!(!of_host.contains("Joan") && of_host.contains("$25"), "{of_host}");
         }
     }
+    // Who takes one home stands in the log, and a shell gets the same.
+    let log = said(&run(&["log", "tail", "-n", "50"], &house.data()));
+    let taken = |what: &str| log.contains("privacy.exported") && log.contains(&format!("\"what\":\"{what}\""));
+    assert!(taken("attendance") && taken("contacts") && !log.contains("Joan"), "{log}");
+    let shell = run(&["export", "contacts", "--rally", "call"], &house.data());
+    assert_eq!(shell.stdout, server.get_as(&finance.cookie, "/finance/exports/contacts?rally=call").await.body);
     for path in ["/host/r/none/attendance", "/finance/exports/people"] {
         assert_eq!(server.get_as(&house.owner.cookie, path).await.status, 404, "{path}");
     }
