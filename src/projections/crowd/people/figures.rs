@@ -1,4 +1,4 @@
-//! Figures of a rally's people: each one pass over them or their stays, some ten milliseconds for 200,000.
+//! Figures of a rally's people: each one pass over them or their stays.
 
 use super::{Attendee, OPEN, People};
 use crate::projections::crowd::Gifts;

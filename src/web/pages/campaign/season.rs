@@ -1,5 +1,5 @@
 //! From projections to the season's words. Money comes from one pass over the ledger's rows, people and moments from sums that
-//! stand in the crowd: some 20 ms for a million gifts.
+//! stand in the crowd.
 
 use super::{DayLine, Moment, RallyLine};
 use crate::domain::id::RallyId;
