@@ -12,35 +12,18 @@ mod season;
 
 use askama::Template as _;
 use cores::computed;
-use groundswell::domain::id::PersonId;
-use groundswell::domain::sealed::Sealed;
 use groundswell::projections::Projections;
 use groundswell::report::selection::Selection;
 use groundswell::web::pages::attendance::{Attendance, figures};
 use groundswell::web::pages::campaign::{Campaign, season as season_of};
 use groundswell::web::view::{Field, Layout};
 use std::time::{Duration, Instant};
-use uuid::Uuid;
 
 /// People of the largest rally.
 const PEOPLE: u64 = 200_000;
 /// What a page may take.
 const WANTED: Duration = Duration::from_millis(200);
 const ROUNDS: usize = 9;
-
-/// Nobody opens these seals.
-struct NoKeys;
-
-impl season::Seals for NoKeys {
-    fn person(&self, email: &str) -> PersonId {
-        let hash = blake3::hash(email.as_bytes());
-        PersonId(Uuid::from_slice(&hash.as_bytes()[..16]).unwrap())
-    }
-
-    fn seal(&self, _: PersonId, _: &str, _: &[u8]) -> Sealed {
-        Sealed::new(&[1; 40])
-    }
-}
 
 fn main() {
     let gifts: u64 = std::env::var("GROUNDSWELL_BENCH_GIFTS").map_or(1_000_000, |text| text.parse().unwrap());
@@ -51,7 +34,7 @@ fn main() {
     }
     calls[20].joined = PEOPLE;
     calls[20].donors = Some(gifts / 2);
-    let events = season::events(&calls, 1, &NoKeys);
+    let events = season::events(&calls, 1, &season::NoKeys);
     let (count, last) = (events.len(), events.last().unwrap().at);
     let mut world = Projections::default();
     let start = computed();

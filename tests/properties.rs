@@ -4,8 +4,12 @@
 // A panic is how a test fails, and a wildcard arm here stands for "says nothing of money".
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
+#[path = "properties/campaign.rs"]
+mod campaign;
 #[path = "properties/crowd.rs"]
 mod crowd;
+#[path = "support/season.rs"]
+mod season;
 
 use chrono::{DateTime, Utc};
 use groundswell::domain::attendance::{self, Joined, Present};

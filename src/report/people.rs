@@ -131,7 +131,7 @@ impl Copied {
             seq: known.seq,
             stays: crowd.map(|crowd| crowd.people.stays(known).collect()).unwrap_or_default(),
             origin: crowd.and_then(|crowd| crowd.origins.get(known.origin())).cloned().unwrap_or(Origin::Rest),
-            is_guest: world.state.staff.get(&known.person).is_none(),
+            is_guest: !world.state.staff.contains_key(&known.person),
         }
     }
 

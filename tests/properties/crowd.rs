@@ -265,8 +265,9 @@ impl Books<'_> {
     fn by_speaker(&self) -> BTreeMap<Option<SourceId>, i64> {
         let mut sums = BTreeMap::new();
         for (sent, minor) in self.live_gifts() {
-            let before = self.0.iter().filter(|(second, act)| *second <= sent && matches!(act, Act::Took(_)));
-            let on = before.last().map(|(_, act)| if let Act::Took(number) = act { source(*number) } else { None });
+            let mut before = self.0.iter().filter(|(second, act)| *second <= sent && matches!(act, Act::Took(_)));
+            let on =
+                before.next_back().map(|(_, act)| if let Act::Took(number) = act { source(*number) } else { None });
             if let Some(on) = on {
                 *sums.entry(on).or_default() += minor;
             }
