@@ -2,7 +2,7 @@
 // JavaScript; and how a visitor agrees to be written to, or does not.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import path from "node:path";
 import { after, before } from "node:test";
 import { Person, Server, closeBrowser, owner, pledge, rally, root, send, sleep, story, until } from "./kit.mjs";
@@ -96,6 +96,7 @@ step("who came, from where, and what they gave stands on the page and in the fil
 });
 
 step("a season of forty calls", async () => {
+  assert(existsSync(SEASON), "build it with `cargo build --examples`");
   await host.leave();
   await server.stop();
   const data = path.join(server.folder, "data");
