@@ -7,12 +7,15 @@
 mod cores;
 #[path = "append/peers.rs"]
 mod peers;
+#[path = "support/postgres.rs"]
+mod postgres_server;
 
 use cores::computed;
 use groundswell::log::group::Group;
 use groundswell::log::sled::SledLog;
 use groundswell::log::{Fault, Log};
-use peers::{Plain, Postgres, Rows};
+use peers::{Plain, Rows, Table};
+use postgres_server::Postgres;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -122,7 +125,7 @@ fn plain(tasks: usize, path: &Path, packed: bool) -> Round {
 }
 
 fn postgres(tasks: usize, server: &Postgres, rows: Rows) -> Round {
-    let mut table = server.table(rows);
+    let mut table = Table::new(server, rows);
     round(tasks, ROUND, move |queue| one_by_one(queue, |lines| table.append(lines)))
 }
 

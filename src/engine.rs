@@ -3,11 +3,13 @@
 //! One thread drains the queue, decides every command against a state only it sees, packs what follows into one append
 //! with one sync, then lets everybody see it and answers everybody in the batch.
 
+pub mod contacts;
 mod erasure;
 mod keys;
 pub mod lines;
 mod pump;
 mod replay;
+mod shelf;
 mod snapshot;
 mod snapshots;
 mod writer;
@@ -19,10 +21,12 @@ use crate::log::sled::{Reader, SledLog};
 use crate::log::{self, Head};
 use crate::projections::Projections;
 use crate::vault::{self, Vault};
+use contacts::Contacts;
 use lines::Lines;
 use parking_lot::{RwLock, RwLockReadGuard};
 pub use pump::Pump;
 use replay::Standing;
+use shelf::Shelf;
 use std::path::Path;
 use std::sync::Arc;
 use thiserror::Error;
@@ -107,6 +111,7 @@ pub struct Engine {
     reader: Reader,
     vault: Arc<Vault>,
     clock: Clock,
+    shelf: Shelf,
 }
 
 /// The writer's end: resolves when the writer is gone.
@@ -153,7 +158,8 @@ impl Engine {
         let (reader, failed) = (log.reader(), log.failed());
         let cache = snapshots::Cache { dir, seal, reader: reader.clone() };
         let (standing, snapshot_seq) = cache.standing(newest)?;
-        let (engine, mut pump) = Self::put_together(log, vault, Clock::real(), standing)?;
+        let shelf = Shelf::open(data);
+        let (engine, mut pump) = Self::put_together(log, vault, Clock::real(), standing, shelf)?;
         let snapshots = cache.keep(snapshot_seq).map_err(Fault::Thread)?;
         let (ended_tx, ended) = oneshot::channel();
         let spawned = std::thread::Builder::new().name("writer".into()).spawn(move || {
@@ -178,10 +184,16 @@ impl Engine {
     pub fn assemble(log: SledLog, vault: Arc<Vault>, clock: Clock) -> Result<(Self, Pump), Fault> {
         let reader = log.reader();
         let standing = replay::go_on(&reader, Standing::default(), reader.head(), snapshots::telling())?;
-        Self::put_together(log, vault, clock, standing)
+        Self::put_together(log, vault, clock, standing, Shelf::default())
     }
 
-    fn put_together(log: SledLog, vault: Arc<Vault>, clock: Clock, standing: Standing) -> Result<(Self, Pump), Fault> {
+    fn put_together(
+        log: SledLog,
+        vault: Arc<Vault>,
+        clock: Clock,
+        standing: Standing,
+        shelf: Shelf,
+    ) -> Result<(Self, Pump), Fault> {
         erasure::repeat(&vault, &standing.projections.state)?;
         let reader = log.reader();
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
@@ -196,9 +208,10 @@ impl Engine {
             last_at: standing.last_at,
             world: world.clone(),
             newest: newest_tx,
+            shelf: shelf.clone(),
         };
         let pump = Pump::new(queue, deciding, clock.clone());
-        Ok((Self { jobs, world, newest, reader, vault, clock }, pump))
+        Ok((Self { jobs, world, newest, reader, vault, clock, shelf }, pump))
     }
 
     /// Records a command once: a repeat of its key, at any age, answers what followed the first time.
@@ -281,6 +294,11 @@ impl Engine {
     /// Reads single events back from the log.
     pub fn lines(&self) -> Lines {
         Lines::new(self.reader.clone())
+    }
+
+    /// Reads what pledges sealed.
+    pub fn contacts(&self) -> Contacts {
+        Contacts::new(self.lines(), self.shelf.clone())
     }
 
     /// Reads the log while it is written.

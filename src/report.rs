@@ -2,6 +2,7 @@
 //! shell alike. That somebody takes it is an event before the first byte leaves.
 
 pub mod as_of;
+pub mod chosen;
 pub mod contacts;
 mod donations;
 mod events;
@@ -175,7 +176,7 @@ impl Order {
     /// [`Failure`]: the reason can't stay in the log, or the writer has no time.
     pub async fn take(self, engine: &Engine) -> Result<Parts, Failure> {
         let Self { who, reason, .. } = &self;
-        let of = self.selection.query();
+        let of = self.selection.told();
         let access = Access { who: who.clone(), what: self.format.word().into(), of, reason: reason.clone() };
         let key = format!("export:{}", uuid::Uuid::now_v7());
         engine.execute(Command::Privacy(privacy::Command::Export(access)), key, who).await?;

@@ -228,6 +228,14 @@ impl Vault {
     /// # Errors
     /// [`Fault::Tampered`] when it is not theirs, not of this context or changed; [`Fault::NoKey`] when their key was lost.
     pub fn unseal(&self, person: PersonId, context: &str, sealed: &Sealed) -> Result<Option<Vec<u8>>, Fault> {
+        self.unseal_bytes(person, context, &sealed.bytes())
+    }
+
+    /// As [`Vault::unseal`], of the sealed bytes themselves.
+    ///
+    /// # Errors
+    /// As [`Vault::unseal`]'s.
+    pub fn unseal_bytes(&self, person: PersonId, context: &str, sealed: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         let Some(Entry { key, erased, .. }) = self.people.read().get(&person).cloned() else {
             return Err(Fault::NoKey { person });
         };
@@ -243,7 +251,7 @@ impl Vault {
     pub fn is_sealed_since(&self, erasure: ErasureId, person: PersonId, context: &str, sealed: &Sealed) -> bool {
         let entry = self.people.read().get(&person).cloned();
         let entry = entry.filter(|entry| entry.mark == mark_of(erasure));
-        entry.and_then(|entry| entry.key).is_some_and(|key| open(&key, person, context, sealed).is_some())
+        entry.and_then(|entry| entry.key).is_some_and(|key| open(&key, person, context, &sealed.bytes()).is_some())
     }
 
     /// Destroys the person's key for good, unless it was made after this very erasure: what was sealed before can never be
@@ -269,9 +277,8 @@ impl Vault {
     }
 }
 
-fn open(key: &Key, person: PersonId, context: &str, sealed: &Sealed) -> Option<Vec<u8>> {
-    let bytes = sealed.bytes();
-    let (nonce, text) = bytes.split_first_chunk::<NONCE_BYTES>()?;
+fn open(key: &Key, person: PersonId, context: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, text) = sealed.split_first_chunk::<NONCE_BYTES>()?;
     let payload = Payload { msg: text, aad: &aad(person, context) };
     XChaCha20Poly1305::new((&**key).into()).decrypt(&XNonce::from(*nonce), payload).ok()
 }

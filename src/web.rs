@@ -18,6 +18,7 @@ pub mod session;
 pub mod view;
 
 use crate::domain::id::{DonationId, PersonId, RallyId};
+use crate::domain::privacy::{self, Access};
 use crate::domain::profile::Account;
 use crate::domain::rally::{Details, Rally, Speaker};
 use crate::domain::sealed::Sealed;
@@ -281,6 +282,18 @@ impl App {
     pub fn seal<Data: Serialize>(&self, person: PersonId, context: &str, data: &Data) -> Result<Sealed, Problem> {
         let bytes = serde_json::to_vec(data).map_err(|error| problem::internal(&error))?;
         self.engine().vault().seal(person, context, &bytes).map_err(|fault| problem::internal(&fault))
+    }
+
+    /// Records that people's data is shown to a member of staff, before it is.
+    ///
+    /// # Errors
+    /// The log can't be written.
+    pub async fn shows(&self, staff: &Staff, what: &str, of: String) -> Result<(), Problem> {
+        let who = staff.actor();
+        let access = Access { who: who.clone(), what: what.into(), of, reason: String::new() };
+        let command = crate::domain::Command::Privacy(privacy::Command::View(access));
+        self.engine().execute(command, fresh_key("view"), &who).await?;
+        Ok(())
     }
 
     /// Opens personal data; `None` where the person was erased.

@@ -2,7 +2,7 @@
 # Installs what a step needs from Debian's packages, or says what is missing and how to get it.
 #   setup.sh build    what compiling needs
 #   setup.sh python   what the stand-in for the payment processor and the log's second reader need
-#   setup.sh test     what the tests run: encoders (OBS too, and a screen for it), a browser, a tracer of system calls, zstd's program
+#   setup.sh test     what the tests run: encoders (OBS too, and a screen for it), a browser, a spreadsheet, a tracer of system calls, zstd's program
 #   setup.sh bench    what the benches compare with: PostgreSQL, nginx with its RTMP module; a browser and an encoder
 set -eu
 
@@ -33,6 +33,7 @@ test)
     need zstd zstd
     need obs obs-studio
     need Xvfb xvfb
+    need soffice libreoffice-calc
     [ -x /usr/sbin/nginx ] || packages="$packages nginx-light"
     fc-list 2>/dev/null | grep -qi emoji || packages="$packages fonts-noto-color-emoji fontconfig"
     ;;

@@ -1,7 +1,7 @@
 //! Money: whole minor units and a currency, checked arithmetic, never a float.
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use thiserror::Error;
 
@@ -151,9 +151,18 @@ impl Money {
 
     /// Decimal text for files, without symbol or separators: `1482310.00`, `-25.00`, `500` (JPY).
     pub fn to_decimal(self) -> String {
+        let mut text = String::new();
+        self.write_decimal(&mut text);
+        text
+    }
+
+    /// As [`Self::to_decimal`], at the end of a text.
+    pub fn write_decimal(self, text: &mut String) {
         let (sign, whole, fraction) = self.parts();
         let width = usize::try_from(self.currency.exponent()).unwrap_or(0);
-        if width == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction:0width$}") }
+        // Into a text nothing can fail to be written.
+        let _ =
+            if width == 0 { write!(text, "{sign}{whole}") } else { write!(text, "{sign}{whole}.{fraction:0width$}") };
     }
 
     /// For a page, with every decimal: `$1,482,310.00`, `−$25.00`.

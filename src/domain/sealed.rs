@@ -17,6 +17,17 @@ impl Sealed {
         Self(STANDARD.encode(bytes).into())
     }
 
+    /// How many bytes [`Self::bytes`] has, of what the vault made.
+    pub fn len(&self) -> usize {
+        let text = self.0.trim_end_matches('=');
+        text.len() / 4 * 3 + (text.len() % 4 * 3) / 4
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The bytes as the vault made them; none where the text is not base64, which opens as little as any other forgery.
     pub fn bytes(&self) -> Vec<u8> {
         STANDARD.decode(self.0.as_bytes()).unwrap_or_default()
@@ -40,6 +51,9 @@ mod tests {
         assert_eq!(json, "\"AAH+/w==\"");
         assert_eq!(serde_json::from_str::<Sealed>(&json).unwrap(), sealed);
         assert_eq!(sealed.bytes(), [0, 1, 254, 255]);
+        for length in 0..9 {
+            assert_eq!(Sealed::new(&vec![7; length]).len(), length);
+        }
         assert!(serde_json::from_str::<Sealed>("\"not base64!\"").unwrap().bytes().is_empty());
     }
 

@@ -35,13 +35,7 @@ impl Lines {
     /// # Errors
     /// [`Fault`] where the log is damaged there.
     pub fn recorded(&mut self, seq: u64) -> Result<Option<Recorded>, Fault> {
-        if seq == 0 || seq > self.reader.newest() {
-            return Ok(None);
-        }
-        self.turn_to(seq)?;
-        let Some(line) = self.line(seq) else { return Ok(None) };
-        let line = codec::decode(line).map_err(|source| Fault::Codec { seq, source })?;
-        Ok(Some(line.recorded))
+        Ok(self.signed(seq)?.map(|(recorded, _)| recorded))
     }
 
     fn line(&self, seq: u64) -> Option<&[u8]> {
@@ -80,6 +74,20 @@ impl Lines {
         }
         self.frame = Some(frame);
         Ok(true)
+    }
+
+    /// The same with who asked for it.
+    ///
+    /// # Errors
+    /// [`Fault`] where the log is damaged there.
+    pub fn signed(&mut self, seq: u64) -> Result<Option<(Recorded, String)>, Fault> {
+        if seq == 0 || seq > self.reader.newest() {
+            return Ok(None);
+        }
+        self.turn_to(seq)?;
+        let Some(line) = self.line(seq) else { return Ok(None) };
+        let line = codec::decode(line).map_err(|source| Fault::Codec { seq, source })?;
+        Ok(Some((line.recorded, line.by.into_owned())))
     }
 
     /// The number of the last event up to and with an instant; 0 for none. The log's time never steps back, so some thirty

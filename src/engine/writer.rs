@@ -1,9 +1,10 @@
 //! The writer: takes commands in batches, decides them one after the other, and answers nobody before the sync.
 
 use super::keys::{self, Keys, Span};
+use super::shelf::Shelf;
 use super::{Failure, Fault, Receipt, erasure};
 use crate::domain::codec;
-use crate::domain::{Command, Recorded, State, decide};
+use crate::domain::{Command, Event, Recorded, State, decide, donation};
 use crate::log::{Log, MAX_LINE_BYTES};
 use crate::projections::Projections;
 use crate::vault::Vault;
@@ -36,6 +37,8 @@ pub(super) struct Writer<L> {
     pub(super) last_at: DateTime<Utc>,
     /// What everybody sees: synced events only.
     pub(super) world: Arc<RwLock<Projections>>,
+    /// Sealed contacts beside the log.
+    pub(super) shelf: Shelf,
     /// The last event of that.
     pub(super) newest: watch::Sender<u64>,
 }
@@ -86,7 +89,16 @@ impl<L: Log> Writer<L> {
         for (answer, outcome) in decided.answers {
             let _ = answer.send(outcome);
         }
+        decided.events.iter().for_each(|recorded| self.keep_contact(recorded));
         Ok(())
+    }
+
+    fn keep_contact(&self, recorded: &Recorded) {
+        let Event::Donation(donation::Event::Pledged(pledged)) = &recorded.event else { return };
+        let at = self.world.read().ledger.pledge(pledged.donation).map(|pledge| pledge.contact);
+        if let Some(at) = at {
+            self.shelf.put(at, &pledged.contact);
+        }
     }
 
     fn take(&mut self, job: Job, decided: &mut Decided) -> Result<(), Fault> {

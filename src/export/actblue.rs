@@ -145,9 +145,9 @@ impl Report {
     /// What it is, in a line.
     pub fn about(self) -> &'static str {
         match self {
-            Self::Paid => "contributions that were paid",
-            Self::Refunded => "refunds, disputes and returned debits",
-            Self::Recurring => "paid contributions of recurring gifts",
+            Self::Paid => "Contributions that were paid",
+            Self::Refunded => "Refunds, disputes and returned debits",
+            Self::Recurring => "Paid contributions of recurring gifts",
         }
     }
 

@@ -3,9 +3,7 @@
 use super::row::{Made, Row};
 use super::text;
 use crate::domain::ledger::Mode;
-use crate::domain::money::Money;
 use crate::domain::profile::Contact;
-use chrono::{DateTime, SecondsFormat, Utc};
 use std::io::Write;
 
 /// The columns, in order.
@@ -65,7 +63,7 @@ pub fn footer(out: impl Write, made: &Made) -> std::io::Result<()> {
     for column in COLUMNS {
         csv.write_field(match column {
             "seq" => made.seq.to_string(),
-            "received_at_utc" => instant(made.as_of),
+            "received_at_utc" => text::instant(made.as_of, &mut String::new()).to_owned(),
             "kind" => "ledger head".into(),
             "money" => made.mode.map(Mode::word).unwrap_or_default().into(),
             "rally_title" => text::inert(&made.watermark()).into_owned(),
@@ -83,21 +81,22 @@ pub fn footer(out: impl Write, made: &Made) -> std::io::Result<()> {
 /// Those of `out`.
 pub fn rows(out: impl Write, rows: &[Row]) -> std::io::Result<()> {
     let mut csv = text::csv(out);
+    // What is no text of its own becomes one here: a row has a dozen of them, and a season millions of rows.
+    let mut scratch = String::new();
     for row in rows {
         let contact = row.contact.as_ref();
         let of = |part: fn(&Contact) -> &String| text::inert(contact.map_or(text::ERASED, |contact| part(contact)));
-        // A record's fields are written one by one: most of them are not a text of their own.
         let mut field = |text: &str| csv.write_field(text);
         field(&row.seq.to_string())?;
-        field(&instant(row.at))?;
-        field(&row.day.to_string())?;
+        field(text::instant(row.at, &mut scratch))?;
+        field(text::day(row.day, &mut scratch))?;
         field(row.kind.word())?;
         field(row.mode.word())?;
         field(&row.rally.slug)?;
         field(&text::inert(&row.rally.title))?;
-        field(&row.amount.to_decimal())?;
-        field(&row.fee.map(Money::to_decimal).unwrap_or_default())?;
-        field(&row.net().map(Money::to_decimal).unwrap_or_default())?;
+        field(text::money(Some(row.amount), &mut scratch))?;
+        field(text::money(row.fee, &mut scratch))?;
+        field(text::money(row.net(), &mut scratch))?;
         field(row.amount.currency.code())?;
         field(&of(|contact| &contact.first_name))?;
         field(&of(|contact| &contact.last_name))?;
@@ -111,7 +110,7 @@ pub fn rows(out: impl Write, rows: &[Row]) -> std::io::Result<()> {
         field(&of(|contact| &contact.occupation))?;
         field(&text::inert(row.refcode.as_deref().unwrap_or_default()))?;
         field(&text::inert(row.card.as_deref().unwrap_or_default()))?;
-        field(&row.donation.to_string())?;
+        field(row.donation.0.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()))?;
         field(&text::inert(&row.payment.0))?;
         field(&text::inert(row.reference.as_deref().unwrap_or_default()))?;
         field(&text::inert(&row.rally.paid_for_by))?;
@@ -119,15 +118,11 @@ pub fn rows(out: impl Write, rows: &[Row]) -> std::io::Result<()> {
         field(&text::inert(row.payout.as_ref().map_or("", |payout| &payout.id)))?;
         field(&text::inert(&row.committee))?;
         field(&text::inert(&row.parts_in_words()))?;
-        field(&instant(row.given_at))?;
+        field(text::instant(row.given_at, &mut scratch))?;
         field(&text::inert(row.speaker.as_deref().unwrap_or_default()))?;
         csv.write_record(None::<&[u8]>)?;
     }
     csv.flush()
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 #[cfg(test)]

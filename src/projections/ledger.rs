@@ -34,6 +34,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::Donation, Self::Refund, Self::RefundReversed, Self::Dispute, Self::DisputeReversed, Self::Return];
+
+    /// The kind with this word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
     /// The word for it in files.
     pub fn word(self) -> &'static str {
         match self {
@@ -79,6 +88,10 @@ pub struct Row {
     pub fee: Option<Fee>,
     /// "visa 4242", where it is known.
     pub card: Option<Box<str>>,
+    /// The refcode of the link that led to the form, see [`Ledger::refcode`].
+    pub refcode: Option<u32>,
+    /// Who was on program when the form was sent.
+    pub speaker: Option<SourceId>,
     /// In which payout to the bank it is, where that is known.
     pub paid_out: Option<PaidOut>,
 }
@@ -98,17 +111,32 @@ impl Row {
         self.fee.filter(|fee| fee.seq <= seq).map(|fee| fee.amount)
     }
 
+    /// What was paid with: `visa`; none where that is not known.
+    pub fn method(&self) -> Option<&str> {
+        self.card.as_deref().and_then(|card| card.split(' ').next())
+    }
+
     /// The number of its payout as it was known at an event.
     pub fn payout_at(&self, seq: u64) -> Option<u32> {
         self.paid_out.filter(|paid_out| paid_out.seq <= seq).map(|paid_out| paid_out.payout)
     }
 }
 
+/// Where a contact is found again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactAt {
+    /// The pledge's event.
+    pub seq: u64,
+    /// The first of its bytes beside the log: contacts stand there in the order of their pledges, each behind
+    /// [`SHELF_HEAD_BYTES`].
+    pub place: u64,
+}
+
 /// What the donor said in pledging.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pledge {
-    /// The event: the sealed [`crate::domain::profile::Contact`] is read from the log there.
-    pub seq: u64,
+    /// Where the sealed [`crate::domain::profile::Contact`] is read.
+    pub contact: ContactAt,
     /// When the form was sent.
     #[serde(with = "ts_microseconds")]
     pub at: DateTime<Utc>,
@@ -122,6 +150,8 @@ pub struct Pledge {
     pub on_program: Option<SourceId>,
     /// Places of its rows.
     places: Vec<usize>,
+    /// Every event about it, in order.
+    pub events: Vec<u64>,
 }
 
 /// A donation with a call to the processor whose outcome is not recorded.
@@ -147,12 +177,44 @@ pub struct Ledger {
     /// Donations about which there is, or was, a dispute.
     disputed: BTreeSet<DonationId>,
     booked: Booked,
+    /// Where the next contact will stand beside the log.
+    shelf_end: u64,
+    refcodes: Vec<Box<str>>,
+    refcode_numbers: HashMap<Box<str>, u32>,
 }
+
+/// Bytes before each contact beside the log.
+pub const SHELF_HEAD_BYTES: u64 = 16;
 
 impl Ledger {
     /// What the donor said in pledging.
     pub fn pledge(&self, donation: DonationId) -> Option<&Pledge> {
         self.pledges.get(&donation)
+    }
+
+    /// The refcode with this number.
+    pub fn refcode(&self, number: u32) -> Option<&str> {
+        self.refcodes.get(usize::try_from(number).ok()?).map(|refcode| &**refcode)
+    }
+
+    /// The number of a refcode by which money came.
+    pub fn refcode_number(&self, refcode: &str) -> Option<u32> {
+        self.refcode_numbers.get(refcode).copied()
+    }
+
+    fn number_refcode(&mut self, refcode: &str) -> u32 {
+        if let Some(number) = self.refcode_number(refcode) {
+            return number;
+        }
+        let number = u32::try_from(self.refcodes.len()).unwrap_or(u32::MAX);
+        self.refcodes.push(refcode.into());
+        self.refcode_numbers.insert(refcode.into(), number);
+        number
+    }
+
+    /// Every row of a donation, in the order of the log.
+    pub fn rows_of(&self, donation: DonationId) -> impl Iterator<Item = &Row> {
+        self.of(donation).map(|(_, row)| row)
     }
 
     /// The row of a donation's last payment.
@@ -195,6 +257,20 @@ impl Ledger {
             let Some(first) = asked.peek() else { continue };
             let sums = sums.entry((first.rally, first.day)).or_default();
             asked.for_each(|row| add_row(sums, row, seq));
+        }
+        sums
+    }
+
+    /// Money by whatever rows are asked for it as it was at an event, of the rows that are asked for.
+    pub fn sums_by<Key: std::hash::Hash + Eq>(
+        &self,
+        seq: u64,
+        is_asked: impl Fn(&Row) -> bool,
+        key: impl Fn(&Row) -> Key,
+    ) -> HashMap<(Key, Currency), Sums> {
+        let mut sums: HashMap<(Key, Currency), Sums> = HashMap::default();
+        for row in self.rows_at(seq).iter().filter(|row| is_asked(row)) {
+            add_row(sums.entry((key(row), row.amount.currency)).or_default(), row, seq);
         }
         sums
     }
@@ -257,6 +333,9 @@ impl Ledger {
         let Event::Donation(event) = &recorded.event else { return };
         if let Some(donation) = event.donation() {
             self.keep_unfinished(donation, recorded.seq, recorded.at, state);
+            if let Some(pledge) = self.pledges.get_mut(&donation) {
+                pledge.events.push(recorded.seq);
+            }
         }
         let (seq, at) = (recorded.seq, recorded.at);
         match event {
@@ -264,7 +343,11 @@ impl Ledger {
                 let refcode = pledged.refcode.as_deref().map(Into::into);
                 let (covers_fee, on_program) = (pledged.covers_fee, pledged.on_program);
                 let by = pledged.came.as_ref().map(|came| came.by);
-                let pledge = Pledge { seq, at, refcode, by, covers_fee, on_program, places: vec![] };
+                let contact = ContactAt { seq, place: self.shelf_end };
+                let length = u64::try_from(pledged.contact.len()).unwrap_or(u64::MAX);
+                self.shelf_end = contact.place.saturating_add(SHELF_HEAD_BYTES).saturating_add(length);
+                let pledge =
+                    Pledge { contact, at, refcode, by, covers_fee, on_program, places: vec![], events: vec![seq] };
                 self.pledges.insert(pledged.donation, pledge);
             }
             // What the donor typed is read where they typed it.
@@ -272,8 +355,9 @@ impl Ledger {
                 let Some(first) = self.pledges.get(&renewed.first) else { return };
                 let asked = state.donations.get(renewed.first).map(|first| first.amount);
                 let covers_fee = first.covers_fee.filter(|_| asked == Some(renewed.amount));
-                let (seq, refcode, by) = (first.seq, first.refcode.clone(), first.by);
-                let pledge = Pledge { seq, at, refcode, by, covers_fee, on_program: None, places: vec![] };
+                let (contact, refcode, by) = (first.contact, first.refcode.clone(), first.by);
+                let (places, events) = (vec![], vec![seq]);
+                let pledge = Pledge { contact, at, refcode, by, covers_fee, on_program: None, places, events };
                 self.pledges.insert(renewed.donation, pledge);
             }
             donation::Event::Settled(settled) => {
@@ -292,6 +376,8 @@ impl Ledger {
                     amount: settled.amount,
                     fee: settled.fee.map(|amount| Fee { amount, seq }),
                     card: settled.card.as_ref().map(|card| format!("{} {}", card.brand, card.last4).into()),
+                    refcode: None,
+                    speaker: None,
                     paid_out: None,
                 };
                 self.add(row, state);
@@ -364,6 +450,11 @@ impl Ledger {
             row.committee = donation.committee;
             row.parts = self.parts_of(donation, &row);
         }
+        let came = self.pledges.get(&row.donation).map(|pledge| (pledge.refcode.clone(), pledge.on_program));
+        if let Some((refcode, speaker)) = came {
+            row.refcode = refcode.map(|refcode| self.number_refcode(&refcode));
+            row.speaker = speaker;
+        }
         self.expect(&mut row, self.rows.len());
         if row.kind == Kind::Donation && row.fee.is_none() {
             self.unknown_fees.insert(self.rows.len());
@@ -427,6 +518,8 @@ impl Ledger {
             amount: Money::new(minor, amount.currency),
             fee: None,
             card,
+            refcode: None,
+            speaker: None,
             paid_out: None,
         };
         self.add(row, state);

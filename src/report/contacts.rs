@@ -1,18 +1,17 @@
-//! Who gave: read from the log where the pledge stands, and opened with the donor's key.
+//! Who gave: what the pledge sealed, opened with the donor's key.
 
 use crate::domain::id::PersonId;
 use crate::domain::profile::Contact;
 use crate::domain::seals::CONTACT;
-use crate::domain::{Event, donation};
-use crate::engine::lines::Lines;
 use crate::engine::{self, Engine};
+use crate::projections::ledger::ContactAt;
 use crate::vault::{self, Vault};
 use std::sync::Arc;
 use thiserror::Error;
 
 /// Opens contacts, one after the other.
 pub struct Contacts {
-    lines: Lines,
+    sealed: engine::contacts::Contacts,
     vault: Arc<Vault>,
 }
 
@@ -44,24 +43,31 @@ pub enum Fault {
 impl Contacts {
     /// Opens contacts of this engine's log.
     pub fn new(engine: &Engine) -> Self {
-        Self { lines: engine.lines(), vault: engine.vault().clone() }
+        Self { sealed: engine.contacts(), vault: engine.vault().clone() }
     }
 
-    /// The contact in the pledge with this number; `None` where the donor was erased.
+    /// The contact that was sealed in a pledge; `None` where the donor was erased.
     ///
     /// # Errors
     /// [`Fault`]: log or vault are damaged.
-    pub fn open(&mut self, donor: PersonId, seq: u64) -> Result<Option<Contact>, Fault> {
-        let Some(Event::Donation(donation::Event::Pledged(pledged))) = self.lines.event(seq)? else {
-            return Err(Fault::NoPledge { seq });
+    pub fn open(&mut self, donor: PersonId, at: ContactAt) -> Result<Option<Contact>, Fault> {
+        let seq = at.seq;
+        let kept = self.sealed.kept(at).map(|sealed| self.vault.unseal_bytes(donor, CONTACT, sealed));
+        let bytes = match kept {
+            Some(Ok(bytes)) => bytes,
+            // What is beside the log may be of another one; what is in it may not.
+            None | Some(Err(_)) => {
+                let sealed = self.sealed.logged(at)?.ok_or(Fault::NoPledge { seq })?;
+                self.vault.unseal(donor, CONTACT, &sealed)?
+            }
         };
-        let Some(bytes) = self.vault.unseal(donor, CONTACT, &pledged.contact)? else { return Ok(None) };
+        let Some(bytes) = bytes else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).map_err(|source| Fault::Shape { seq, source })
     }
 
     /// The same for a page: what can't be had is told to the operator and shown as missing.
-    pub fn shown(&mut self, donor: PersonId, seq: u64) -> Option<Contact> {
-        self.open(donor, seq).unwrap_or_else(|fault| {
+    pub fn shown(&mut self, donor: PersonId, at: ContactAt) -> Option<Contact> {
+        self.open(donor, at).unwrap_or_else(|fault| {
             tracing::error!(%fault, "a contact could not be opened");
             None
         })

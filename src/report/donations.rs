@@ -10,6 +10,8 @@ use std::io::{Read, Seek, SeekFrom};
 
 /// Bytes of a finished file that are sent at once.
 const PIECE_BYTES: usize = 256 * 1024;
+/// What a row comes to as text, so that a chunk seldom grows.
+const ROW_BYTES: usize = 448;
 
 /// The donations as CSV for people.
 pub(super) fn csv(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<()> {
@@ -17,7 +19,8 @@ pub(super) fn csv(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<
     let made = order.made(engine, opened.as_of)?;
     let mut first = vec![];
     csv::header(&mut first)?;
-    if send(out, first) && opened.each(|rows| written(|chunk| csv::rows(chunk, &rows)), |chunk| Ok(send(out, chunk)))? {
+    let write = |rows: Vec<Row>| written(&rows, |chunk| csv::rows(chunk, &rows));
+    if send(out, first) && opened.each(write, |chunk| Ok(send(out, chunk)))? {
         let mut last = vec![];
         csv::footer(&mut last, &made)?;
         send(out, last);
@@ -31,7 +34,7 @@ pub(super) fn actblue(engine: &Engine, order: &Order, report: Report, out: &Out)
     let mut first = vec![];
     actblue::header(&mut first)?;
     if send(out, first) {
-        let write = |rows: Vec<Row>| written(|chunk| actblue::rows(chunk, report, &rows));
+        let write = |rows: Vec<Row>| written(&rows, |chunk| actblue::rows(chunk, report, &rows));
         opened.each(write, |chunk| Ok(send(out, chunk)))?;
     }
     Ok(())
@@ -59,7 +62,7 @@ pub(super) fn xlsx(engine: &Engine, order: &Order, out: &Out) -> std::io::Result
     }
 }
 
-fn written(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> std::io::Result<Vec<u8>> {
-    let mut chunk = vec![];
+fn written(rows: &[Row], write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> std::io::Result<Vec<u8>> {
+    let mut chunk = Vec::with_capacity(rows.len().saturating_mul(ROW_BYTES));
     write(&mut chunk).map(|()| chunk)
 }

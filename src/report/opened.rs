@@ -1,5 +1,6 @@
 //! Rows of the ledger with names for ids and with who gave, opened a chunk at a time on every core.
 
+use super::chosen::Chosen;
 use super::contacts::{Contacts, Fault};
 use super::selection::Selection;
 use crate::domain::committee::joint::Part;
@@ -7,16 +8,16 @@ use crate::domain::id::{CommitteeId, RallyId, SourceId};
 use crate::engine::Engine;
 use crate::export::row::{Payout, Rally, Recurring, Row};
 use crate::projections::Projections;
-use crate::projections::ledger;
+use crate::projections::ledger::{self, ContactAt};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-/// Rows a chunk: about a megabyte of file and some twenty frames of the log; the writer is not kept waiting longer than
-/// copying them takes, a millisecond.
-const CHUNK_ROWS: usize = 2_000;
+/// Rows a chunk: a quarter of a megabyte of file. The writer is not kept waiting longer than copying them takes, a part of a
+/// millisecond.
+const CHUNK_ROWS: usize = 512;
 /// Chunks that each thread makes ahead.
-const AHEAD: usize = 2;
+const AHEAD: usize = 4;
 /// Threads at most: beyond that, whoever reads the file is the slow one.
 const THREADS_MAX: usize = 8;
 
@@ -88,11 +89,12 @@ impl<'a> Opened<'a> {
             let end = start.saturating_add(CHUNK_ROWS).min(self.end);
             let rows = world.ledger.rows.get(start..end).unwrap_or_default();
             let mut names = Names::new(&world);
-            let copy = |row| names.copy(row, self.selection, self.as_of);
-            rows.iter().filter_map(copy).collect::<Vec<_>>()
+            let chosen = Chosen::new(&world, self.selection);
+            let rows = rows.iter().filter(|row| chosen.has(row));
+            rows.filter_map(|row| names.copy(row, self.as_of)).collect::<Vec<_>>()
         };
-        for (row, pledge) in &mut copied {
-            row.contact = contacts.open(row.donor, *pledge)?;
+        for (row, at) in &mut copied {
+            row.contact = contacts.open(row.donor, *at)?;
         }
         Ok(copied.into_iter().map(|(row, _)| row).collect())
     }
@@ -113,12 +115,9 @@ impl<'a> Names<'a> {
         Self { world, rallies, committees, speakers: HashMap::new(), payouts: HashMap::new() }
     }
 
-    /// The row if it is asked for, and where its donor's contact stands in the log.
-    fn copy(&mut self, row: &ledger::Row, selection: &Selection, as_of: u64) -> Option<(Row, u64)> {
+    /// The row, and where its donor's contact is.
+    fn copy(&mut self, row: &ledger::Row, as_of: u64) -> Option<(Row, ContactAt)> {
         let rally = self.rally(row.rally)?;
-        if !selection.takes(&rally.slug, row.day) || !selection.takes_from(row.committee) {
-            return None;
-        }
         let pledge = self.world.ledger.pledge(row.donation)?;
         let plan = self.world.state.plans.of_donation(row.donation);
         let recurring = plan.and_then(|(id, plan)| {
@@ -148,7 +147,7 @@ impl<'a> Names<'a> {
             payout: row.payout_at(as_of).and_then(|number| self.payout(number)),
             parts: row.parts.iter().map(|part: &Part| (self.committee(part.committee), part.amount)).collect(),
         };
-        Some((copied, pledge.seq))
+        Some((copied, pledge.contact))
     }
 
     fn rally(&mut self, id: RallyId) -> Option<Arc<Rally>> {

@@ -9,6 +9,7 @@ use crate::domain::id::{PayoutId, PersonId};
 use crate::engine::Engine;
 use crate::export::payouts::{self, Head, Line};
 use crate::projections::Projections;
+use crate::projections::ledger::ContactAt;
 use std::io::Error;
 
 /// A payout that is asked for, and the events that told what is in it.
@@ -44,7 +45,7 @@ pub(super) fn csv(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<
             };
             let mut asked = vec![];
             for (line, contact) in told.into_iter().filter(|(line, _)| is_asked(selection, line)) {
-                let open = |(donor, pledge)| contacts.open(donor, pledge).map_err(Error::other);
+                let open = |(donor, at)| contacts.open(donor, at).map_err(Error::other);
                 let contact = contact.map(open).transpose()?.flatten();
                 asked.push(Line { contact, ..line });
             }
@@ -98,10 +99,10 @@ fn asked(world: &Projections, selection: &Selection) -> Vec<Asked> {
 }
 
 /// An entry with its rally, and whose contact stands where.
-fn line_of(world: &Projections, entry: books::Entry) -> (Line, Option<(PersonId, u64)>) {
+fn line_of(world: &Projections, entry: books::Entry) -> (Line, Option<(PersonId, ContactAt)>) {
     let gift = entry.donation.and_then(|donation| world.state.donations.get(donation).map(|gift| (donation, gift)));
     let rally = gift.and_then(|(_, gift)| world.state.rallies.get(gift.rally));
-    let contact = gift.and_then(|(id, gift)| Some((gift.donor, world.ledger.pledge(id)?.seq)));
+    let contact = gift.and_then(|(id, gift)| Some((gift.donor, world.ledger.pledge(id)?.contact)));
     (Line { entry, rally: rally.map(|rally| rally.details.slug.clone()), contact: None }, contact)
 }
 

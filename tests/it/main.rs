@@ -27,11 +27,13 @@ mod clips;
 mod committees;
 mod crash;
 mod drive;
+mod exports;
 mod faults;
 mod folder;
 mod golden;
 mod held;
 mod keeping;
+mod ledger;
 mod line;
 mod live;
 #[path = "../support/localstripe.rs"]

@@ -155,7 +155,7 @@ impl Known {
                     known.unpaid += 1;
                 }
                 if forms.len() < FORMS_OPENED_MAX {
-                    forms.extend(world.ledger.pledge(id).map(|pledge| pledge.seq));
+                    forms.extend(world.ledger.pledge(id).map(|pledge| pledge.contact));
                 }
             }
             world.state.staff.get(&person).map(|member| member.account.clone())

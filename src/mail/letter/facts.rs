@@ -15,7 +15,8 @@ use crate::projections::totals::timezone;
 /// Gathers it. The log is read while nobody waits for the projections.
 pub(super) fn gather(engine: &Engine, waiting: &Waiting, public_url: &str) -> Result<Facts, Fault> {
     let asked = &waiting.requested;
-    let pledge_seq = engine.world().ledger.pledge(asked.donation).map(|pledge| pledge.seq).ok_or(Fault::Unknown)?;
+    let pledge_seq =
+        engine.world().ledger.pledge(asked.donation).map(|pledge| pledge.contact.seq).ok_or(Fault::Unknown)?;
     let pledged = match engine.lines().event(pledge_seq)? {
         Some(Event::Donation(donation::Event::Pledged(pledged))) if pledged.donor == asked.person => pledged,
         Some(_) | None => return Err(Fault::Unknown),

@@ -271,8 +271,8 @@ fn taken_up(app: &App, id: DonationId) -> bool {
 }
 
 fn contact(app: &App, gift: &Gift) -> Option<Contact> {
-    let seq = app.engine().world().ledger.pledge(gift.id)?.seq;
-    app.contacts().shown(gift.gift.donor, seq)
+    let at = app.engine().world().ledger.pledge(gift.id)?.contact;
+    app.contacts().shown(gift.gift.donor, at)
 }
 
 /// What the card step sends: a token for the card, or word that the bank was asked.

@@ -193,14 +193,14 @@ fn typed_last(app: &App, person: PersonId) -> Option<Form> {
 
 /// What a donor typed for a donation, to change it. Its address is a key that only they have.
 fn typed_before(app: &App, id: DonationId) -> Option<Form> {
-    let (gift, covers, seq, every) = {
+    let (gift, covers, at, every) = {
         let world = app.engine().world();
         let pledge = world.ledger.pledge(id)?;
         let every = world.state.plans.of_donation(id).map_or("once", |(_, plan)| plan.rhythm.every.word());
-        (world.state.donations.get(id)?.clone(), pledge.covers_fee, pledge.seq, every)
+        (world.state.donations.get(id)?.clone(), pledge.covers_fee, pledge.contact, every)
     };
     let Contact { first_name, last_name, email, line, city, region, postal, country, employer, occupation, passport } =
-        app.contacts().shown(gift.donor, seq)?;
+        app.contacts().shown(gift.donor, at)?;
     let asked = covers.and_then(|cover| gift.amount.checked_sub(cover).ok()).unwrap_or(gift.amount);
     let mut fields = vec![
         ("amount", present::typed(asked)),

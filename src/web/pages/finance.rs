@@ -1,17 +1,18 @@
 //! `/finance`: what came in, what went out again, what is promised, and the file of it.
 
+pub mod by;
 pub(in crate::web::pages) mod committees;
-mod refund;
+mod gift;
+pub(super) mod refund;
+pub mod rows;
 
 use askama::Template;
 
 use crate::clock;
-use crate::domain::donation::{self, DisputeOutcome, Donation};
-use crate::domain::id::PersonId;
+use crate::domain::donation;
 use crate::domain::money::{Currency, Money};
 use crate::domain::rally;
 use crate::projections::Projections;
-use crate::projections::ledger::{Kind, Row};
 use crate::projections::open::OpenSums;
 use crate::projections::totals::{Sums, timezone};
 use crate::report::as_of;
@@ -30,6 +31,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::NaiveDate;
 pub use committees::FinanceCommittee;
+use rows::{Found, LedgerRow};
 use std::collections::BTreeMap;
 
 /// The finance page.
@@ -60,6 +62,8 @@ pub struct Finance {
     pub as_of: Field,
     /// The same selection as of now.
     pub now_href: String,
+    /// The rows of just this selection.
+    pub rows_href: String,
     /// The files of just this selection.
     pub exports_href: String,
     /// Field `committee` of the filter; empty where there is one alone.
@@ -68,12 +72,14 @@ pub struct Finance {
     pub committees: Vec<FinanceCommittee>,
     /// Money by rally.
     pub rallies: Vec<FinanceRally>,
+    /// Money by refcode, speaker and method.
+    pub by: Vec<by::By>,
     /// Money by day, latest first.
     pub days: Vec<FinanceDay>,
     /// The latest donations and refunds, latest first.
-    pub rows: Vec<FinanceRow>,
-    /// How many more rows the CSV has: `Showing 50 of 18,204; the files have them all.` Empty when all are shown.
-    pub rows_note: String,
+    pub rows: Vec<LedgerRow>,
+    /// The page of all rows, where there are more than these.
+    pub more_href: Option<String>,
     /// Gifts that a person is to look at, as it is now.
     pub to_look_at: usize,
     /// Part `letters`: mail that waits or failed, as it is now.
@@ -143,6 +149,8 @@ pub struct FinanceRally {
 pub struct FinanceDay {
     /// `Tue, July 25`.
     pub day: String,
+    /// The rows of just this day.
+    pub href: String,
     /// The number of donations.
     pub donations: String,
     /// Money given.
@@ -157,37 +165,6 @@ pub struct FinanceDay {
     pub share: u32,
 }
 
-/// A donation, or what happened to its money since.
-#[derive(Debug, Clone)]
-pub struct FinanceRow {
-    /// `July 25, 9:13:58 pm`.
-    pub when: String,
-    /// The same as RFC 3339.
-    pub when_iso: String,
-    /// The donor's name.
-    pub donor: String,
-    /// `Lansing MI`, or empty.
-    pub place: String,
-    /// The rally's title.
-    pub rally: String,
-    /// Money given, or returned with a minus.
-    pub gross: String,
-    /// The fee, or `–`.
-    pub fee: String,
-    /// What is left, or `–`.
-    pub net: String,
-    /// What moved, where it is not a donation: `refund`, `dispute`; empty otherwise.
-    pub moved: String,
-    /// A word besides the plain case: `refunded`, `refund on its way`, `disputed`; empty otherwise.
-    pub state: String,
-    /// The processor's or our own reference.
-    pub reference: String,
-    /// Where a refund is asked for (POST, answered by a question first); absent when there is nothing to refund.
-    pub refund_action: Option<String>,
-}
-
-/// Rows on the page; the file has them all.
-const ROWS_MAX: usize = 50;
 /// What stands where a figure is not known.
 const UNKNOWN: &str = "–";
 
@@ -196,6 +173,8 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route("/finance", get(show))
         .route("/finance/", get(show))
+        .route("/finance/rows", get(rows::show))
+        .route("/finance/donations/{id}", get(gift::show))
         .route("/finance/donations/{id}/refund", post(refund::refund))
 }
 
@@ -208,13 +187,13 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
     let status = if complaint.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let mut layout = app.staff_layout("Finance", &staff, StaffRoom::Finance, None);
     layout.notice = notice(&form);
-    let (mut page, wanted, seq) = {
+    let (mut page, latest, seq) = {
         let world = app.engine().world();
         let zone = selection.zone(&world);
         let at = selection.as_of.map_or_else(clock::now, |as_of| as_of.at);
         let seq = selection.seq(&world);
         let money = Selected::new(&world, &selection);
-        let (rows, wanted, rows_note) = rows(&world, &selection, seq);
+        let latest = Found::latest(&world, &selection);
         // As the browser's own field for an instant wants it, also where an event's number was asked for.
         let typed = match selection.as_of {
             Some(as_of) => as_of.at.with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S").to_string(),
@@ -234,22 +213,25 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
             to: field("to"),
             as_of: Field { value: typed, error: complaint },
             now_href: format!("/finance?{}", Selection { as_of: None, ..selection.clone() }.query()),
+            rows_href: format!("/finance/rows?{}", selection.query()),
             exports_href: format!("/finance/exports?{}", selection.query()),
             committees_choice: committees::choices(&world, &selection),
             committees: committees::lines(&world, &selection, seq),
             rallies: money.rallies,
-            days: days(money.by_day),
-            rows,
-            rows_note,
+            by: by::tables(&world, &selection),
+            days: days(&selection, money.by_day),
+            rows: vec![],
+            more_href: latest.more.then(|| format!("/finance/rows?{}", selection.query())),
             to_look_at: to_look_at(&world),
             letters: present::letters::letters(&world),
             head: String::new(),
             head_short: String::new(),
         };
-        (page, wanted, seq)
+        (page, latest, seq)
     };
     // The log is read while nobody waits for the projections.
-    name_donors(&app, &mut page.rows, &wanted);
+    page.rows = latest.named(&mut app.contacts());
+    app.shows(&staff, "ledger", selection.told()).await?;
     let head = app.engine().head_at(seq).map_err(|fault| problem::internal(&fault))?.to_string();
     page.head_short = format!("{}…{}", head.get(..8).unwrap_or_default(), head.get(56..).unwrap_or_default());
     page.head = head;
@@ -379,6 +361,8 @@ struct Texts {
     taken: String,
     fees: String,
     net: String,
+    /// What went back by refunds, disputes and banks, less what of it came again.
+    back: String,
 }
 
 impl Texts {
@@ -393,6 +377,12 @@ impl Texts {
             taken: money(sums.disputed_minor.saturating_add(sums.returned_minor).saturating_neg()),
             fees: fees.map_or(UNKNOWN.into(), money),
             net: net.map_or(UNKNOWN.into(), money),
+            back: money(
+                sums.refunded_minor
+                    .saturating_add(sums.disputed_minor)
+                    .saturating_add(sums.returned_minor)
+                    .saturating_neg(),
+            ),
         }
     }
 }
@@ -412,12 +402,16 @@ fn rally_line(world: &Projections, id: crate::domain::id::RallyId, rally: &rally
     }
 }
 
-fn days(by_day: BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>) -> Vec<FinanceDay> {
+fn days(selection: &Selection, by_day: BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>) -> Vec<FinanceDay> {
     let best = by_day.values().map(|(_, sums)| sums.gross_minor).max().unwrap_or(0).max(1);
     let lines = by_day.iter().rev().map(|((day, _), (currency, sums))| {
         let texts = Texts::new(*currency, sums);
         FinanceDay {
             day: day.format("%a, %B %-d").to_string(),
+            href: format!(
+                "/finance/rows?{}",
+                Selection { from: Some(*day), to: Some(*day), ..selection.clone() }.query()
+            ),
             donations: crate::domain::money::group_thousands(sums.donations),
             gross: texts.gross,
             refunds: texts.refunds,
@@ -427,106 +421,4 @@ fn days(by_day: BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>) -> Vec<Fi
         }
     });
     lines.collect()
-}
-
-/// Whose name a row wants: the donor, and the event of the pledge.
-type Wanted = Option<(PersonId, u64)>;
-
-/// The latest rows, without the donors' names, and whose names they want.
-fn rows(world: &Projections, selection: &Selection, seq: u64) -> (Vec<FinanceRow>, Vec<Wanted>, String) {
-    let takes = |row: &&Row| {
-        let slug = world.state.rallies.get(row.rally).map(|rally| rally.details.slug.as_str()).unwrap_or_default();
-        selection.takes(slug, row.day) && selection.takes_from(row.committee)
-    };
-    let mut chosen = world.ledger.rows_at(seq).iter().rev().filter(takes);
-    let shown: Vec<&Row> = chosen.by_ref().take(ROWS_MAX).collect();
-    let more = chosen.count();
-    let note = if more == 0 {
-        String::new()
-    } else {
-        format!("The latest {ROWS_MAX}; the CSV has {} more.", present::count(more))
-    };
-    let whose = |row: &&Row| Some((row.donor, world.ledger.pledge(row.donation)?.seq));
-    let wanted = shown.iter().map(whose).collect();
-    let now = selection.as_of.is_none();
-    let line = |row: &Row| {
-        if now {
-            row_line(world, row, row.fee.map(|fee| fee.amount))
-        } else {
-            past(row_line(world, row, row.fee_at(seq)))
-        }
-    };
-    (shown.into_iter().map(line).collect(), wanted, note)
-}
-
-fn name_donors(app: &App, rows: &mut [FinanceRow], wanted: &[Wanted]) {
-    let mut contacts = app.contacts();
-    for (row, wanted) in rows.iter_mut().zip(wanted) {
-        let contact = wanted.and_then(|(donor, seq)| contacts.shown(donor, seq));
-        let Some(contact) = contact else { continue };
-        row.donor = format!("{} {}", contact.first_name, contact.last_name);
-        row.place = format!("{} {}", contact.city, contact.region);
-    }
-}
-
-/// A row of an earlier instant says nothing of what became of it later, and nothing can be done with it there.
-fn past(row: FinanceRow) -> FinanceRow {
-    FinanceRow { state: String::new(), refund_action: None, ..row }
-}
-
-fn row_line(world: &Projections, row: &Row, fee: Option<Money>) -> FinanceRow {
-    let zone = timezone(&world.state, row.rally);
-    let gift = world.state.donations.get(row.donation);
-    let left = gift.map_or(0, Donation::left_minor);
-    let waiting = gift.is_some_and(|gift| gift.waiting_refunds().next().is_some());
-    let is_gift = row.kind == Kind::Donation;
-    let moved = match row.kind {
-        Kind::Donation => "",
-        Kind::Refund => "refund",
-        Kind::RefundReversed => "refund failed, money back here",
-        Kind::Dispute => "dispute",
-        Kind::DisputeReversed => "dispute, money back here",
-        Kind::Return => "taken back by the bank",
-    };
-    let state = gift.filter(|_| is_gift).map_or("", |gift| word(gift, waiting, left, row.amount.minor));
-    let net = match fee {
-        Some(fee) => row.amount.checked_sub(fee).ok(),
-        None => (!is_gift).then_some(row.amount),
-    };
-    FinanceRow {
-        when: format!("{} {}", row.at.with_timezone(&zone).format("%b %-d,"), present::time_seconds(row.at, zone)),
-        when_iso: present::iso(row.at),
-        donor: present::ERASED.into(),
-        place: String::new(),
-        rally: world.state.rallies.get(row.rally).map(|rally| rally.details.title.clone()).unwrap_or_default(),
-        gross: row.amount.to_exact(),
-        fee: fee.map_or(UNKNOWN.into(), Money::to_exact),
-        net: net.map_or(UNKNOWN.into(), Money::to_exact),
-        moved: moved.into(),
-        state: state.into(),
-        reference: row.reference.as_deref().unwrap_or(&row.payment.0).into(),
-        refund_action: (is_gift && !waiting && left > 0).then(|| format!("/finance/donations/{}/refund", row.donation)),
-    }
-}
-
-/// What became of a gift, in a word or two; nothing in the plain case.
-fn word(gift: &Donation, waiting: bool, left: i64, paid: i64) -> &'static str {
-    let of = |outcome: Option<DisputeOutcome>| gift.disputes().any(|(_, dispute)| dispute.closed == outcome);
-    if gift.returned_minor() > 0 {
-        "taken back by the bank"
-    } else if of(None) {
-        "disputed"
-    } else if of(Some(DisputeOutcome::Lost)) {
-        "dispute lost"
-    } else if waiting {
-        "refund on its way"
-    } else if left == 0 {
-        "refunded"
-    } else if left < paid {
-        "partly refunded"
-    } else if of(Some(DisputeOutcome::Won)) {
-        "dispute won"
-    } else {
-        ""
-    }
 }

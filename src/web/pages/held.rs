@@ -12,6 +12,7 @@ use crate::domain::profile::Contact;
 use crate::domain::{Command, Refusal};
 use crate::engine::Failure;
 use crate::projections::Projections;
+use crate::projections::ledger::ContactAt;
 use crate::projections::totals::timezone;
 use crate::web::form::Form;
 use crate::web::gift::rhythm_in_words;
@@ -200,9 +201,9 @@ fn page(
     };
     // The log is read while nobody waits for the projections.
     let mut contacts = app.contacts();
-    let mut who = |donor, seq: Option<u64>| Who::of(seq.and_then(|seq| contacts.shown(donor, seq)));
-    lines.iter_mut().for_each(|(line, donor, seq)| line.who = who(*donor, *seq));
-    flagged.iter_mut().for_each(|(line, donor, seq)| line.who = who(*donor, *seq));
+    let mut who = |donor, at: Option<ContactAt>| Who::of(at.and_then(|at| contacts.shown(donor, at)));
+    lines.iter_mut().for_each(|(line, donor, at)| line.who = who(*donor, *at));
+    flagged.iter_mut().for_each(|(line, donor, at)| line.who = who(*donor, *at));
     let mut lines: Vec<Line> = lines.into_iter().map(|(line, ..)| line).collect();
     let flagged = flagged.into_iter().map(|(line, ..)| line).collect();
     let status = if sent.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -238,7 +239,7 @@ fn above(committees: &Committees) -> String {
 }
 
 /// A line, and whose name it wants.
-type Wanted = (Line, PersonId, Option<u64>);
+type Wanted = (Line, PersonId, Option<ContactAt>);
 
 fn line(world: &Projections, since: chrono::DateTime<chrono::Utc>, id: DonationId) -> Option<Wanted> {
     let gift = world.state.donations.get(id)?;
@@ -260,7 +261,7 @@ fn line(world: &Projections, since: chrono::DateTime<chrono::Utc>, id: DonationI
         reason: String::new(),
         reason_error: None,
     };
-    Some((line, gift.donor, world.ledger.pledge(id).map(|pledge| pledge.seq)))
+    Some((line, gift.donor, world.ledger.pledge(id).map(|pledge| pledge.contact)))
 }
 
 impl Default for Who {

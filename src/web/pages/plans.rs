@@ -6,6 +6,7 @@ use crate::domain::id::{PersonId, PlanId};
 use crate::domain::money::Money;
 use crate::domain::plan::{self, Plan, Standing, Why};
 use crate::projections::Projections;
+use crate::projections::ledger::ContactAt;
 use crate::web::form::Form;
 use crate::web::gift::day_in_words;
 use crate::web::problem::Problem;
@@ -88,7 +89,7 @@ fn sum(world: &Projections) -> String {
 }
 
 /// A line, and whose name it wants.
-type Wanted = (Line, PersonId, Option<u64>);
+type Wanted = (Line, PersonId, Option<ContactAt>);
 
 fn lines(world: &Projections) -> (Vec<Wanted>, usize) {
     // A form that nobody paid for is no recurring gift yet.
@@ -106,7 +107,7 @@ fn lines(world: &Projections) -> (Vec<Wanted>, usize) {
             stop: (!plan.is_over()).then(|| format!("/finance/plans/{id}/stop")),
         };
         let first = plan.gifts.first().and_then(|gift| world.ledger.pledge(gift.donation));
-        (line, plan.donor, first.map(|pledge| pledge.seq))
+        (line, plan.donor, first.map(|pledge| pledge.contact))
     };
     (plans.into_iter().take(LINES_MAX).map(line).collect(), more)
 }
@@ -122,8 +123,8 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
     let mut contacts = app.contacts();
     let lines: Vec<Line> = wanted
         .into_iter()
-        .map(|(line, donor, seq)| {
-            let contact = seq.and_then(|seq| contacts.shown(donor, seq));
+        .map(|(line, donor, at)| {
+            let contact = at.and_then(|at| contacts.shown(donor, at));
             let name = contact.map(|contact| format!("{} {}", contact.first_name, contact.last_name));
             Line { name: name.unwrap_or(line.name), ..line }
         })

@@ -118,8 +118,8 @@ pub fn page(
     let details = &rally.details;
     let rally_href = format!("/r/{}", details.slug);
     // The log is read before the projections are held.
-    let pledged = app.engine().world().ledger.pledge(id).map(|pledge| pledge.seq);
-    let contact = pledged.and_then(|seq| app.contacts().shown(gift.donor, seq));
+    let pledged = app.engine().world().ledger.pledge(id).map(|pledge| pledge.contact);
+    let contact = pledged.and_then(|at| app.contacts().shown(gift.donor, at));
     let html = {
         let world = app.engine().world();
         // The handler's copy may be older than the settlement that brought it here.

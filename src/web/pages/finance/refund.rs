@@ -38,7 +38,7 @@ pub(super) async fn refund(
         return Ok(see_other("/finance?done=refunded"));
     }
     let pledge = app.engine().world().ledger.pledge(id).cloned();
-    let contact = pledge.as_ref().and_then(|pledge| app.contacts().shown(gift.donor, pledge.seq));
+    let contact = pledge.as_ref().and_then(|pledge| app.contacts().shown(gift.donor, pledge.contact));
     let html = {
         let world = app.engine().world();
         let name = contact.map_or("a donor whose name was erased".into(), |contact| {

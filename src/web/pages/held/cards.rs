@@ -5,6 +5,7 @@ use crate::domain::donation::Flag;
 use crate::domain::id::{DonationId, PersonId};
 use crate::domain::money::Money;
 use crate::projections::Projections;
+use crate::projections::ledger::ContactAt;
 use crate::projections::totals::timezone;
 use crate::web::pages::home::when_in_words;
 use crate::web::present;
@@ -41,7 +42,7 @@ pub(super) fn line(
     flag: &Flag,
     number: usize,
     sent: Option<&Sent>,
-) -> Option<(Flagged, PersonId, Option<u64>)> {
+) -> Option<(Flagged, PersonId, Option<ContactAt>)> {
     let gift = world.state.donations.get(id)?;
     let rally = world.state.rallies.get(gift.rally)?;
     let sent = sent.filter(|sent| sent.donation == id);
@@ -64,5 +65,5 @@ pub(super) fn line(
         why: sent.map(|sent| sent.text.clone()).unwrap_or_default(),
         error: sent.map(|sent| sent.error.clone()),
     };
-    Some((flagged, gift.donor, world.ledger.pledge(id).map(|pledge| pledge.seq)))
+    Some((flagged, gift.donor, world.ledger.pledge(id).map(|pledge| pledge.contact)))
 }

@@ -1,0 +1,171 @@
+//! Exports: a season of a million donations as each kind of file, beside PostgreSQL's `COPY (SELECT ...) TO STDOUT CSV` of the
+//! same rows; time, rows a second, and how much memory it took beside an idle server's. Trust the ratios, not the figures: the
+//! machine is shared.
+//!
+//! `GROUNDSWELL_BENCH_DONATIONS` takes the place of a million, for a quick look. `GROUNDSWELL_BENCH_DATA` names a folder where
+//! the season is kept and found again by the next run, and `GROUNDSWELL_BENCH_FORMATS` some of the formats: `csv,xlsx`.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions)]
+#![allow(clippy::float_arithmetic, reason = "figures for people to read")]
+
+#[path = "support/cores.rs"]
+mod cores;
+#[path = "support/postgres.rs"]
+mod peer;
+#[path = "support/season.rs"]
+mod season;
+
+use cores::computed;
+use groundswell::engine::Engine;
+use groundswell::export::actblue::Report;
+use groundswell::report::selection::Selection;
+use groundswell::report::{Format, Order};
+use peer::Postgres;
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Repeats, of which the median counts; of a workbook there is one.
+const ROUNDS: usize = 3;
+
+fn main() {
+    let donations = number("GROUNDSWELL_BENCH_DONATIONS").unwrap_or(1_000_000);
+    let temporary = tempfile::tempdir().unwrap();
+    let kept = std::env::var_os("GROUNDSWELL_BENCH_DATA").map(PathBuf::from);
+    let data = kept.unwrap_or_else(|| temporary.path().join("data"));
+    if !data.join("log").is_dir() {
+        let begun = Instant::now();
+        season::build(&data, donations);
+        println!("a season of {donations} donations written in {:.0} s", begun.elapsed().as_secs_f64());
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (engine, _writer) = runtime.block_on(async { Engine::open(&data).unwrap() });
+    let rows = engine.world().ledger.rows.len();
+    let mut csv = vec![];
+    let mut ours = Duration::MAX;
+    println!("{rows} rows, medians of {ROUNDS}");
+    println!(
+        "{:>14} {:>9} {:>12} {:>9} {:>16} {:>14}",
+        "format", "seconds", "rows/s", "MB", "memory, MB more", "core-µs a row"
+    );
+    let first = runtime.block_on(take(&engine, Format::Csv));
+    println!("the first file, from the log alone: {:.1} s", first.time.as_secs_f64());
+    let asked = std::env::var("GROUNDSWELL_BENCH_FORMATS").unwrap_or_default();
+    let is_asked = |format: &Format| asked.is_empty() || asked.split(',').any(|word| word == format.word());
+    for format in Format::ALL.into_iter().filter(is_asked) {
+        let rounds = if format == Format::Xlsx { 1 } else { ROUNDS };
+        let mut all: Vec<Taken> = (0..rounds).map(|_| runtime.block_on(take(&engine, format))).collect();
+        all.sort_by_key(|taken| taken.time);
+        let median = &all[all.len() / 2];
+        let seconds = median.time.as_secs_f64();
+        let most = all.iter().map(|taken| taken.more_kib).max().unwrap();
+        println!(
+            "{:>14} {seconds:>9.2} {:>12.0} {:>9.0} {:>16.0} {:>14.2}",
+            format.word(),
+            rows as f64 / seconds,
+            median.bytes as f64 / 1e6,
+            most as f64 / 1e3,
+            median.cores.as_secs_f64() * 1e6 / rows as f64,
+        );
+        if format == Format::Csv {
+            ours = median.time;
+            csv = runtime.block_on(whole(&engine, format));
+        }
+    }
+    if csv.is_empty() {
+        return;
+    }
+    let postgres = Postgres::start(&temporary.path().join("postgres"));
+    let peer = copy(&postgres, &csv, rows);
+    println!(
+        "PostgreSQL COPY TO STDOUT CSV of the same rows: {:.2} s, {:.0} rows/s; ours is {:.2} of that",
+        peer.as_secs_f64(),
+        rows as f64 / peer.as_secs_f64(),
+        peer.as_secs_f64() / ours.as_secs_f64(),
+    );
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+struct Taken {
+    time: Duration,
+    /// What all cores together spent on it: unlike the time it is the same beside busy neighbours.
+    cores: Duration,
+    bytes: usize,
+    /// The most that was resident meanwhile, beyond what was before.
+    more_kib: u64,
+}
+
+fn order(format: Format) -> Order {
+    let (selection, report) = (Selection::default(), Report::Paid);
+    Order { format, selection, who: "shell:bench".into(), name: "the bench".into(), reason: String::new(), report }
+}
+
+async fn take(engine: &Engine, format: Format) -> Taken {
+    let before = resident("VmRSS");
+    // From here on the kernel notes the most anew.
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    let (begun, before_cores) = (Instant::now(), computed());
+    let mut parts = order(format).take(engine).await.unwrap();
+    let mut bytes = 0;
+    while let Some(part) = parts.recv().await {
+        bytes += part.unwrap().len();
+    }
+    Taken {
+        time: begun.elapsed(),
+        cores: computed() - before_cores,
+        bytes,
+        more_kib: resident("VmHWM").saturating_sub(before),
+    }
+}
+
+async fn whole(engine: &Engine, format: Format) -> Vec<u8> {
+    let mut parts = order(format).take(engine).await.unwrap();
+    let mut file = vec![];
+    while let Some(part) = parts.recv().await {
+        file.extend_from_slice(&part.unwrap());
+    }
+    file
+}
+
+fn resident(what: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(what)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// The rows of our file in a table with typed columns, and how long the peer takes to give them out as CSV.
+fn copy(postgres: &Postgres, csv: &[u8], rows: usize) -> Duration {
+    let mut client = postgres.connect().unwrap();
+    let head = csv.split(|byte| *byte == b'\n').next().unwrap();
+    let typed = |name: &str| match name {
+        "seq" | "recurring_number" => "bigint",
+        "received_at_utc" | "given_at_utc" => "timestamptz",
+        "day" => "date",
+        "amount" | "fee" | "net" => "numeric(14,2)",
+        _ => "text",
+    };
+    let names: Vec<&str> = std::str::from_utf8(head).unwrap().trim().split(',').collect();
+    let columns: Vec<String> = names.iter().map(|name| format!("\"{name}\" {}", typed(name))).collect();
+    client.batch_execute(&format!("CREATE TABLE donations ({})", columns.join(", "))).unwrap();
+    let mut copy = client.copy_in("COPY donations FROM STDIN CSV HEADER").unwrap();
+    copy.write_all(csv).unwrap();
+    copy.finish().unwrap();
+    for tidy in ["DELETE FROM donations WHERE kind = 'ledger head'", "VACUUM ANALYZE donations", "CHECKPOINT"] {
+        client.batch_execute(tidy).unwrap();
+    }
+    let counted: i64 = client.query_one("SELECT count(*) FROM donations", &[]).unwrap().get(0);
+    assert_eq!(counted as usize, rows);
+    let mut times: Vec<Duration> = (0..ROUNDS)
+        .map(|_| {
+            let begun = Instant::now();
+            let mut out = client.copy_out("COPY (SELECT * FROM donations ORDER BY seq) TO STDOUT CSV HEADER").unwrap();
+            let mut buffer = vec![0; 256 * 1024];
+            while out.read(&mut buffer).unwrap() > 0 {}
+            begun.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[ROUNDS / 2]
+}
