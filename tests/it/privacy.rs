@@ -4,7 +4,9 @@ mod notices;
 mod reading;
 mod retention;
 
-use crate::server::{House, PASSWORD, Server, Staff, csv_rows, gift, pay, pledge, run, run_with_input, said, state};
+use crate::server::{
+    House, PASSWORD, Server, Staff, csv_rows, gift, give, pay, pledge, run, run_with_input, said, state,
+};
 use groundswell::domain::id::PersonId;
 use std::path::Path;
 use std::process::Output;
@@ -313,4 +315,17 @@ fn help_has_an_example() {
         let output = run(command, folder.path());
         assert!(output.status.success() && said(&output).contains("Example"), "{}", said(&output));
     }
+}
+
+#[tokio::test]
+async fn nothing_that_everybody_sees_names_a_donation_by_its_address() {
+    let house = House::new().await;
+    let donation = give(&house.server, "25", JOAN).await;
+    let id = donation.rsplit('/').next().unwrap();
+    for path in ["/r/call", "/r/call/live.json", "/r/call/overlay/feed", "/", "/r/call/donate"] {
+        let text = house.server.get(path).await.text();
+        assert!(!text.contains(id), "{path} tells the address of the donor's own pages: {text}");
+    }
+    let feed = house.server.get("/r/call/live.json").await.text();
+    assert!(feed.contains("data-id"), "the feed has its donor: {feed}");
 }
