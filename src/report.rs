@@ -8,6 +8,7 @@ mod donations;
 mod events;
 pub mod filing;
 mod opened;
+pub mod page;
 mod payouts;
 pub mod selection;
 

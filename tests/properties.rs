@@ -4,6 +4,8 @@
 // A panic is how a test fails, and a wildcard arm here stands for "says nothing of money".
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
+#[path = "properties/exports.rs"]
+mod exports;
 #[path = "properties/filing.rs"]
 mod filing;
 

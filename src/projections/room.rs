@@ -60,7 +60,9 @@ impl Room {
             | Event::Drive(_)
             | Event::Books(_)
             | Event::Audit(_)
-            | Event::Plan(_) => {}
+            | Event::Plan(_)
+            | Event::Token(_)
+            | Event::Hook(_) => {}
         }
     }
 }

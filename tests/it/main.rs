@@ -13,6 +13,7 @@
 
 #[path = "../support/ahead.rs"]
 mod ahead;
+mod api;
 mod archive;
 mod backup;
 mod bad_input;
@@ -25,6 +26,7 @@ mod checkout_stand_in;
 mod clips;
 mod committees;
 mod crash;
+mod donordrive;
 mod drive;
 mod exports;
 mod faults;
@@ -32,6 +34,7 @@ mod filing;
 mod folder;
 mod golden;
 mod held;
+mod hooks;
 mod keeping;
 mod ledger;
 mod line;
