@@ -113,7 +113,7 @@ impl Evening {
     fn person(&mut self) -> PersonId {
         let (rally, person) = (self.rally, PersonId(self.draw.id()));
         let by = format!("attendee:{person}");
-        let joined = Joined { rally, person, profile: self.draw.sealed(ATTENDEE_BYTES) };
+        let joined = Joined { rally, person, profile: self.draw.sealed(ATTENDEE_BYTES), came: None };
         self.put(format!("join:{rally}:{person}"), by.clone(), Event::Attendance(Attendance::Joined(joined)));
         for _ in 0..=self.draw.below(2) {
             let present = || Present { rally, person };

@@ -1,6 +1,8 @@
-//! Files for finance: one file a format, pure: what to write comes in, bytes go out.
+//! Files for finance and hosts: one file a format, pure: what to write comes in, bytes go out.
 
 pub mod actblue;
+pub mod attendance;
+pub mod contacts;
 pub mod csv;
 pub mod fec;
 pub mod payouts;

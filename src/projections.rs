@@ -1,5 +1,6 @@
 //! What pages and exports read: pure folds over recorded events, as of the last durable one.
 
+pub mod crowd;
 pub mod drive;
 pub mod feed;
 pub mod ledger;
@@ -29,6 +30,8 @@ pub struct Projections {
     pub open: open::Open,
     /// People by rally.
     pub room: room::Room,
+    /// Who came from where and when, and what they gave.
+    pub crowd: crowd::Crowd,
     /// The latest donors by rally.
     pub feed: feed::Feed,
     /// Every settled donation, and what happened to its money since, for finance.
@@ -46,6 +49,8 @@ impl Projections {
     /// Takes in the next event.
     pub fn apply(&mut self, recorded: &Recorded) {
         self.state.evolve(&recorded.event, recorded.at);
+        // Asks the totals who had given before this event.
+        self.crowd.apply(recorded, &self.state, &self.totals, &self.ledger);
         self.totals.apply(recorded);
         self.open.apply(recorded, &self.state);
         self.room.apply(recorded);
@@ -95,6 +100,7 @@ impl Projections {
             ("totals", self.totals == other.totals),
             ("open", self.open == other.open),
             ("room", self.room == other.room),
+            ("crowd", self.crowd == other.crowd),
             ("feed", self.feed == other.feed),
             ("ledger", self.ledger == other.ledger),
             ("drive", self.drive == other.drive),
@@ -154,7 +160,10 @@ pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         Event::Restream(event) => Some(event.rally()),
         Event::Attendance(event) => Some(match event {
             attendance::Event::Joined(data) => data.rally,
-            attendance::Event::Entered(data) | attendance::Event::Left(data) => data.rally,
+            attendance::Event::Entered(data) | attendance::Event::Left(data) | attendance::Event::Withdrew(data) => {
+                data.rally
+            }
+            attendance::Event::Agreed(data) => data.rally,
         }),
         Event::Donation(event) => event.donation().and_then(of_donation),
     }

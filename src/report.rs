@@ -10,6 +10,8 @@ pub mod filing;
 mod opened;
 pub mod page;
 mod payouts;
+mod people;
+mod profiles;
 pub mod selection;
 
 use crate::domain::privacy::Access;
@@ -44,12 +46,25 @@ pub enum Format {
     Fec,
     /// A notice to the FEC of large gifts before an election.
     FecNotice,
+    /// Who was in the room, and when.
+    Attendance,
+    /// Who agreed to be written to.
+    Contacts,
 }
 
 impl Format {
     /// Every format, in the order in which they are offered.
-    pub const ALL: [Self; 7] =
-        [Self::Csv, Self::Xlsx, Self::Fec, Self::FecNotice, Self::ActblueCsv, Self::Payouts, Self::Jsonl];
+    pub const ALL: [Self; 9] = [
+        Self::Csv,
+        Self::Xlsx,
+        Self::Fec,
+        Self::FecNotice,
+        Self::ActblueCsv,
+        Self::Payouts,
+        Self::Attendance,
+        Self::Contacts,
+        Self::Jsonl,
+    ];
 
     /// Its name on the command line and in addresses.
     pub fn word(self) -> &'static str {
@@ -61,6 +76,8 @@ impl Format {
             Self::Payouts => "payouts",
             Self::Fec => "fec",
             Self::FecNotice => "fec-notice",
+            Self::Attendance => "attendance",
+            Self::Contacts => "contacts",
         }
     }
 
@@ -74,6 +91,8 @@ impl Format {
             Self::Payouts => "Payouts to the bank, CSV",
             Self::Fec => "Report to the FEC",
             Self::FecNotice => "48-hour notice to the FEC",
+            Self::Attendance => "Attendee report, CSV",
+            Self::Contacts => "Contacts who agreed, CSV",
         }
     }
 
@@ -87,6 +106,10 @@ impl Format {
             Self::Payouts => "Each bank transfer with the donations, fees, refunds and disputes in it, to the cent",
             Self::Fec => "Form F3, F3X or F3P in format 8.5: cover, itemized gifts, refunds and fees",
             Self::FecNotice => "Form F6 in format 8.5: gifts of $1,000 and more shortly before an election",
+            Self::Attendance => {
+                "One row a stay in the room, with join and leave times, of the rallies on these days; as it is now"
+            }
+            Self::Contacts => "Who agreed to be e-mailed, with when and to which words; as it is now",
         }
     }
 
@@ -100,13 +123,17 @@ impl Format {
             Self::Payouts => ("payouts", "csv"),
             Self::Fec => ("report", "fec"),
             Self::FecNotice => ("notice", "fec"),
+            Self::Attendance => ("attendance", "csv"),
+            Self::Contacts => ("contacts", "csv"),
         }
     }
 
     /// Its media type.
     pub fn media_type(self) -> &'static str {
         match self {
-            Self::Csv | Self::ActblueCsv | Self::Payouts => "text/csv; charset=utf-8",
+            Self::Csv | Self::ActblueCsv | Self::Payouts | Self::Attendance | Self::Contacts => {
+                "text/csv; charset=utf-8"
+            }
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             Self::Jsonl => "application/jsonl",
             Self::Fec | Self::FecNotice => "text/plain; charset=us-ascii",
@@ -207,6 +234,8 @@ impl Order {
             Format::Jsonl => events::jsonl(engine, self, out),
             Format::Payouts => payouts::csv(engine, self, out),
             Format::Fec | Format::FecNotice => filing::fec(engine, self, out),
+            Format::Attendance => people::attendees(engine, self, out),
+            Format::Contacts => people::contacts(engine, self, out),
         }
     }
 

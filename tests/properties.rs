@@ -4,10 +4,16 @@
 // A panic is how a test fails, and a wildcard arm here stands for "says nothing of money".
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
+#[path = "properties/campaign.rs"]
+mod campaign;
+#[path = "properties/crowd.rs"]
+mod crowd;
 #[path = "properties/exports.rs"]
 mod exports;
 #[path = "properties/filing.rs"]
 mod filing;
+#[path = "support/season.rs"]
+mod season;
 
 use chrono::{DateTime, Utc};
 use groundswell::domain::attendance::{self, Joined, Present};
@@ -308,7 +314,9 @@ fn any_event() -> impl Strategy<Value = Event> {
                 12 => Event::Broadcast(broadcast::Event::SourceDisconnected(reason)),
                 13 => Event::Broadcast(broadcast::Event::SourceRefused(reason)),
                 14 => Event::Broadcast(broadcast::Event::Cut(Cut { rally, source: maybe.map(|_| source) })),
-                15 => Event::Attendance(attendance::Event::Joined(Joined { rally, person, profile: sealed })),
+                15 => {
+                    Event::Attendance(attendance::Event::Joined(Joined { rally, person, profile: sealed, came: None }))
+                }
                 16 => Event::Attendance(attendance::Event::Entered(present)),
                 17 => Event::Attendance(attendance::Event::Left(present)),
                 18 => Event::Donation(donation::Event::Pledged(Pledged {

@@ -1,6 +1,7 @@
-//! Attendance: who joined a rally, and who is in the room now.
+//! Attendance: who joined a rally and from where, who is in the room now, and who agreed to be written to.
 
 use super::State;
+use super::donation::{REFCODE_CHARS_MAX, Way};
 use super::hash::{HashMap, HashSet};
 use super::id::{PersonId, RallyId};
 use super::rally::Phase;
@@ -8,11 +9,25 @@ use super::sealed::Sealed;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+/// What people can agree to: an id that stands in the log, and the words beside the box. Words that change get a new id, and
+/// the old ones stay here, for somebody agreed to them.
+pub const WORDINGS: [(&str, &str); 1] =
+    [("updates-1", "E-mail me news and invitations to events like this one. I can stop that at any time.")];
+/// The wording that forms show.
+pub const WORDING: (&str, &str) = WORDINGS[0];
+
+/// The words that somebody agreed to; the id itself where this program does not know it.
+pub fn wording(id: &str) -> &str {
+    WORDINGS.iter().find(|(known, _)| *known == id).map_or(id, |(_, words)| words)
+}
+
 /// The people of each rally.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Attendance {
     joined: HashMap<RallyId, HashSet<PersonId>>,
     here: HashMap<RallyId, HashSet<PersonId>>,
+    /// Who agreed to be written to, and to which wording last.
+    agreed: HashMap<PersonId, Box<str>>,
 }
 
 impl Attendance {
@@ -26,6 +41,12 @@ impl Attendance {
         for people in self.joined.values_mut() {
             people.remove(&person);
         }
+        self.agreed.remove(&person);
+    }
+
+    /// The wording by which this person agreed to be written to; none where they did not, or not any more.
+    fn agreed(&self, person: PersonId) -> Option<&str> {
+        self.agreed.get(&person).map(|wording| &**wording)
     }
 
     fn is_here(&self, rally: RallyId, person: PersonId) -> bool {
@@ -37,8 +58,12 @@ impl Attendance {
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum Command {
-    /// Join a rally, or save a place in it.
-    Join { rally: RallyId, person: PersonId, profile: Sealed },
+    /// Join a rally, or save a place in it; with the id of a wording, where they agree to it.
+    Join { rally: RallyId, person: PersonId, profile: Sealed, came: Option<Arrival>, agrees_to: Option<String> },
+    /// Agree to be written to.
+    Agree { rally: RallyId, person: PersonId, wording: String },
+    /// Not want to be written to any more.
+    Withdraw { rally: RallyId, person: PersonId },
     /// The person's first page opened its live connection.
     Enter { rally: RallyId, person: PersonId },
     /// The person's last page has been gone for a while.
@@ -52,6 +77,8 @@ pub enum Event {
     Joined(Joined),
     Entered(Present),
     Left(Present),
+    Agreed(Agreed),
+    Withdrew(Present),
 }
 
 /// A person joined: once for each rally, however often they come back.
@@ -63,9 +90,33 @@ pub struct Joined {
     pub person: PersonId,
     /// A sealed [`super::profile::Attendee`].
     pub profile: Sealed,
+    /// From where they came to the form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came: Option<Arrival>,
 }
 
-/// A person came into the room or went.
+/// From where a person came to the form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// By which way.
+    pub by: Way,
+    /// From the link that led here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refcode: Option<String>,
+}
+
+/// A person agreed to be written to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Agreed {
+    /// On whose page.
+    pub rally: RallyId,
+    /// Who.
+    pub person: PersonId,
+    /// The id of one of [`WORDINGS`].
+    pub wording: String,
+}
+
+/// A person came into the room or went, or takes back that they agreed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Present {
     /// Which rally.
@@ -84,12 +135,16 @@ pub enum Refusal {
     Ended,
     #[error("join the rally first")]
     NotJoined,
+    #[error("the link's refcode is too long: at most {REFCODE_CHARS_MAX} characters")]
+    RefcodeLength,
+    #[error("the words beside the box have changed: load the page again and read them")]
+    UnknownWording,
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
     let attendance = &state.attendance;
     let event = match command {
-        Command::Join { rally, person, profile } => {
+        Command::Join { rally, person, profile, came, agrees_to } => {
             let current = state.rallies.get(rally).ok_or(Refusal::UnknownRally)?;
             if attendance.has_joined(rally, person) {
                 // Not an error, and not a change: nobody may rewrite what a person gave by knowing their e-mail.
@@ -98,7 +153,28 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             if matches!(current.phase, Phase::Ended { .. }) {
                 return Err(Refusal::Ended);
             }
-            Event::Joined(Joined { rally, person, profile })
+            let refcode = came.as_ref().and_then(|came| came.refcode.as_ref());
+            if refcode.is_some_and(|code| code.chars().nth(REFCODE_CHARS_MAX).is_some()) {
+                return Err(Refusal::RefcodeLength);
+            }
+            let agreed = agrees_to.map(|wording| agree(attendance, rally, person, wording)).transpose()?.flatten();
+            let joined = Event::Joined(Joined { rally, person, profile, came });
+            return Ok([joined].into_iter().chain(agreed).map(super::Event::Attendance).collect());
+        }
+        Command::Agree { rally, person, wording } => {
+            if !attendance.has_joined(rally, person) {
+                return Err(Refusal::NotJoined);
+            }
+            match agree(attendance, rally, person, wording)? {
+                Some(agreed) => agreed,
+                None => return Ok(vec![]),
+            }
+        }
+        Command::Withdraw { rally, person } => {
+            if attendance.agreed(person).is_none() {
+                return Ok(vec![]);
+            }
+            Event::Withdrew(Present { rally, person })
         }
         Command::Enter { rally, person } => {
             if !attendance.has_joined(rally, person) {
@@ -119,8 +195,17 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
     Ok(vec![super::Event::Attendance(event)])
 }
 
+/// None where they agreed to the same before.
+fn agree(attendance: &Attendance, rally: RallyId, person: PersonId, wording: String) -> Result<Option<Event>, Refusal> {
+    if !WORDINGS.iter().any(|(known, _)| *known == wording) {
+        return Err(Refusal::UnknownWording);
+    }
+    let is_new = attendance.agreed(person) != Some(wording.as_str());
+    Ok(is_new.then_some(Event::Agreed(Agreed { rally, person, wording })))
+}
+
 pub(super) fn evolve(state: &mut State, event: &Event) {
-    let Attendance { joined, here } = &mut state.attendance;
+    let Attendance { joined, here, agreed } = &mut state.attendance;
     match event {
         Event::Joined(Joined { rally, person, .. }) => {
             joined.entry(*rally).or_default().insert(*person);
@@ -130,6 +215,12 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
         }
         Event::Left(Present { rally, person }) => {
             here.entry(*rally).or_default().remove(person);
+        }
+        Event::Agreed(Agreed { person, wording, .. }) => {
+            agreed.insert(*person, wording.as_str().into());
+        }
+        Event::Withdrew(Present { person, .. }) => {
+            agreed.remove(person);
         }
     }
 }
@@ -144,12 +235,20 @@ mod tests {
     use crate::domain::ledger;
     use crate::domain::test_kit::*;
 
+    fn join_of(person: PersonId, profile: Sealed, agrees_to: Option<&str>) -> Command {
+        Command::Join { rally: RALLY, person, profile, came: None, agrees_to: agrees_to.map(Into::into) }
+    }
+
     fn join() -> Command {
-        Command::Join { rally: RALLY, person: PERSON, profile: sealed(1) }
+        join_of(PERSON, sealed(1), None)
     }
 
     fn joined() -> Event {
-        Event::Joined(Joined { rally: RALLY, person: PERSON, profile: sealed(1) })
+        Event::Joined(Joined { rally: RALLY, person: PERSON, profile: sealed(1), came: None })
+    }
+
+    fn agreed() -> Event {
+        Event::Agreed(Agreed { rally: RALLY, person: PERSON, wording: WORDING.0.into() })
     }
 
     fn present() -> Present {
@@ -163,11 +262,41 @@ mod tests {
     fn a_person_joins_once() {
         let after = given([created()]).when(join()).then([joined()]);
         after.when(join()).changes_nothing();
-        let rewritten = Command::Join { rally: RALLY, person: PERSON, profile: sealed(9) };
-        after.when(rewritten).changes_nothing();
-        let other = Command::Join { rally: RALLY, person: OTHER_PERSON, profile: sealed(2) };
-        let other_joined = Joined { rally: RALLY, person: OTHER_PERSON, profile: sealed(2) };
-        after.when(other).then([Event::Joined(other_joined)]);
+        after.when(join_of(PERSON, sealed(9), Some(WORDING.0))).changes_nothing();
+        let other_joined = Joined { rally: RALLY, person: OTHER_PERSON, profile: sealed(2), came: None };
+        after.when(join_of(OTHER_PERSON, sealed(2), None)).then([Event::Joined(other_joined)]);
+    }
+
+    #[test]
+    fn from_where_a_person_came_stands_in_the_event() {
+        let from = |refcode: String| Some(Arrival { by: Way::Qr, refcode: Some(refcode) });
+        let join = |came| Command::Join { rally: RALLY, person: PERSON, profile: sealed(1), came, agrees_to: None };
+        let came = from("🎈".repeat(REFCODE_CHARS_MAX));
+        let joined = Joined { rally: RALLY, person: PERSON, profile: sealed(1), came: came.clone() };
+        given([created()]).when(join(came)).then([Event::Joined(joined)]);
+        let longer = join(from("🎈".repeat(REFCODE_CHARS_MAX + 1)));
+        given([created()]).when(longer).refuses(Refusal::RefcodeLength);
+    }
+
+    #[test]
+    fn who_agrees_is_on_record_until_they_take_it_back() {
+        let agree = |wording: &str| Command::Agree { rally: RALLY, person: PERSON, wording: wording.into() };
+        let withdraw = Command::Withdraw { rally: RALLY, person: PERSON };
+        let both = given([created()]).when(join_of(PERSON, sealed(1), Some(WORDING.0))).then([joined(), agreed()]);
+        both.when(agree(WORDING.0)).changes_nothing();
+        let withdrew = both.when(withdraw.clone()).then([Event::Withdrew(present())]);
+        withdrew.when(withdraw.clone()).changes_nothing();
+        withdrew.when(agree(WORDING.0)).then([agreed()]);
+        // Silence is no agreement, words that nobody knows are none, and who did not join is not known.
+        let silent = given([created()]).when(join()).then([joined()]);
+        silent.when(withdraw).changes_nothing();
+        silent.when(agree("updates-0")).refuses(Refusal::UnknownWording);
+        given([created()]).when(join_of(PERSON, sealed(1), Some("yes"))).refuses(Refusal::UnknownWording);
+        given([created()]).when(agree(WORDING.0)).refuses(Refusal::NotJoined);
+        // What they were asked in another rally counts: it is the campaign that writes.
+        let other = Event::Joined(Joined { rally: OTHER_RALLY, person: PERSON, profile: sealed(1), came: None });
+        let command = Command::Agree { rally: OTHER_RALLY, person: PERSON, wording: WORDING.0.into() };
+        both.and([other]).when(command).changes_nothing();
     }
 
     #[test]

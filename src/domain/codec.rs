@@ -152,6 +152,8 @@ kinds! {
     "attendance.joined" 1 Attendance Joined,
     "attendance.entered" 1 Attendance Entered,
     "attendance.left" 1 Attendance Left,
+    "attendance.agreed" 1 Attendance Agreed,
+    "attendance.withdrew" 1 Attendance Withdrew,
     "donation.pledged" 1 Donation Pledged,
     "donation.renewed" 1 Donation Renewed,
     "donation.held" 1 Donation Held,

@@ -49,7 +49,12 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
             data.credentials.iter().map(of_it).collect()
         }
         Event::Staff(staff::Event::SessionsRevoked(_))
-        | Event::Attendance(attendance::Event::Entered(_) | attendance::Event::Left(_))
+        | Event::Attendance(
+            attendance::Event::Entered(_)
+            | attendance::Event::Left(_)
+            | attendance::Event::Agreed(_)
+            | attendance::Event::Withdrew(_),
+        )
         | Event::Donation(
             donation::Event::Renewed(_)
             | donation::Event::PaymentRequested(_)

@@ -48,7 +48,7 @@ pub const COLUMNS: [&str; 33] = [
 /// # Errors
 /// Those of `out`.
 pub fn header(out: impl Write) -> std::io::Result<()> {
-    let mut csv = writer(out);
+    let mut csv = text::csv(out);
     csv.write_record(COLUMNS)?;
     csv.flush()
 }
@@ -59,7 +59,7 @@ pub fn header(out: impl Write) -> std::io::Result<()> {
 /// # Errors
 /// Those of `out`.
 pub fn footer(out: impl Write, made: &Made) -> std::io::Result<()> {
-    let mut csv = writer(out);
+    let mut csv = text::csv(out);
     for column in COLUMNS {
         csv.write_field(match column {
             "seq" => made.seq.to_string(),
@@ -80,7 +80,7 @@ pub fn footer(out: impl Write, made: &Made) -> std::io::Result<()> {
 /// # Errors
 /// Those of `out`.
 pub fn rows(out: impl Write, rows: &[Row]) -> std::io::Result<()> {
-    let mut csv = writer(out);
+    let mut csv = text::csv(out);
     // What is no text of its own becomes one here: a row has a dozen of them, and a season millions of rows.
     let mut scratch = String::new();
     for row in rows {
@@ -123,10 +123,6 @@ pub fn rows(out: impl Write, rows: &[Row]) -> std::io::Result<()> {
         csv.write_record(None::<&[u8]>)?;
     }
     csv.flush()
-}
-
-fn writer<Out: Write>(out: Out) -> ::csv::Writer<Out> {
-    ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(out)
 }
 
 #[cfg(test)]

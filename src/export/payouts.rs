@@ -64,7 +64,7 @@ pub struct Line {
 /// # Errors
 /// Those of `out`.
 pub fn header(out: impl Write) -> std::io::Result<()> {
-    let mut csv = writer(out);
+    let mut csv = text::csv(out);
     csv.write_record(COLUMNS)?;
     csv.flush()
 }
@@ -74,7 +74,7 @@ pub fn header(out: impl Write) -> std::io::Result<()> {
 /// # Errors
 /// Those of `out`.
 pub fn lines(out: impl Write, head: &Head, lines: &[Line]) -> std::io::Result<()> {
-    let mut csv = writer(out);
+    let mut csv = text::csv(out);
     for Line { entry, rally, contact } in lines {
         let is_ours = entry.donation.is_some();
         let name = |part: fn(&Contact) -> &String| match contact {
@@ -111,7 +111,7 @@ pub fn lines(out: impl Write, head: &Head, lines: &[Line]) -> std::io::Result<()
 /// # Errors
 /// Those of `out`.
 pub fn end(out: impl Write, head: &Head, net_minor: i64) -> std::io::Result<()> {
-    let mut csv = writer(out);
+    let mut csv = text::csv(out);
     let currency = head.amount.currency;
     let rest = head.amount.minor.saturating_sub(net_minor);
     let note = match head.complete {
@@ -134,7 +134,7 @@ pub fn end(out: impl Write, head: &Head, net_minor: i64) -> std::io::Result<()> 
 /// # Errors
 /// Those of `out`.
 pub fn footer(out: impl Write, made: &Made) -> std::io::Result<()> {
-    let mut csv = writer(out);
+    let mut csv = text::csv(out);
     for column in COLUMNS {
         csv.write_field(match column {
             "line" => "ledger head".into(),
@@ -233,10 +233,6 @@ fn standing(standing: Standing) -> &'static str {
         Standing::Failed => "failed",
         Standing::Canceled => "canceled",
     }
-}
-
-fn writer<Out: Write>(out: Out) -> ::csv::Writer<Out> {
-    ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(out)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::domain::money::Money;
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 use std::borrow::Cow;
+use std::io::Write;
 
 /// Stands where a donor was erased.
 pub const ERASED: &str = "(erased)";
@@ -60,6 +61,11 @@ fn digits(number: u32, width: usize, out: &mut String) {
     }
     let from = text.len().saturating_sub(used);
     out.extend(text.get(from..).unwrap_or_default().iter().map(|byte| char::from(*byte)));
+}
+
+/// Writes RFC 4180: fields with commas, quotes or line breaks in quotes, lines that end in CR LF.
+pub(super) fn csv<Out: Write>(out: Out) -> ::csv::Writer<Out> {
+    ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(out)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ mod booked;
 
 use super::totals::{Sums, day_of};
 use crate::domain::committee::joint::{Part, in_proportion};
-use crate::domain::donation::{Donation, Movement};
+use crate::domain::donation::{Donation, Movement, Way};
 use crate::domain::hash::HashMap;
 use crate::domain::id::{CommitteeId, DonationId, PaymentId, PersonId, RallyId, SourceId};
 use crate::domain::money::{Currency, Money};
@@ -142,6 +142,8 @@ pub struct Pledge {
     pub at: DateTime<Utc>,
     /// From the link that led here.
     pub refcode: Option<Box<str>>,
+    /// By which way the donor came to the form, where that was told.
+    pub by: Option<Way>,
     /// How much of it is there to cover the fee.
     pub covers_fee: Option<Money>,
     /// Who was on program then.
@@ -340,10 +342,12 @@ impl Ledger {
             donation::Event::Pledged(pledged) => {
                 let refcode = pledged.refcode.as_deref().map(Into::into);
                 let (covers_fee, on_program) = (pledged.covers_fee, pledged.on_program);
+                let by = pledged.came.as_ref().map(|came| came.by);
                 let contact = ContactAt { seq, place: self.shelf_end };
                 let length = u64::try_from(pledged.contact.len()).unwrap_or(u64::MAX);
                 self.shelf_end = contact.place.saturating_add(SHELF_HEAD_BYTES).saturating_add(length);
-                let pledge = Pledge { contact, at, refcode, covers_fee, on_program, places: vec![], events: vec![seq] };
+                let pledge =
+                    Pledge { contact, at, refcode, by, covers_fee, on_program, places: vec![], events: vec![seq] };
                 self.pledges.insert(pledged.donation, pledge);
             }
             // What the donor typed is read where they typed it.
@@ -351,9 +355,9 @@ impl Ledger {
                 let Some(first) = self.pledges.get(&renewed.first) else { return };
                 let asked = state.donations.get(renewed.first).map(|first| first.amount);
                 let covers_fee = first.covers_fee.filter(|_| asked == Some(renewed.amount));
-                let (contact, refcode) = (first.contact, first.refcode.clone());
+                let (contact, refcode, by) = (first.contact, first.refcode.clone(), first.by);
                 let (places, events) = (vec![], vec![seq]);
-                let pledge = Pledge { contact, at, refcode, covers_fee, on_program: None, places, events };
+                let pledge = Pledge { contact, at, refcode, by, covers_fee, on_program: None, places, events };
                 self.pledges.insert(renewed.donation, pledge);
             }
             donation::Event::Settled(settled) => {

@@ -150,6 +150,11 @@ impl Totals {
         self.by_rally.get(&rally)
     }
 
+    /// Whether a gift of this donor ever settled here, whatever became of its money.
+    pub(super) fn ever_gave(&self, rally: RallyId, donor: PersonId) -> bool {
+        self.of(rally).is_some_and(|totals| totals.given.contains_key(&donor))
+    }
+
     /// One rally's sums; zero if nobody gave yet.
     pub fn sums(&self, rally: RallyId) -> Sums {
         self.of(rally).map(|totals| totals.sums).unwrap_or_default()

@@ -45,18 +45,6 @@ pub fn way(text: &str) -> Way {
     }
 }
 
-/// How an address names the way.
-pub fn name(way: Way) -> &'static str {
-    match way {
-        Way::Page => "page",
-        Way::Rally => "rally",
-        Way::Embed => "embed",
-        Way::Qr => "qr",
-        Way::Shared => "shared",
-        Way::Mail => "mail",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,7 +76,7 @@ mod tests {
             assert_eq!(read(&vault, "qr", &field, at), None);
         }
         for way in [Way::Page, Way::Rally, Way::Embed, Way::Qr, Way::Shared, Way::Mail] {
-            assert_eq!(super::way(name(way)), way);
+            assert_eq!(super::way(way.word()), way);
         }
     }
 }

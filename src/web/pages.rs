@@ -1,6 +1,8 @@
 //! One file a page; each holds the page's askama struct, made of text that is already in its final form.
 
 pub mod api;
+pub mod attendance;
+pub mod campaign;
 pub mod captions;
 pub mod card;
 pub mod clips;

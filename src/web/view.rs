@@ -4,6 +4,7 @@
 //! Every field is text (or a flag or a list) in its final form: templates choose words and places, they compute nothing.
 
 pub mod captions;
+pub mod chart;
 pub mod drive;
 pub mod letters;
 pub mod restream;

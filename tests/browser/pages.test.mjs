@@ -145,7 +145,7 @@ test("live: the stage, the studio, how to go live, overlays, home", async () => 
   await page.fill("#name", "Ruth");
   await page.fill("#email", "ruth@example.org");
   await page.click("form.join button");
-  await page.locator("p.joined").waitFor();
+  await page.locator(".joined").waitFor();
   await page.locator(".video.on").waitFor({ timeout: 30_000 });
   await look(page, "rally-live-joined");
   await viewer.leave();

@@ -45,15 +45,15 @@ test("a visitor joins and is counted", async () => {
   assert.equal(await page.locator("#email-error").count(), 1);
   await page.fill("#email", "xiaolong@example.org");
   await page.click("form.join button");
-  await page.locator("p.joined").waitFor();
-  assert.match(await page.locator("p.joined").textContent(), /You’re in, 李小龙 🥋/);
+  await page.locator(".joined").waitFor();
+  assert.match(await page.locator(".joined").textContent(), /You’re in, 李小龙 🥋/);
   await until("one is here", async () => (await here()) === 1);
   await until("one has joined", async () => (await joined()) === 1);
 });
 
 test("a second page of the same person does not count twice", async () => {
   const second = await visitor.open(made.href);
-  await second.locator("p.joined").waitFor();
+  await second.locator(".joined").waitFor();
   // Somebody else joins meanwhile, so that a count of the second page would have had to show.
   const other = await Person.come(server);
   const theirs = await other.open(made.href);
@@ -70,7 +70,7 @@ test("a second page of the same person does not count twice", async () => {
 
 test("who leaves is gone after a moment, and who returns is not counted again", async () => {
   await page.reload();
-  await page.locator("p.joined").waitFor();
+  await page.locator(".joined").waitFor();
   await sleep(500);
   assert.equal(await here(), 1, "a reload is not a departure");
   const left = Date.now();

@@ -356,7 +356,13 @@ fn any_command() -> impl Strategy<Value = (Command, String)> {
             3 => Command::Rally(rally::Command::OpenDoors { rally }),
             4 => Command::Broadcast(broadcast::Command::Cut { rally, source: Some(source) }),
             5 => Command::Broadcast(broadcast::Command::RefuseStranger { reason }),
-            6 => Command::Attendance(attendance::Command::Join { rally, person, profile: sealed }),
+            6 => Command::Attendance(attendance::Command::Join {
+                rally,
+                person,
+                profile: sealed,
+                came: None,
+                agrees_to: None,
+            }),
             7 => Command::Attendance(attendance::Command::Enter { rally, person }),
             8 => Command::Attendance(attendance::Command::Leave { rally, person }),
             9 => Command::Staff(staff::Command::Add {

@@ -15,6 +15,7 @@
 mod ahead;
 mod api;
 mod archive;
+mod attendance;
 mod backup;
 mod bad_input;
 mod cards;

@@ -249,7 +249,13 @@ impl Town {
                 _ => {
                     let length = if many { 24_000 } else { 60 };
                     let profile = Sealed::new(&(0..length).map(|_| chance.number() as u8).collect::<Vec<_>>());
-                    Command::Attendance(attendance::Command::Join { rally, person, profile })
+                    Command::Attendance(attendance::Command::Join {
+                        rally,
+                        person,
+                        profile,
+                        came: None,
+                        agrees_to: None,
+                    })
                 }
             };
             let key = format!("host:{number}");
@@ -268,7 +274,8 @@ impl Town {
                     tokio::time::sleep(chance.millis(0..1_500)).await;
                     let profile = Sealed::new(&(0..30_000).map(|_| chance.number() as u8).collect::<Vec<_>>());
                     let person = person(10_000 + wave * 1_000 + number);
-                    let join = attendance::Command::Join { rally: RALLIES[0], person, profile };
+                    let join =
+                        attendance::Command::Join { rally: RALLIES[0], person, profile, came: None, agrees_to: None };
                     let key = format!("rush:{wave}:{number}");
                     town.command(&mut chance, Command::Attendance(join), &key, "attendee").await;
                 });

@@ -163,7 +163,7 @@ pub struct Came {
 }
 
 /// From where a donor came to the form.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
     /// By the form's own address, from anywhere.
@@ -179,6 +179,20 @@ pub enum Way {
     Shared,
     /// By a link of their own, in a mail.
     Mail,
+}
+
+impl Way {
+    /// The word for it in addresses and files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Rally => "rally",
+            Self::Embed => "embed",
+            Self::Qr => "qr",
+            Self::Shared => "shared",
+            Self::Mail => "mail",
+        }
+    }
 }
 
 /// A call to the processor is about to be made, with the key `{donation}:{attempt}`.

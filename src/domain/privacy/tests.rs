@@ -25,7 +25,7 @@ fn erased(erasure: ErasureId) -> Erased {
 }
 
 fn joined() -> attendance::Event {
-    attendance::Event::Joined(attendance::Joined { rally: RALLY, person: PERSON, profile: sealed(1) })
+    attendance::Event::Joined(attendance::Joined { rally: RALLY, person: PERSON, profile: sealed(1), came: None })
 }
 
 fn opened_with(mode: Mode) -> super::super::Event {
@@ -91,7 +91,13 @@ fn who_was_erased_has_not_joined_and_may_come_back_and_be_erased_again() {
     let gone = given([created()]).and([joined()]).when(erase()).then([Event::Erased(erased(FIRST))]);
     assert!(!gone.state.attendance.has_joined(RALLY, PERSON));
     gone.when(Command::Erase(command(SECOND))).changes_nothing();
-    let back = gone.when(attendance::Command::Join { rally: RALLY, person: PERSON, profile: sealed(1) });
+    let back = gone.when(attendance::Command::Join {
+        rally: RALLY,
+        person: PERSON,
+        profile: sealed(1),
+        came: None,
+        agrees_to: None,
+    });
     let back = back.then([joined()]);
     assert!(back.state.privacy.erasure(PERSON).unwrap().came_back);
     let again = back.when(Command::Erase(command(SECOND))).then([Event::Erased(erased(SECOND))]);

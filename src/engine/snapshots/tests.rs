@@ -30,7 +30,13 @@ fn write(data: &Path, from: u128, gifts: u128) {
         for n in from..from + gifts {
             let donation = DonationId(Uuid::from_u128(0xd000 + n));
             let donor = if n % 2 == 0 { PERSON } else { OTHER_PERSON };
-            let join = attendance::Command::Join { rally: RALLY, person: donor, profile: sealed(1) };
+            let join = attendance::Command::Join {
+                rally: RALLY,
+                person: donor,
+                profile: sealed(1),
+                came: None,
+                agrees_to: None,
+            };
             take(format!("join:{n}"), Command::Attendance(join)).await;
             let pledged = Pledged {
                 donation,

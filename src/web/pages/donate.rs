@@ -283,7 +283,7 @@ impl Page<'_> {
         let hidden = vec![
             ("form_token", form_token),
             ("refcode", form.get("refcode").chars().take(REFCODE_CHARS_MAX).collect()),
-            ("via", came::name(came::way(&form.get("via"))).to_owned()),
+            ("via", came::way(&form.get("via")).word().to_owned()),
             ("opened", or("opened", &came::mark(vault, on_program, now))),
             ("known", form.get("known")),
         ];

@@ -1,32 +1,30 @@
 //! `/r/{slug}`: the rally before, while and after it happens.
 
+mod join;
+
 use askama::Template;
 
 use super::home::day_in_words;
 use crate::clock;
-use crate::domain::attendance;
 use crate::domain::donation::{REFCODE_CHARS_MAX, Way};
 use crate::domain::id::RallyId;
 use crate::domain::money::Money;
-use crate::domain::profile::Attendee;
-use crate::domain::seals::ATTENDEE;
-use crate::domain::{Command, rally};
+use crate::domain::rally;
 use crate::media::ProgramId;
 use crate::media::captions::Eyes;
 use crate::projections::totals::timezone;
-use crate::web::form::{Errors, Form};
+use crate::web::form::Form;
 use crate::web::problem::Problem;
-use crate::web::session::{MaybeVisitor, Visitor, visitor_cookie};
+use crate::web::session::{MaybeVisitor, Visitor};
 use crate::web::view::drive::Drive;
-use crate::web::view::{Amount, Feed, Field, FormError, Layout, Lineup, Phase, Room, Speaker, Stage, Ticker, Total};
+use crate::web::view::{Amount, Feed, Layout, Lineup, Notice, Phase, Room, Speaker, Stage, Ticker, Total};
 use crate::web::{App, came, present, see_other};
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
-use axum::http::header::SET_COOKIE;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
+pub use join::{Join, NAME_CHARS_MAX};
 
 /// The rally's page.
 #[derive(Debug, Clone, Template)]
@@ -84,31 +82,9 @@ pub struct Rally {
     pub paid_for_by: String,
 }
 
-/// The form by which a visitor joins.
-#[derive(Debug, Clone, Default)]
-pub struct Join {
-    /// The name of the visitor who has joined; absent when they have not.
-    pub joined_as: Option<String>,
-    /// What is wrong, when the form was refused.
-    pub errors: Vec<FormError>,
-    /// Field `name`.
-    pub name: Field,
-    /// Field `email`.
-    pub email: Field,
-    /// Field `postal`.
-    pub postal: Field,
-    /// What the link that led here said of where from: not part of the form.
-    pub carried: Vec<(&'static str, String)>,
-}
-
-/// Characters of a name: the longest real ones are below it.
-pub const NAME_CHARS_MAX: usize = 120;
-/// Characters of a postal code.
-pub const POSTAL_CHARS_MAX: usize = 16;
-
 /// The routes of this page.
 pub fn routes() -> Router<App> {
-    Router::new().route("/r/{slug}", get(show)).route("/r/{slug}/join", post(join))
+    Router::new().route("/r/{slug}", get(show)).merge(join::routes())
 }
 
 async fn show(
@@ -123,16 +99,20 @@ async fn show(
         let query = if query.is_empty() { query } else { format!("?{query}") };
         return Ok(see_other(&format!("/r/{}{query}", rally.details.slug)));
     }
-    page(&app, &slug, visitor, Join { carried: carried(&query), ..Join::default() }, StatusCode::OK)
+    let join = Join { carried: carried(&query), said: join::said(&query), ..Join::default() };
+    page(&app, &slug, visitor, join, StatusCode::OK)
 }
 
-/// What the donate forms take along from the link that led here.
+/// What the forms take along from the link that led here.
 fn carried(query: &str) -> Vec<(&'static str, String)> {
-    let query = Form::parse(query.as_bytes());
+    carried_in(&Form::parse(query.as_bytes()))
+}
+
+fn carried_in(query: &Form) -> Vec<(&'static str, String)> {
     let via = came::way(&query.get("via"));
     let via = if via == Way::Page { Way::Rally } else { via };
     let refcode: String = query.get("refcode").chars().take(REFCODE_CHARS_MAX).collect();
-    let fields = [("via", came::name(via).to_owned()), ("refcode", refcode)];
+    let fields = [("via", via.word().to_owned()), ("refcode", refcode)];
     fields.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
@@ -152,7 +132,10 @@ fn page(app: &App, slug: &str, visitor: Option<Visitor>, join: Join, status: Sta
         let replay = replay(app, id, &rally);
         let captioned = || !app.media().captions().languages(ProgramId(id.0), Eyes::Audience).is_empty();
         let page = Rally {
-            layout: app.layout(&details.title, Some(details)),
+            layout: Layout {
+                notice: join.said.map(|text| Notice { text: text.into(), bad: false }),
+                ..app.layout(&details.title, Some(details))
+            },
             phase: present::phase(&rally),
             replay,
             transcript: replay && captioned(),
@@ -194,47 +177,4 @@ fn replay(app: &App, id: RallyId, rally: &rally::Rally) -> bool {
     }
     let shelf = app.media().recordings().map(|recordings| recordings.shelf(ProgramId(id.0)));
     matches!(shelf, Some(Ok(Some(shelf))) if !shelf.is_empty())
-}
-
-async fn join(State(app): State<App>, Path(slug): Path<String>, body: Bytes) -> Result<Response, Problem> {
-    let (id, rally) = app.rally(&slug)?;
-    let mut errors = Errors::default();
-    let (form, held) = Form::parse(&body).without_card_numbers(&["name", "email", "postal"]);
-    for field in held {
-        errors.add(field, "This looks like a card’s number. It has been thrown away.");
-    }
-    let (name, email, postal) = (form.get("name"), form.get("email"), form.get("postal"));
-    errors.require("name", &name, NAME_CHARS_MAX, "Enter your name.");
-    errors.email("email", &email);
-    errors.limit("postal", &postal, POSTAL_CHARS_MAX);
-    let refused = |errors: Errors| {
-        let join = Join {
-            joined_as: None,
-            errors: errors.summary(),
-            name: errors.field("name", name.clone()),
-            email: errors.field("email", email.clone()),
-            postal: errors.field("postal", postal.clone()),
-            carried: carried(""),
-        };
-        page(&app, &slug, None, join, StatusCode::UNPROCESSABLE_ENTITY)
-    };
-    if !errors.is_empty() {
-        return refused(errors);
-    }
-    let person = app.engine().vault().person_id(&email);
-    let attendee = Attendee {
-        name: name.clone(),
-        email: email.clone(),
-        postal: Some(postal.clone()).filter(|text| !text.is_empty()),
-    };
-    let profile = app.seal(person, ATTENDEE, &attendee)?;
-    let command = Command::Attendance(attendance::Command::Join { rally: id, person, profile });
-    let mut key = format!("join:{id}:{person}");
-    if let Some(erasure) = app.engine().world().state.privacy.erasure(person) {
-        // Whoever comes back after an erasure joins anew: it is no repeat of what was erased.
-        key.push_str(&format!(":{}", erasure.id));
-    }
-    app.engine().execute(command, key, &format!("attendee:{person}")).await?;
-    let cookie = visitor_cookie(&app, person, &name);
-    Ok(([(SET_COOKIE, cookie)], see_other(&format!("/r/{}", rally.details.slug))).into_response())
 }

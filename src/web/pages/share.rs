@@ -7,7 +7,7 @@ use crate::web::form::Form;
 use crate::web::problem::Problem;
 use crate::web::session::Staff;
 use crate::web::view::{Layout, StaffRoom};
-use crate::web::{App, came, qr};
+use crate::web::{App, qr};
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
@@ -51,7 +51,7 @@ pub fn routes() -> Router<App> {
 /// The whole address of a rally's form for those who come this way.
 pub fn form_url(app: &App, slug: &str, way: Way, refcode: &str) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("via", came::name(way));
+    query.append_pair("via", way.word());
     if !refcode.is_empty() {
         query.append_pair("refcode", refcode);
     }
