@@ -160,7 +160,7 @@ async fn a_file_that_can_not_be_had_is_refused_in_words_and_leaves_no_event() {
     assert_eq!(house.server.get("/api/v1/head").await.json()["seq"].as_u64(), before);
     let output = run(&["export", "docx"], &house.data());
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("csv, xlsx, actblue-csv"), "{}", said(&output));
+    assert!(said(&output).contains("csv, xlsx, fec, fec-notice, actblue-csv"), "{}", said(&output));
 }
 
 #[tokio::test]

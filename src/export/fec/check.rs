@@ -18,6 +18,9 @@ const LINES_MAX: usize = 20_000;
 /// Bytes of one record: all fields of the longest at their full length.
 const RECORD_BYTES_MAX: usize = 20_000;
 
+/// Schedules whose lines the cover adds up, and the field with their sum.
+const SUMMED: [(Table, &str); 2] = [(Table::SchA, "contribution_amount"), (Table::SchB, "expenditure_amount")];
+
 /// What to do about a field that is empty or not what it should be.
 const ABOUT_FIELDS: &[(&str, &str)] = &[
     ("street", "Ask the donor for their street, and write it in the filing program."),
@@ -167,14 +170,8 @@ impl Checker {
     }
 
     fn sum(&mut self, line: &ParsedLine) {
-        let field = match line.table() {
-            Table::SchA => "contribution_amount",
-            Table::SchB => "expenditure_amount",
-            _ => return,
-        };
-        if line.is_memo() {
-            return;
-        }
+        let of = |(table, _): &&(Table, &str)| *table == line.table();
+        let Some((_, field)) = SUMMED.iter().find(of).filter(|_| !line.is_memo()) else { return };
         let Some(minor) = line.get(field).and_then(cents) else {
             return self.stop("A line has no sum.");
         };
