@@ -31,6 +31,7 @@ const KEYS: &[&str] = &[
     "processor",
     "retention_years",
     "recordings_gib_max",
+    "private_webhooks",
     "stripe.publishable_key",
     "stripe.api_base",
     "stripe.script_url",
@@ -87,6 +88,9 @@ pub struct Config {
     /// Room for all recordings together, in GiB; 0 records nothing.
     #[serde(deserialize_with = "gib")]
     pub recordings_gib_max: u32,
+    /// Whether webhooks go to receivers on this machine and in private networks too, and there without encryption.
+    #[serde(deserialize_with = "yes_or_no")]
+    pub private_webhooks: bool,
     /// Stripe's account, for `processor = "stripe"`.
     pub stripe: Stripe,
     /// Accounts of further committees, by name; the first committee's is `stripe`.
@@ -112,6 +116,7 @@ impl Default for Config {
             processor: ProcessorKind::Simulated,
             retention_years: RETENTION_YEARS,
             recordings_gib_max: RECORDINGS_GIB_MAX,
+            private_webhooks: false,
             stripe: Stripe::default(),
             accounts: BTreeMap::new(),
             mail: mail::Mail::default(),
@@ -283,6 +288,21 @@ fn years<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
 fn gib<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     number(deserializer)
         .ok_or_else(|| serde::de::Error::custom("recordings_gib_max is a whole number of GiB; 0 records nothing"))
+}
+
+/// From the file as what it is, and from the environment as text.
+fn yes_or_no<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    match toml::Value::deserialize(deserializer)? {
+        toml::Value::Boolean(yes) => Ok(yes),
+        toml::Value::String(text) if text == "true" => Ok(true),
+        toml::Value::String(text) if text == "false" => Ok(false),
+        toml::Value::String(_)
+        | toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Datetime(_)
+        | toml::Value::Array(_)
+        | toml::Value::Table(_) => Err(serde::de::Error::custom("private_webhooks is true or false")),
+    }
 }
 
 fn calls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroU32>, D::Error> {

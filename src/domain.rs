@@ -13,6 +13,7 @@ pub mod committee;
 pub mod donation;
 pub mod drive;
 pub mod hash;
+pub mod hook;
 pub mod id;
 pub mod inbox;
 pub mod ledger;
@@ -31,6 +32,7 @@ pub mod show;
 pub mod staff;
 #[cfg(test)]
 pub(crate) mod test_kit;
+pub mod token;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -57,6 +59,8 @@ pub enum Command {
     Books(books::Command),
     Audit(audit::Command),
     Plan(plan::Command),
+    Token(token::Command),
+    Hook(hook::Command),
 }
 
 /// What happened.
@@ -80,6 +84,8 @@ pub enum Event {
     Books(books::Event),
     Audit(audit::Event),
     Plan(plan::Event),
+    Token(token::Event),
+    Hook(hook::Event),
 }
 
 /// The rules said no; the message says what to do instead and is fit for the person who asked.
@@ -120,6 +126,10 @@ pub enum Refusal {
     Audit(#[from] audit::Refusal),
     #[error(transparent)]
     Plan(#[from] plan::Refusal),
+    #[error(transparent)]
+    Token(#[from] token::Refusal),
+    #[error(transparent)]
+    Hook(#[from] hook::Refusal),
 }
 
 /// An event at its place in the log.
@@ -166,6 +176,10 @@ pub struct State {
     pub committees: committee::Committees,
     /// Letters.
     pub mail: mail::Mail,
+    /// Programs that read the API.
+    pub tokens: token::Tokens,
+    /// Who outside is told.
+    pub hooks: hook::Hooks,
     /// Who was erased, and whose data the law keeps.
     pub privacy: privacy::Privacy,
 }
@@ -193,6 +207,8 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Books(command) => books::decide(state, command)?,
         Command::Audit(command) => audit::decide(state, command)?,
         Command::Plan(command) => plan::decide(state, command)?,
+        Command::Token(command) => token::decide(state, command)?,
+        Command::Hook(command) => hook::decide(state, command)?,
     };
     mail::ask_for(state, &mut events);
     Ok(events)
@@ -219,6 +235,8 @@ impl State {
             Event::Books(event) => books::evolve(self, event),
             Event::Audit(event) => audit::evolve(self, event, at),
             Event::Plan(event) => plan::evolve(self, event),
+            Event::Token(event) => token::evolve(self, event, at),
+            Event::Hook(event) => hook::evolve(self, event, at),
         }
         privacy::follow(self, event, at);
         plan::follow(self, event, at);

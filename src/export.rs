@@ -4,6 +4,7 @@ pub mod actblue;
 pub mod attendance;
 pub mod contacts;
 pub mod csv;
+pub mod fec;
 pub mod payouts;
 pub mod row;
 pub mod text;

@@ -9,6 +9,7 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod export;
+pub mod hooks;
 pub mod live;
 pub mod log;
 pub mod mail;

@@ -5,6 +5,7 @@ pub mod drive;
 pub mod feed;
 pub mod ledger;
 pub mod open;
+pub mod recurring;
 pub mod room;
 pub mod signals;
 #[cfg(test)]
@@ -37,6 +38,8 @@ pub struct Projections {
     pub ledger: ledger::Ledger,
     /// What was given towards goals and under matches.
     pub drive: drive::Drive,
+    /// What happened to recurring gifts.
+    pub recurring: recurring::Recurring,
     /// What a host has to know of feeds.
     pub signals: signals::Signals,
     changed: HashMap<RallyId, u64>,
@@ -54,6 +57,7 @@ impl Projections {
         self.feed.apply(recorded);
         self.ledger.apply(recorded, &self.state);
         self.drive.apply(recorded, &self.state, &self.ledger);
+        self.recurring.apply(recorded);
         self.signals.apply(recorded);
         self.seq = recorded.seq;
         let touches_all = matches!(
@@ -90,6 +94,9 @@ impl Projections {
             ("goals and matches", self.state.drives == other.state.drives),
             ("recurring gifts", self.state.plans == other.state.plans),
             ("privacy", self.state.privacy == other.state.privacy),
+            ("tokens", self.state.tokens == other.state.tokens),
+            ("webhooks", self.state.hooks == other.state.hooks),
+            ("turns of recurring gifts", self.recurring == other.recurring),
             ("totals", self.totals == other.totals),
             ("open", self.open == other.open),
             ("room", self.room == other.room),
@@ -122,7 +129,9 @@ pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         | Event::Privacy(_)
         | Event::Committee(_)
         | Event::Books(_)
-        | Event::Audit(_) => None,
+        | Event::Audit(_)
+        | Event::Token(_)
+        | Event::Hook(_) => None,
         Event::Drive(event) => Some(event.rally()),
         Event::Plan(event) => state.plans.get(event.plan()).map(|plan| plan.rally),
         Event::Rally(event) => Some(match event {

@@ -6,7 +6,9 @@ pub mod chosen;
 pub mod contacts;
 mod donations;
 mod events;
+pub mod filing;
 mod opened;
+pub mod page;
 mod payouts;
 mod people;
 mod profiles;
@@ -18,6 +20,7 @@ use crate::engine::{Engine, Failure};
 use crate::export::actblue::Report;
 use crate::export::row::Made;
 use bytes::Bytes;
+use filing::{Filing, What};
 use selection::Selection;
 use std::fmt;
 use std::str::FromStr;
@@ -39,6 +42,10 @@ pub enum Format {
     Jsonl,
     /// What is in each transfer to the bank.
     Payouts,
+    /// A periodic report to the FEC.
+    Fec,
+    /// A notice to the FEC of large gifts before an election.
+    FecNotice,
     /// Who was in the room, and when.
     Attendance,
     /// Who agreed to be written to.
@@ -47,8 +54,17 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order in which they are offered.
-    pub const ALL: [Self; 7] =
-        [Self::Csv, Self::Xlsx, Self::ActblueCsv, Self::Payouts, Self::Attendance, Self::Contacts, Self::Jsonl];
+    pub const ALL: [Self; 9] = [
+        Self::Csv,
+        Self::Xlsx,
+        Self::Fec,
+        Self::FecNotice,
+        Self::ActblueCsv,
+        Self::Payouts,
+        Self::Attendance,
+        Self::Contacts,
+        Self::Jsonl,
+    ];
 
     /// Its name on the command line and in addresses.
     pub fn word(self) -> &'static str {
@@ -58,6 +74,8 @@ impl Format {
             Self::ActblueCsv => "actblue-csv",
             Self::Jsonl => "jsonl",
             Self::Payouts => "payouts",
+            Self::Fec => "fec",
+            Self::FecNotice => "fec-notice",
             Self::Attendance => "attendance",
             Self::Contacts => "contacts",
         }
@@ -71,6 +89,8 @@ impl Format {
             Self::ActblueCsv => "Contributions for a campaign database",
             Self::Jsonl => "Events, JSON lines",
             Self::Payouts => "Payouts to the bank, CSV",
+            Self::Fec => "Report to the FEC",
+            Self::FecNotice => "48-hour notice to the FEC",
             Self::Attendance => "Attendee report, CSV",
             Self::Contacts => "Contacts who agreed, CSV",
         }
@@ -84,6 +104,8 @@ impl Format {
             Self::ActblueCsv => "The 101 columns that campaign databases import: paid, refunded or recurring",
             Self::Jsonl => "Every event as the log holds it, personal data sealed: for auditors and programs",
             Self::Payouts => "Each bank transfer with the donations, fees, refunds and disputes in it, to the cent",
+            Self::Fec => "Form F3, F3X or F3P in format 8.5: cover, itemized gifts, refunds and fees",
+            Self::FecNotice => "Form F6 in format 8.5: gifts of $1,000 and more shortly before an election",
             Self::Attendance => {
                 "One row a stay in the room, with join and leave times, of the rallies on these days; as it is now"
             }
@@ -99,6 +121,8 @@ impl Format {
             Self::ActblueCsv => ("contributions", "csv"),
             Self::Jsonl => ("events", "jsonl"),
             Self::Payouts => ("payouts", "csv"),
+            Self::Fec => ("report", "fec"),
+            Self::FecNotice => ("notice", "fec"),
             Self::Attendance => ("attendance", "csv"),
             Self::Contacts => ("contacts", "csv"),
         }
@@ -112,6 +136,7 @@ impl Format {
             }
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             Self::Jsonl => "application/jsonl",
+            Self::Fec | Self::FecNotice => "text/plain; charset=us-ascii",
         }
     }
 }
@@ -147,6 +172,8 @@ pub struct Order {
     pub reason: String,
     /// Which contributions, in the format of campaign databases.
     pub report: Report,
+    /// Which of the FEC's files, in its format.
+    pub filing: Option<Filing>,
 }
 
 /// The parts of a file, in order; an error breaks it off.
@@ -162,6 +189,14 @@ fn send(out: &Out, bytes: Vec<u8>) -> bool {
 impl Order {
     /// The name to save it under.
     pub fn file_name(&self) -> String {
+        match self.filing.as_ref().map(|filing| &filing.what) {
+            Some(What::Report(report)) => {
+                let form = report.filer.form.code();
+                return format!("{}-{form}-{}-{}.fec", report.filer.id, report.code, report.through);
+            }
+            Some(What::Notice(notice, _, through)) => return format!("{}-F6-{through}.fec", notice.filer.id),
+            None => {}
+        }
         let (name, ending) = self.format.file();
         let name =
             if self.format == Format::ActblueCsv { format!("{name}-{}", self.report.word()) } else { name.into() };
@@ -198,6 +233,7 @@ impl Order {
             Format::ActblueCsv => donations::actblue(engine, self, self.report, out),
             Format::Jsonl => events::jsonl(engine, self, out),
             Format::Payouts => payouts::csv(engine, self, out),
+            Format::Fec | Format::FecNotice => filing::fec(engine, self, out),
             Format::Attendance => people::attendees(engine, self, out),
             Format::Contacts => people::contacts(engine, self, out),
         }

@@ -15,6 +15,7 @@ pub mod qr;
 pub mod screen;
 pub mod serve;
 pub mod session;
+pub mod token;
 pub mod view;
 
 use crate::domain::id::{DonationId, PersonId, RallyId};
@@ -24,6 +25,7 @@ use crate::domain::rally::{Details, Rally, Speaker};
 use crate::domain::sealed::Sealed;
 use crate::domain::seals::ACCOUNT;
 use crate::engine::Engine;
+use crate::hooks::Standings;
 use crate::live::Live;
 use crate::live::presence::Presence;
 use crate::media::clip::Shelf;
@@ -85,6 +87,8 @@ pub struct Settings {
     pub proxies: Vec<IpAddr>,
     /// Origins of the sites that may show the donate form in a frame.
     pub embed: Vec<String>,
+    /// Whether webhooks may go to private networks.
+    pub private_webhooks: bool,
 }
 
 /// Everything a handler needs. Cheap to clone.
@@ -106,6 +110,8 @@ struct Inner {
     hashing: Semaphore,
     screen: Screen,
     live_connections: Arc<Semaphore>,
+    token_uses: token::Uses,
+    hook_standings: Standings,
 }
 
 impl App {
@@ -133,6 +139,8 @@ impl App {
             sign_in_failures: Mutex::default(),
             hashing: Semaphore::new(HASHES_MAX),
             screen: Screen::default(),
+            token_uses: token::Uses::default(),
+            hook_standings: Standings::default(),
         }));
         // The hub renders through the app, and the app shows the hub: a weak reference keeps the two from each other's life.
         let weak = Arc::downgrade(&app.0);
@@ -223,6 +231,21 @@ impl App {
         &self.0.screen
     }
 
+    /// When programs asked, and how often.
+    pub fn token_uses(&self) -> &token::Uses {
+        &self.0.token_uses
+    }
+
+    /// How each receiver of webhooks stands.
+    pub fn hook_standings(&self) -> &Standings {
+        &self.0.hook_standings
+    }
+
+    /// Whether webhooks may go to private networks.
+    pub fn private_webhooks(&self) -> bool {
+        self.0.settings.private_webhooks
+    }
+
     /// Cancelled when the server stops.
     pub fn shutdown(&self) -> &CancellationToken {
         &self.0.shutdown
@@ -289,10 +312,17 @@ impl App {
     /// # Errors
     /// The log can't be written.
     pub async fn shows(&self, staff: &Staff, what: &str, of: String) -> Result<(), Problem> {
-        let who = staff.actor();
-        let access = Access { who: who.clone(), what: what.into(), of, reason: String::new() };
+        self.tells(&staff.actor(), what, of).await
+    }
+
+    /// The same of whoever asks, as the log names them.
+    ///
+    /// # Errors
+    /// The log can't be written.
+    pub async fn tells(&self, who: &str, what: &str, of: String) -> Result<(), Problem> {
+        let access = Access { who: who.into(), what: what.into(), of, reason: String::new() };
         let command = crate::domain::Command::Privacy(privacy::Command::View(access));
-        self.engine().execute(command, fresh_key("view"), &who).await?;
+        self.engine().execute(command, fresh_key("view"), who).await?;
         Ok(())
     }
 
@@ -399,15 +429,20 @@ pub fn router(app: App) -> Router {
         .merge(pages::finance::routes())
         .merge(pages::campaign::routes())
         .merge(pages::exports::routes())
+        .merge(pages::filer::routes())
+        .merge(pages::filing::routes())
         .merge(pages::rules::routes())
         .merge(pages::held::routes())
         .merge(pages::reconciliation::routes())
         .merge(pages::payout::routes())
         .merge(pages::plans::routes())
+        .merge(pages::tokens::routes())
+        .merge(pages::hooks::routes())
         .merge(pages::webhook::routes())
         .merge(pages::whip::routes())
         .merge(pages::speak::routes())
         .merge(pages::api::routes())
+        .merge(pages::donordrive::routes())
         .route("/static/{file}", get(pages::files::file))
         .route("/favicon.ico", get(pages::files::favicon))
         .route("/healthz", get(pages::health::healthz))
@@ -517,7 +552,15 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "key" => "The old key no longer works. Send the new one.",
         "captions" => "The old address for captions no longer works. Send the captioner the new one.",
         "note" => "Your note is on the speaker’s page.",
+        "revoked" => "Revoked: whoever asks with that token is refused from now on.",
+        "hook" => "Added. It is told what happens from now on.",
+        "hook-removed" => "Removed: nothing is sent there any more.",
+        "hook-on" => "Switched on. What happened meanwhile is sent now.",
+        "hook-off" => "Switched off. What happens meanwhile is sent when you switch it on again.",
+        "hook-replay" => "Everything from that event on is sent again. Receivers know repeats by their id.",
+        "hook-again" => "It is sent again now.",
         "rules" => "Saved: the rules hold for every gift from now on.",
+        "filer" => "Saved: reports name it from now on.",
         "released" => "Released: the donor can pay now, and is told by mail where mail is on.",
         "turned-away" => "Turned away: nothing was charged, and the donor is told by mail where mail is on.",
         "refunded" => "The refund is under way.",

@@ -8,6 +8,10 @@
 mod campaign;
 #[path = "properties/crowd.rs"]
 mod crowd;
+#[path = "properties/exports.rs"]
+mod exports;
+#[path = "properties/filing.rs"]
+mod filing;
 #[path = "support/season.rs"]
 mod season;
 

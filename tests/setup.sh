@@ -15,7 +15,7 @@ need() { # need COMMAND PACKAGE
 
 case "${1:-}" in
 build)
-    has cargo || { echo "Rust is missing: install it with rustup (1.89 or newer), then run make again." >&2; exit 1; }
+    has cargo || { echo "Rust is missing: install it with rustup (1.94 or newer), then run make again." >&2; exit 1; }
     { has node && has npm; } || { echo "Node.js is missing: install Node 20 or newer with npm, then run make again." >&2; exit 1; }
     [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || { echo "Node.js $(node --version) is too old: install 20 or newer." >&2; exit 1; }
     need cc build-essential

@@ -88,7 +88,7 @@ async fn add_staff(State(engine): State<Engine>, Json(staff): Json<NewStaff>) ->
 }
 
 async fn export(State(engine): State<Engine>, UrlPath(format): UrlPath<String>, RawQuery(query): RawQuery) -> Response {
-    let taken = super::export::order(&engine, &format, query.unwrap_or_default().as_bytes());
+    let taken = super::export::order(&engine, &format, query.unwrap_or_default().as_bytes()).await;
     let order = match taken {
         Ok(order) => order,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error:#}")).into_response(),

@@ -4,6 +4,8 @@ use super::log::shell_user;
 use super::{DataArgs, control, serve};
 use crate::engine::Engine;
 use crate::export::actblue::Report;
+use crate::report::as_of::AsOf;
+use crate::report::filing::{self, Wrong};
 use crate::report::selection::Selection;
 use crate::report::{Format, Order};
 use crate::web::form::Form;
@@ -44,12 +46,54 @@ pub struct ExportArgs {
     /// Of actblue-csv: which contributions.
     #[arg(long, value_name = "REPORT", default_value = "paid")]
     report: Report,
+    #[command(flatten)]
+    filing: FilingArgs,
     /// What it is for, without a name or address: it stays in the log for good, and in the file.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// The file to write; standard output if none.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+/// Of fec and fec-notice: what the cover says.
+#[derive(Args)]
+struct FilingArgs {
+    /// Of fec: which report, as Q2, M7, YE, 12P or 30G.
+    #[arg(long, value_name = "CODE")]
+    code: Option<String>,
+    /// Of fec: the election that the report is about, as P2026.
+    #[arg(long, value_name = "CODE")]
+    election: Option<String>,
+    /// Of fec: cash on hand as the period begins; 0 if not given.
+    #[arg(long, value_name = "DOLLARS")]
+    cash: Option<String>,
+    /// Of fec and fec-notice: the day on which the treasurer signs; today if not given.
+    #[arg(long, value_name = "DAY")]
+    signed: Option<String>,
+    /// Of fec and fec-notice: the first filing that this amends, as FEC-1234567.
+    #[arg(long, value_name = "NUMBER")]
+    amends: Option<String>,
+    /// Which amendment it is; 1 if not given.
+    #[arg(long, value_name = "NUMBER")]
+    amendment: Option<String>,
+    /// Of fec-notice: the day on which the notice that this amends was filed.
+    #[arg(long, value_name = "DAY")]
+    filed: Option<String>,
+}
+
+impl FilingArgs {
+    fn pairs(&self) -> [(&'static str, &Option<String>); 7] {
+        [
+            ("code", &self.code),
+            ("election", &self.election),
+            ("cash", &self.cash),
+            ("signed", &self.signed),
+            ("amends", &self.amends),
+            ("amendment", &self.amendment),
+            ("filed", &self.filed),
+        ]
+    }
 }
 
 impl clap::ValueEnum for Report {
@@ -78,7 +122,8 @@ pub async fn run(args: ExportArgs) -> anyhow::Result<()> {
     let mut out = Out::open(args.out.as_ref())?;
     let selection = Selection { rally: args.rally, from: args.from, to: args.to, ..Selection::default() };
     let mut query = form_urlencoded::Serializer::new(selection.query());
-    for (name, value) in [("committee", &args.committee), ("as_of", &args.as_of), ("reason", &args.reason)] {
+    let own = [("committee", &args.committee), ("as_of", &args.as_of), ("reason", &args.reason)];
+    for (name, value) in own.into_iter().chain(args.filing.pairs()) {
         query.append_pair(name, value.as_deref().unwrap_or_default());
     }
     query.append_pair("who", &shell_user()).append_pair("report", args.report.word());
@@ -87,7 +132,7 @@ pub async fn run(args: ExportArgs) -> anyhow::Result<()> {
     if control::ask(&config.data, "GET", &path, vec![], |bytes| out.take(bytes)).await?.is_none() {
         let data = config.data.clone();
         let (engine, mut writer) = tokio::task::spawn_blocking(move || serve::open(&data)).await??;
-        let order = order(&engine, args.format.word(), query.as_bytes())?;
+        let order = order(&engine, args.format.word(), query.as_bytes()).await?;
         let mut parts = order.take(&engine).await?;
         drop(engine);
         while let Some(part) = parts.recv().await {
@@ -102,16 +147,53 @@ pub async fn run(args: ExportArgs) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn order(engine: &Engine, format: &str, query: &[u8]) -> anyhow::Result<Order> {
+pub(super) async fn order(engine: &Engine, format: &str, query: &[u8]) -> anyhow::Result<Order> {
     let form = Form::parse(query);
     let (selection, fault) = Selection::read(|name| form.get(name), engine);
     if let Some(fault) = fault {
         return Err(anyhow!("--as-of: {fault}"));
     }
-    let format = format.parse().map_err(|error: String| anyhow!(error))?;
+    let format: Format = format.parse().map_err(|error: String| anyhow!(error))?;
     let who = form.get("who");
     let report = form.get("report").parse().unwrap_or_default();
-    Ok(Order { format, selection, name: who.clone(), who, reason: form.get("reason"), report })
+    let mut order =
+        Order { format, selection, name: who.clone(), who, reason: form.get("reason"), report, filing: None };
+    if matches!(format, Format::Fec | Format::FecNotice) {
+        order = filing(engine, order, &form).await?;
+    }
+    Ok(order)
+}
+
+/// The same for the FEC, after the file was made once and read again: what stops it is said instead of the file.
+async fn filing(engine: &Engine, mut order: Order, form: &Form) -> anyhow::Result<Order> {
+    if order.selection.rally.is_some() {
+        return Err(anyhow!("a report is of a whole committee: leave out --rally"));
+    }
+    let now = engine.clock().now();
+    let (filing, seq) = {
+        let world = engine.world();
+        let read = |name: &str| form.get(name);
+        let committee = order.selection.committee;
+        let today = now.with_timezone(&order.selection.zone(&world)).date_naive();
+        let filing = if order.format == Format::Fec {
+            filing::report(read, committee, &world, today)
+        } else {
+            filing::notice(read, committee, &world, today)
+        };
+        let said = |wrong: Vec<Wrong>| anyhow!(wrong.into_iter().map(|(_, what)| what).collect::<Vec<_>>().join(" "));
+        (filing.map_err(said)?, order.selection.seq(&world))
+    };
+    let (engine, asked) = (engine.clone(), filing.clone());
+    let findings = tokio::task::spawn_blocking(move || asked.findings(&engine, seq)).await??;
+    if findings.stops {
+        let all = findings.in_order();
+        let words: Vec<&str> = all.iter().map(|finding| finding.what.as_str()).collect();
+        return Err(anyhow!("the FEC would not take this file: {}", words.join(" ")));
+    }
+    order.filing = Some(filing);
+    // What is taken is what was looked at.
+    order.selection.as_of.get_or_insert(AsOf { seq, at: now });
+    Ok(order)
 }
 
 /// Where the file goes, and how far it is.

@@ -6,6 +6,7 @@ use crate::config::{Config, ProcessorKind};
 use crate::domain::{Command, Refusal};
 use crate::domain::{committee, ledger, mail as letters};
 use crate::engine::{Engine, Failure, Fault, Writer};
+use crate::hooks;
 use crate::log;
 use crate::log::archive::Archive;
 use crate::log::scrub::Scrub;
@@ -113,6 +114,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         shelf: shelf.clone(),
         proxies: config.proxies.clone(),
         embed: config.embed.clone(),
+        private_webhooks: config.private_webhooks,
     };
     let app = App::new(engine.clone(), cashiers.clone(), media.clone(), settings, shutdown.clone());
 
@@ -128,6 +130,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     tasks.spawn(async move { media::ingest::rtmp::run(rtmp, of_media, house, stop).await });
     let onward = restream::Settings::new().context("encryption of what is sent on")?;
     tasks.spawn(restream::follow(engine.clone(), media.clone(), onward, shutdown.clone()));
+    let reach = hooks::Settings::new(config.private_webhooks).context("encryption of webhooks")?;
+    tasks.spawn(hooks::follow(engine.clone(), reach, app.hook_standings().clone(), shutdown.clone()));
     tasks.spawn(keeping::run(engine.clone(), media.clone(), shutdown.clone()));
     tasks.spawn(gate::follow(engine.clone(), media, shutdown.clone()));
     for cashier in cashiers.iter() {

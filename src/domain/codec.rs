@@ -14,6 +14,7 @@ use super::clip::Event as Clip;
 use super::committee::Event as Committee;
 use super::donation::Event as Donation;
 use super::drive::Event as Drive;
+use super::hook::Event as Hook;
 use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
 use super::mail::Event as Mail;
@@ -23,6 +24,7 @@ use super::rally::Event as Rally;
 use super::restream::Event as Restream;
 use super::show::Event as Show;
 use super::staff::Event as Staff;
+use super::token::Event as Token;
 use super::{Event, Recorded};
 use chrono::{DateTime, Utc};
 use instant::Instant;
@@ -195,6 +197,7 @@ kinds! {
     "privacy.exported" 1 Privacy Exported,
     "committee.founded" 1 Committee Founded,
     "committee.rules_set" 1 Committee RulesSet,
+    "committee.filer_set" 1 Committee FilerSet,
     "drive.goals_set" 1 Drive GoalsSet,
     "drive.match_set" 1 Drive MatchSet,
     "drive.match_withdrawn" 1 Drive MatchWithdrawn,
@@ -212,6 +215,16 @@ kinds! {
     "plan.resumed" 1 Plan Resumed,
     "plan.skipped" 1 Plan Skipped,
     "plan.ended" 1 Plan Ended,
+    "token.created" 1 Token Created,
+    "token.revoked" 1 Token Revoked,
+    "hook.added" 1 Hook Added,
+    "hook.removed" 1 Hook Removed,
+    "hook.switched" 1 Hook Switched,
+    "hook.rotated" 1 Hook Rotated,
+    "hook.replayed" 1 Hook Replayed,
+    "hook.advanced" 1 Hook Advanced,
+    "hook.gave_up" 1 Hook GaveUp,
+    "hook.sent_again" 1 Hook SentAgain,
 }
 
 /// How to read an event's data.

@@ -4,6 +4,7 @@
 //! Limits are data with a time of their own, as the law gives them: a new one is added, and gifts of earlier days stay under
 //! the one of their day.
 
+pub mod filer;
 pub mod joint;
 mod limit;
 pub mod presets;
@@ -12,6 +13,7 @@ use super::State;
 use super::id::CommitteeId;
 use super::money::{Currency, Money};
 use chrono::NaiveDate;
+use filer::Filer;
 use joint::Formula;
 pub use limit::{LIMIT_NAME_CHARS_MAX, Limit, Room};
 use serde::{Deserialize, Serialize};
@@ -146,6 +148,9 @@ pub struct Committee {
     pub rules: Rules,
     /// The processor's account that takes its money, once the processor said.
     pub account: Option<String>,
+    /// Who files with the FEC for it, once somebody wrote that.
+    #[serde(with = "super::as_json")]
+    pub filer: Option<Filer>,
 }
 
 impl Committee {
@@ -225,6 +230,8 @@ pub enum Command {
     Found { handles: Vec<String> },
     /// These rules from now on.
     SetRules { committee: CommitteeId, rules: Box<Rules> },
+    /// Who files with the FEC for it from now on.
+    SetFiler { committee: CommitteeId, filer: Box<Filer> },
 }
 
 /// What happened.
@@ -233,6 +240,7 @@ pub enum Command {
 pub enum Event {
     Founded(Founded),
     RulesSet(RulesSet),
+    FilerSet(FilerSet),
 }
 
 /// There is another committee. Committees are numbered in the order of these events, the first without one being 0.
@@ -252,6 +260,16 @@ pub struct RulesSet {
     pub committee: CommitteeId,
     /// All of them, also what did not change.
     pub rules: Rules,
+}
+
+/// Who files with the FEC for a committee from now on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FilerSet {
+    /// Whose.
+    #[serde(default, skip_serializing_if = "CommitteeId::is_first")]
+    pub committee: CommitteeId,
+    /// All of it, also what did not change.
+    pub filer: Filer,
 }
 
 /// Why not.
@@ -285,6 +303,8 @@ pub enum Refusal {
     JointPartner,
     #[error("the sum above which gifts are held is more than nothing")]
     HoldAbove,
+    #[error("{0}")]
+    Filer(&'static str),
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
@@ -309,6 +329,16 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             }
             vec![Event::RulesSet(RulesSet { committee, rules: *rules })]
         }
+        Command::SetFiler { committee, filer } => {
+            let current = known.get(committee).ok_or(Refusal::Unknown)?;
+            if let Some(fault) = filer.faults().first() {
+                return Err(Refusal::Filer(fault));
+            }
+            if current.filer.as_ref() == Some(&*filer) {
+                return Ok(vec![]);
+            }
+            vec![Event::FilerSet(FilerSet { committee, filer: *filer })]
+        }
     };
     Ok(events.into_iter().map(super::Event::Committee).collect())
 }
@@ -322,6 +352,11 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
         Event::RulesSet(RulesSet { committee, rules }) => {
             if let Some(known) = committees.get_mut(*committee) {
                 known.rules = rules.clone();
+            }
+        }
+        Event::FilerSet(FilerSet { committee, filer }) => {
+            if let Some(known) = committees.get_mut(*committee) {
+                known.filer = Some(filer.clone());
             }
         }
     }

@@ -76,6 +76,14 @@ id!(
     /// One erasure of a person.
     ErasureId
 );
+id!(
+    /// One program's token for the API.
+    TokenId
+);
+id!(
+    /// One receiver of outgoing webhooks.
+    HookId
+);
 
 /// One committee of this installation, by its place: 0 is the first, which is always there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

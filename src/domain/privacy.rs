@@ -338,7 +338,9 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Drive(_)
         | super::Event::Books(_)
         | super::Event::Audit(_)
-        | super::Event::Plan(_) => {}
+        | super::Event::Plan(_)
+        | super::Event::Token(_)
+        | super::Event::Hook(_) => {}
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::id::PersonId;
 use super::sealed::Sealed;
-use super::{Event, attendance, donation, inbox, restream, staff};
+use super::{Event, attendance, donation, hook, inbox, restream, staff};
 
 /// Seals a [`super::profile::Attendee`].
 pub const ATTENDEE: &str = "attendance.joined.profile";
@@ -17,6 +17,8 @@ pub const ACCOUNT: &str = "staff.added.account";
 pub const NOTICE: &str = "inbox.received";
 /// Seals the stream key of a server that a program is sent to.
 pub const STREAM_KEY: &str = "restream.added.key";
+/// Seals the user name and password of a receiver of webhooks, with a colon between.
+pub const HOOK_CREDENTIALS: &str = "hook.added.credentials";
 
 /// A seal in an event.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +43,10 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         Event::Inbox(inbox::Event::Received(data)) => vec![seal(&data.sealed_for, NOTICE, &data.body)],
         Event::Restream(restream::Event::Added(data)) => {
             vec![seal(&restream::sealed_for(data.destination), STREAM_KEY, &data.key)]
+        }
+        Event::Hook(hook::Event::Added(data)) => {
+            let of_it = |sealed| seal(&hook::sealed_for(data.hook), HOOK_CREDENTIALS, sealed);
+            data.credentials.iter().map(of_it).collect()
         }
         Event::Staff(staff::Event::SessionsRevoked(_))
         | Event::Attendance(
@@ -93,6 +99,16 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Drive(_)
         | Event::Books(_)
         | Event::Audit(_)
-        | Event::Plan(_) => vec![],
+        | Event::Plan(_)
+        | Event::Token(_)
+        | Event::Hook(
+            hook::Event::Removed(_)
+            | hook::Event::Switched(_)
+            | hook::Event::Rotated(_)
+            | hook::Event::Replayed(_)
+            | hook::Event::Advanced(_)
+            | hook::Event::GaveUp(_)
+            | hook::Event::SentAgain(_),
+        ) => vec![],
     }
 }

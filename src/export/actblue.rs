@@ -9,6 +9,7 @@ use crate::domain::profile::Contact;
 use crate::projections::ledger::Kind;
 use chrono::{DateTime, Utc};
 use chrono_tz::America::New_York;
+use std::borrow::Cow;
 use std::io::Write;
 use std::str::FromStr;
 
@@ -189,7 +190,10 @@ pub fn rows(out: impl Write, report: Report, rows: &[Row]) -> std::io::Result<()
     let mut csv = ::csv::Writer::from_writer(out);
     for row in rows.iter().filter(|row| report.takes(row) && row.amount.currency == Currency::USD) {
         for column in COLUMNS {
-            csv.write_field(text::inert(&cell(column, row)).as_bytes())?;
+            let cell = cell(column, row);
+            // The sum of what was undone begins with a sign, and is a number.
+            let is_number = matches!(column, "Amount" | "Fee");
+            csv.write_field(if is_number { Cow::from(&cell) } else { text::inert(&cell) }.as_bytes())?;
         }
         csv.write_record(None::<&[u8]>)?;
     }

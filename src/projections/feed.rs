@@ -73,7 +73,9 @@ impl Feed {
             | Event::Drive(_)
             | Event::Books(_)
             | Event::Audit(_)
-            | Event::Plan(_) => {}
+            | Event::Plan(_)
+            | Event::Token(_)
+            | Event::Hook(_) => {}
         }
     }
 }

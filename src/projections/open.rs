@@ -68,7 +68,9 @@ impl Open {
             | Event::Drive(_)
             | Event::Books(_)
             | Event::Audit(_)
-            | Event::Plan(_) => {}
+            | Event::Plan(_)
+            | Event::Token(_)
+            | Event::Hook(_) => {}
         }
     }
 

@@ -61,7 +61,9 @@ impl Room {
             | Event::Drive(_)
             | Event::Books(_)
             | Event::Audit(_)
-            | Event::Plan(_) => {}
+            | Event::Plan(_)
+            | Event::Token(_)
+            | Event::Hook(_) => {}
         }
     }
 }

@@ -101,7 +101,7 @@ impl<'a> Opened<'a> {
 }
 
 /// Names for ids, each made once a chunk.
-struct Names<'a> {
+pub(super) struct Names<'a> {
     world: &'a Projections,
     rallies: HashMap<RallyId, Option<Arc<Rally>>>,
     committees: HashMap<CommitteeId, Arc<str>>,
@@ -110,13 +110,13 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn new(world: &'a Projections) -> Self {
+    pub(super) fn new(world: &'a Projections) -> Self {
         let (rallies, committees) = (HashMap::new(), HashMap::new());
         Self { world, rallies, committees, speakers: HashMap::new(), payouts: HashMap::new() }
     }
 
     /// The row, and where its donor's contact is.
-    fn copy(&mut self, row: &ledger::Row, as_of: u64) -> Option<(Row, ContactAt)> {
+    pub(super) fn copy(&mut self, row: &ledger::Row, as_of: u64) -> Option<(Row, ContactAt)> {
         let rally = self.rally(row.rally)?;
         let pledge = self.world.ledger.pledge(row.donation)?;
         let plan = self.world.state.plans.of_donation(row.donation);

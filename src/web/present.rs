@@ -84,7 +84,8 @@ pub fn count(number: usize) -> String {
     group_thousands(u64::try_from(number).unwrap_or(u64::MAX))
 }
 
-fn shown(app: &App, latest: &Latest) -> Shown {
+/// What a donor lets the room see.
+pub fn shown(app: &App, latest: &Latest) -> Shown {
     let erased = || Shown { name: ERASED.into(), place: None, message: None };
     app.open_sealed(latest.donor, SHOWN, &latest.shown).unwrap_or_else(erased)
 }

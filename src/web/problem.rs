@@ -3,16 +3,18 @@
 use super::App;
 use super::pages::message::Message;
 use crate::domain::Refusal;
+use crate::domain::token::Scope;
 use crate::engine::Failure;
 use crate::payments::cashier::Trouble;
 use crate::payments::{Fault, WebhookRefusal};
 use askama::Template;
 use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Everything a handler can answer instead of its page.
 #[derive(Clone, Debug)]
@@ -28,6 +30,19 @@ pub enum Problem {
     },
     /// Signed in, but not for this.
     Forbidden(&'static str),
+    /// No token for the API, and nobody signed in.
+    NoToken,
+    /// A token that was never made, or was revoked.
+    UnknownToken,
+    /// A token for something else.
+    NoScope(Scope),
+    /// More requests with one token than it has.
+    TooOften {
+        /// When to try again, in seconds.
+        seconds: u32,
+    },
+    /// No such thing, in words that say which.
+    Unknown(String),
     /// The form did not come from our own page.
     CrossSite,
     /// The form is older than the session.
@@ -57,15 +72,16 @@ pub enum Problem {
 impl Problem {
     fn status(&self) -> StatusCode {
         match self {
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::Unknown(_) => StatusCode::NOT_FOUND,
+            Self::NoToken | Self::UnknownToken => StatusCode::UNAUTHORIZED,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::SignIn { .. } => StatusCode::SEE_OTHER,
-            Self::Forbidden(_) | Self::CrossSite | Self::StaleForm => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::NoScope(_) | Self::CrossSite | Self::StaleForm => StatusCode::FORBIDDEN,
             Self::Refused(_) => StatusCode::CONFLICT,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooFast { .. } | Self::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Processor => StatusCode::BAD_GATEWAY,
         }
@@ -74,7 +90,11 @@ impl Problem {
     /// A stable word for programs.
     fn kind(&self) -> &'static str {
         match self {
-            Self::NotFound => "not-found",
+            Self::NotFound | Self::Unknown(_) => "not-found",
+            Self::NoToken => "no-token",
+            Self::UnknownToken => "unknown-token",
+            Self::NoScope(_) => "no-scope",
+            Self::TooOften { .. } => "too-often",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::SignIn { .. } => "sign-in",
             Self::Forbidden(_) => "forbidden",
@@ -92,7 +112,10 @@ impl Problem {
 
     fn title(&self) -> &'static str {
         match self {
-            Self::NotFound => "There is nothing here",
+            Self::NotFound | Self::Unknown(_) => "There is nothing here",
+            Self::NoToken | Self::UnknownToken => "A token is wanted",
+            Self::NoScope(_) => "This token may not read that",
+            Self::TooOften { .. } => "Too many requests with this token",
             Self::MethodNotAllowed => "That does not work here",
             Self::SignIn { .. } => "Please sign in",
             Self::Forbidden(_) => "This is not yours to open",
@@ -113,11 +136,22 @@ impl Problem {
             Self::MethodNotAllowed => "Go back and use the page’s own buttons.".into(),
             Self::SignIn { .. } => "This page is for staff.".into(),
             Self::Forbidden(why) => (*why).into(),
+            Self::NoToken => {
+                "Send “Authorization: Bearer TOKEN”. The campaign’s finance team makes tokens at /finance/tokens."
+                    .into()
+            }
+            Self::UnknownToken => {
+                "The token was revoked, or is not whole. Ask the campaign’s finance team for another one.".into()
+            }
+            Self::NoScope(scope) => {
+                format!("It was made without “{}”. Ask the campaign’s finance team for one with it.", scope.word())
+            }
+            Self::TooOften { seconds } => format!("Try again in {seconds} seconds, and ask less often."),
             Self::CrossSite => "It was sent from another site. Open our page and send it from there.".into(),
             Self::StaleForm => {
                 "You have signed in again since the page was opened. Go back, reload it, and send it once more.".into()
             }
-            Self::Refused(why) | Self::Malformed(why) => sentence(why),
+            Self::Refused(why) | Self::Malformed(why) | Self::Unknown(why) => sentence(why),
             Self::TooLarge => "It holds more than this page takes. Shorten it and send it again.".into(),
             Self::TooFast { seconds } => format!(
                 "Very many cards were tried from your network. Nothing was charged. Try again in {} minutes, or from another network.",
@@ -146,7 +180,10 @@ impl IntoResponse for Problem {
         {
             response.headers_mut().insert(LOCATION, location);
         }
-        if let Self::Busy { seconds } | Self::TooFast { seconds } = &self {
+        if matches!(self, Self::NoToken | Self::UnknownToken) {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Self::Busy { seconds } | Self::TooFast { seconds } | Self::TooOften { seconds } = &self {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*seconds));
         }
         response.extensions_mut().insert(self);
@@ -203,10 +240,27 @@ pub fn internal(error: &dyn std::fmt::Display) -> Problem {
     Problem::Internal
 }
 
+/// A problem as programs read it (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Told {
+    /// A stable word for it, as a path.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/no-scope")]
+    kind: String,
+    /// The same for people.
+    title: &'static str,
+    /// The answer's status.
+    status: u16,
+    /// What to do.
+    detail: String,
+}
+
 /// Gives every problem its body: a page for people, problem+json for programs.
 pub async fn render(State(app): State<App>, request: Request, next: Next) -> Response {
     let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let for_program = accept.contains("json");
+    // Who asks there is a program, whatever it says that it takes.
+    let for_program = accept.contains("json") || request.uri().path().starts_with("/api/");
     let response = next.run(request).await;
     let problem = match response.extensions().get::<Problem>() {
         Some(problem) => problem.clone(),
@@ -225,15 +279,16 @@ pub async fn render(State(app): State<App>, request: Request, next: Next) -> Res
     if for_program {
         let status = if matches!(problem, Problem::SignIn { .. }) { StatusCode::UNAUTHORIZED } else { parts.status };
         parts.status = status;
-        let body = json!({
-            "type": format!("/problems/{}", problem.kind()),
-            "title": problem.title(),
-            "status": status.as_u16(),
-            "detail": problem.detail(),
-        });
+        let body = Told {
+            kind: format!("/problems/{}", problem.kind()),
+            title: problem.title(),
+            status: status.as_u16(),
+            detail: problem.detail(),
+        };
+        let body = serde_json::to_vec(&body).unwrap_or_default();
         parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         parts.headers.remove(axum::http::header::CONTENT_LENGTH);
-        return Response::from_parts(parts, body.to_string().into());
+        return Response::from_parts(parts, body.into());
     }
     let page = Message {
         layout: app.layout(problem.title(), None),

@@ -19,6 +19,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("payments", &["domain", "projections", "engine", "vault", "clock", "config"]),
     ("media", &["domain", "projections", "engine", "clock", "config", "media byte code"]),
     ("mail", &["domain", "projections", "engine", "vault", "clock", "config"]),
+    ("hooks", &["domain", "projections", "engine", "vault", "clock"]),
     ("live", &["domain", "projections", "engine", "vault", "clock", "config"]),
     (
         "web",
@@ -35,6 +36,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "media",
             "mail",
             "live",
+            "hooks",
             "report",
         ],
     ),
@@ -54,6 +56,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
             "media",
             "mail",
             "live",
+            "hooks",
             "report",
             "web",
         ],

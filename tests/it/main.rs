@@ -13,6 +13,7 @@
 
 #[path = "../support/ahead.rs"]
 mod ahead;
+mod api;
 mod archive;
 mod attendance;
 mod backup;
@@ -26,12 +27,15 @@ mod checkout_stand_in;
 mod clips;
 mod committees;
 mod crash;
+mod donordrive;
 mod drive;
 mod exports;
 mod faults;
+mod filing;
 mod folder;
 mod golden;
 mod held;
+mod hooks;
 mod keeping;
 mod ledger;
 mod line;

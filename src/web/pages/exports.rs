@@ -6,11 +6,11 @@ use crate::engine::Failure;
 use crate::export::actblue::Report;
 use crate::report::selection::Selection;
 use crate::report::{Format, Order};
-use crate::web::App;
 use crate::web::form::Form;
 use crate::web::problem::{Problem, sentence};
 use crate::web::session::Staff;
 use crate::web::view::{Choice, Field, Layout, StaffRoom};
+use crate::web::{App, see_other};
 use askama::Template;
 use axum::Router;
 use axum::body::Body;
@@ -54,6 +54,8 @@ pub struct FormatLine {
     pub about: &'static str,
     /// Where the file is.
     pub action: String,
+    /// Where more is asked before there is one; empty where nothing is.
+    pub page: &'static str,
     /// Field `report`: which contributions, where the format has several files.
     pub reports: Vec<Choice>,
 }
@@ -106,7 +108,14 @@ fn line(format: Format) -> FormatLine {
         selected: report == Report::default(),
     };
     let reports = if format == Format::ActblueCsv { Report::ALL.map(choice).into() } else { vec![] };
-    FormatLine { name: format.name(), about: format.about(), action: format!("/finance/exports/{format}"), reports }
+    let page = if is_filing(format) { super::filing::PATH } else { "" };
+    let action = format!("/finance/exports/{format}");
+    FormatLine { name: format.name(), about: format.about(), action, page, reports }
+}
+
+/// Whether it is a file of the FEC's, which has a page of its own.
+fn is_filing(format: Format) -> bool {
+    matches!(format, Format::Fec | Format::FecNotice)
 }
 
 async fn csv(app: State<App>, staff: Staff, query: RawQuery) -> Result<Response, Problem> {
@@ -121,6 +130,9 @@ async fn file(
 ) -> Result<Response, Problem> {
     let staff = staff.sees_money()?;
     let format: Format = format.parse().map_err(|_| Problem::NotFound)?;
+    if is_filing(format) {
+        return Ok(see_other(super::filing::PATH));
+    }
     let form = Form::parse(query.unwrap_or_default().as_bytes());
     let (selection, fault) = Selection::read(|name| form.get(name), app.engine());
     if let Some(fault) = fault {
@@ -128,7 +140,8 @@ async fn file(
     }
     let (who, name) = (staff.actor(), staff.name.clone());
     let report = form.get("report").parse().unwrap_or_default();
-    let order = Order { format, selection: selection.clone(), who, name, reason: form.get("reason"), report };
+    let order =
+        Order { format, selection: selection.clone(), who, name, reason: form.get("reason"), report, filing: None };
     let file_name = order.file_name();
     let parts = match order.take(app.engine()).await {
         Ok(parts) => parts,

@@ -1,0 +1,245 @@
+//! The FEC's files: what somebody asks for, what it comes to and what is to be looked at, and the file.
+
+mod asked;
+
+use super::contacts::{self, Contacts};
+use super::{Order, Out, send};
+use crate::domain::committee::filer::Filer;
+use crate::domain::id::CommitteeId;
+use crate::engine::Engine;
+use crate::export::fec::check::Checker;
+use crate::export::fec::cover::{Amount, Totals, amounts};
+use crate::export::fec::finding::Findings;
+use crate::export::fec::history::{Gathering, History};
+use crate::export::fec::notice::{self as notices, Gift, Notice};
+use crate::export::fec::rows::{self, NotDollars};
+use crate::export::fec::{self, Detail, NoSuchField, Report};
+pub use asked::{Wrong, notice, report};
+use chrono::{DateTime, NaiveDate, Utc};
+use thiserror::Error;
+
+/// Rows gathered while the projections are held: a millisecond or two.
+const CHUNK_ROWS: usize = 10_000;
+/// Threads that open contacts at most, as for other files.
+const THREADS_MAX: usize = 8;
+/// Contacts for which a thread is worth its while.
+const STRETCH_MIN: usize = 100;
+/// Gifts of one notice, and of the list of those that are due: an evening of large ones.
+pub const NOTICE_GIFTS_MAX: usize = 500;
+
+/// Why there is no file.
+#[derive(Debug, Error)]
+pub enum Fault {
+    /// A report is in dollars.
+    #[error(transparent)]
+    NotDollars(#[from] NotDollars),
+    /// A fault of this program.
+    #[error(transparent)]
+    Format(#[from] NoSuchField),
+    /// Who gave can't be read.
+    #[error(transparent)]
+    Contacts(#[from] contacts::Fault),
+    /// Nobody reads on.
+    #[error("the file is not wanted any more")]
+    Gone,
+}
+
+/// A file that somebody asks for, and whose.
+#[derive(Clone, Debug)]
+pub struct Filing {
+    /// Whose.
+    pub committee: CommitteeId,
+    /// Which.
+    pub what: What,
+}
+
+/// A file of the FEC's.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// A periodic report.
+    Report(Box<Report>),
+    /// A notice of large gifts, which were given between two days.
+    Notice(Box<Notice>, NaiveDate, NaiveDate),
+}
+
+impl Filing {
+    /// What is to be looked at before it is taken, as of an event.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn findings(&self, engine: &Engine, seq: u64) -> Result<Findings, Fault> {
+        match &self.what {
+            What::Report(report) => Ok(preview(engine, self.committee, report, seq)?.findings),
+            What::Notice(notice, from, through) => {
+                Ok(notice_file(engine, self.committee, notice, (*from, *through), seq)?.1)
+            }
+        }
+    }
+}
+
+/// What a file comes to, before anybody takes it.
+pub struct Preview {
+    /// Sums and numbers of lines.
+    pub totals: Totals,
+    /// Every sum on the cover.
+    pub cover: Vec<Amount>,
+    /// What is to be looked at.
+    pub findings: Findings,
+}
+
+/// Makes a report as of an event, reads it again and lets go of it.
+///
+/// # Errors
+/// [`Fault`].
+pub fn preview(engine: &Engine, committee: CommitteeId, report: &Report, seq: u64) -> Result<Preview, Fault> {
+    let mut checker = Checker::new();
+    let (totals, mut findings) = made(engine, committee, report, seq, |bytes| {
+        checker.read(&bytes);
+        Ok(())
+    })?;
+    findings.extend(checker.finish());
+    Ok(Preview { totals, cover: amounts(report, &totals), findings })
+}
+
+/// A gift that is told of within 48 hours.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// The gift.
+    pub gift: Gift,
+    /// The event by which it settled.
+    pub seq: u64,
+    /// Before which election: its code.
+    pub election: String,
+    /// Until when.
+    pub by: DateTime<Utc>,
+}
+
+/// The gifts of a committee that are told of within 48 hours, as of an event; the latest [`NOTICE_GIFTS_MAX`] of them.
+pub fn due(engine: &Engine, committee: CommitteeId, filer: &Filer, seq: u64) -> Vec<Due> {
+    let mut due = vec![];
+    let end = engine.world().ledger.rows_at(seq).len();
+    for start in (0..end).step_by(CHUNK_ROWS) {
+        let world = engine.world();
+        for place in start..end.min(start.saturating_add(CHUNK_ROWS)) {
+            let Some(gift) = rows::gift(&world, committee, place) else { continue };
+            let Some(election) = notices::before_which(filer, &gift) else { continue };
+            let seq = world.ledger.rows.get(place).map_or(0, |row| row.seq);
+            due.push(Due { gift, seq, election: election.code.clone(), by: notices::due_by(&gift) });
+        }
+    }
+    due.drain(..due.len().saturating_sub(NOTICE_GIFTS_MAX));
+    due
+}
+
+/// The bytes of a notice, and what is to be looked at.
+///
+/// # Errors
+/// [`Fault`].
+pub fn notice_file(
+    engine: &Engine,
+    committee: CommitteeId,
+    notice: &Notice,
+    days: (NaiveDate, NaiveDate),
+    seq: u64,
+) -> Result<(Vec<u8>, Findings), Fault> {
+    let (from, through) = days;
+    let mut gifts: Vec<Gift> = due(engine, committee, &notice.filer, seq).into_iter().map(|due| due.gift).collect();
+    gifts.retain(|gift| (from..=through).contains(&gift.local.date()));
+    let places: Vec<u32> = gifts.iter().map(|gift| gift.place).collect();
+    let details = Details::new(engine, committee).of(&places)?;
+    let gifts: Vec<(Gift, Detail)> = gifts.into_iter().zip(details).collect();
+    Ok(notices::write(notice, &gifts)?)
+}
+
+/// Sends the file that was asked for.
+pub(super) fn fec(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<()> {
+    let Some(Filing { committee, what }) = &order.filing else {
+        return Err(std::io::Error::other("nothing says which report it is"));
+    };
+    let seq = order.selection.seq(&engine.world());
+    let sent = match what {
+        What::Report(report) => {
+            let put = |bytes| if send(out, bytes) { Ok(()) } else { Err(Fault::Gone) };
+            made(engine, *committee, report, seq, put).map(drop)
+        }
+        What::Notice(notice, from, through) => {
+            notice_file(engine, *committee, notice, (*from, *through), seq).map(|(bytes, _)| {
+                send(out, bytes);
+            })
+        }
+    };
+    match sent {
+        Ok(()) | Err(Fault::Gone) => Ok(()),
+        Err(fault) => Err(std::io::Error::other(fault)),
+    }
+}
+
+fn made(
+    engine: &Engine,
+    committee: CommitteeId,
+    report: &Report,
+    seq: u64,
+    put: impl FnMut(Vec<u8>) -> Result<(), Fault>,
+) -> Result<(Totals, Findings), Fault> {
+    let history = gathered(engine, committee, seq)?;
+    let totals = Totals::of(report, &history);
+    let mut details = Details::new(engine, committee);
+    let findings = fec::write(report, &totals, &history, |places| details.of(places), put)?;
+    Ok((totals, findings))
+}
+
+fn gathered(engine: &Engine, committee: CommitteeId, seq: u64) -> Result<History, Fault> {
+    let end = engine.world().ledger.rows_at(seq).len();
+    let mut gathering = Gathering::with_capacity(end);
+    for start in (0..end).step_by(CHUNK_ROWS) {
+        let chunk = start..end.min(start.saturating_add(CHUNK_ROWS));
+        rows::gather(&engine.world(), committee, seq, chunk, &mut gathering)?;
+    }
+    Ok(gathering.finish())
+}
+
+/// What lines say besides their sums, with who gave.
+struct Details<'a> {
+    engine: &'a Engine,
+    committee: CommitteeId,
+    /// One a core.
+    contacts: Vec<Contacts>,
+}
+
+impl<'a> Details<'a> {
+    fn new(engine: &'a Engine, committee: CommitteeId) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, THREADS_MAX);
+        Self { engine, committee, contacts: (0..cores).map(|_| Contacts::new(engine)).collect() }
+    }
+
+    fn of(&mut self, places: &[u32]) -> Result<Vec<Detail>, Fault> {
+        let mut said: Vec<(usize, rows::Said)> = {
+            let world = self.engine.world();
+            let said = |(at, place): (usize, &u32)| Some((at, rows::said(&world, self.committee, *place)?));
+            places.iter().enumerate().filter_map(said).collect()
+        };
+        // Contacts are read in the order in which they lie, whatever that of the days: each core goes over a stretch of them.
+        said.sort_by_key(|(_, said)| said.contact.seq);
+        let stretch = said.len().div_ceil(self.contacts.len()).max(STRETCH_MIN);
+        let mut details = std::thread::scope(|scope| {
+            let readers = self.contacts.iter_mut().zip(said.chunks(stretch));
+            let threads: Vec<_> = readers.map(|(contacts, said)| scope.spawn(move || opened(contacts, said))).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            threads.into_iter().map(join).collect::<Result<Vec<Vec<(usize, Detail)>>, Fault>>()
+        })?
+        .concat();
+        details.sort_by_key(|(at, _)| *at);
+        Ok(details.into_iter().map(|(_, detail)| detail).collect())
+    }
+}
+
+fn opened(contacts: &mut Contacts, said: &[(usize, rows::Said)]) -> Result<Vec<(usize, Detail)>, Fault> {
+    let detail = |(at, said): &(usize, rows::Said)| {
+        let rows::Said { seq, receipt_seq, given, donor, contact, joint } = said;
+        let contact = contacts.open(*donor, *contact)?;
+        Ok((*at, Detail { seq: *seq, receipt_seq: *receipt_seq, given: *given, contact, joint: joint.clone() }))
+    };
+    said.iter().map(detail).collect()
+}
