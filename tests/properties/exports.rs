@@ -262,7 +262,7 @@ struct Taker {
 impl Taker {
     fn take(&self, format: Format, report: Report) -> Vec<u8> {
         let (selection, who, name) = (self.selection.clone(), "shell:test".to_owned(), "a test".to_owned());
-        let order = Order { format, selection, who, name, reason: String::new(), report };
+        let order = Order { format, selection, who, name, reason: String::new(), report, filing: None };
         self.runtime.block_on(async {
             let mut parts = order.take(&self.engine).await.unwrap();
             let mut file = vec![];
