@@ -262,11 +262,12 @@ mod tests {
 
     #[test]
     fn the_golden_files_stay_as_they_are() {
-        for report in Report::ALL {
+        let files = ["actblue-paid.csv", "actblue-refunded.csv", "actblue-recurring.csv"];
+        for (report, file) in Report::ALL.into_iter().zip(files) {
             let mut out = vec![];
             header(&mut out).unwrap();
             rows(&mut out, report, &example::rows()).unwrap();
-            example::golden(&format!("actblue-{}.csv", report.word()), &out);
+            example::golden(file, &out);
         }
     }
 }

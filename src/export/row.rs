@@ -178,11 +178,11 @@ pub mod example {
                 amount: usd(minor),
             }),
             payout: is_gift.then(|| Payout { id: "po_1".into(), arrival: "2028-07-31".parse().unwrap() }),
-            parts: match kind {
-                Kind::Dispute => vec![],
-                _ => [("=Rivera for Senate", minor * 3 / 5), ("State Party", minor * 2 / 5)]
-                    .map(|(name, minor)| (name.into(), usd(minor)))
-                    .to_vec(),
+            parts: if kind == Kind::Dispute {
+                vec![]
+            } else {
+                let parts = [("=Rivera for Senate", minor * 3 / 5), ("State Party", minor * 2 / 5)];
+                parts.map(|(name, minor)| (name.into(), usd(minor))).to_vec()
             },
         }
     }

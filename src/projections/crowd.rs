@@ -129,9 +129,9 @@ impl Crowd {
             | Event::Committee(_)
             | Event::Drive(_)
             | Event::Books(_)
-            | Event::Audit(_)
             | Event::Token(_)
-            | Event::Hook(_) => {}
+            | Event::Hook(_)
+            | Event::Audit(_) => {}
         }
         self.last_s = at_s;
     }

@@ -16,7 +16,7 @@ use super::view::{
     Source, SourceState, Sources, Speaker, Stage, Ticker, Total,
 };
 use crate::clock;
-use crate::domain::id::{RallyId, SourceId};
+use crate::domain::id::{DonationId, RallyId, SourceId};
 use crate::domain::money::{Money, group_thousands};
 use crate::domain::profile::Shown;
 use crate::domain::rally::{self, Details, Rally};
@@ -90,12 +90,18 @@ pub fn shown(app: &App, latest: &Latest) -> Shown {
     app.open_sealed(latest.donor, SHOWN, &latest.shown).unwrap_or_else(erased)
 }
 
+/// A donation's name where everybody can see it, the same each time: its own is the address of its donor's pages.
+pub fn public_name(app: &App, donation: DonationId) -> String {
+    let name = app.engine().vault().derive("public name", donation.0.as_bytes());
+    name.iter().take(8).map(|byte| format!("{byte:02X}")).collect()
+}
+
 /// The latest donors.
 pub fn feed(app: &App, world: &Projections, id: RallyId, now: DateTime<Utc>) -> Feed {
     let donors = world.feed.latest(id).take(FEED_MAX).map(|latest| {
         let Shown { name, place, message } = shown(app, latest);
         FeedDonor {
-            id: latest.donation.to_string(),
+            id: public_name(app, latest.donation),
             amount: latest.amount.to_short(),
             name,
             place,

@@ -3,7 +3,7 @@
 //!
 //! Amounts are numbers with a decimal point there. Donors have no id here: whoever gave twice is not told as one.
 
-use crate::domain::id::{DonationId, RallyId};
+use crate::domain::id::RallyId;
 use crate::domain::money::Money;
 use crate::domain::rally::{Phase, Rally};
 use crate::projections::Projections;
@@ -150,7 +150,7 @@ async fn donations(
     let told = latest.iter().map(|latest| {
         let shown = present::shown(&app, latest);
         Ok(json!({
-            "donationID": name_of(&app, latest.donation),
+            "donationID": present::public_name(&app, latest.donation),
             "displayName": shown.name,
             "amount": amount(latest.amount)?,
             "message": shown.message,
@@ -166,12 +166,6 @@ async fn donations(
     });
     let told: Vec<Value> = told.collect::<Result<_, Problem>>()?;
     Ok(answered(&headers, &told.into()))
-}
-
-/// A donation's address is a key to it: here it has another name, the same each time.
-fn name_of(app: &App, donation: DonationId) -> String {
-    let name = app.engine().vault().derive("donordrive", donation.0.as_bytes());
-    name.iter().take(8).map(|byte| format!("{byte:02X}")).collect()
 }
 
 /// The answer, for any page and any cache; nothing of it where the asker has it.
