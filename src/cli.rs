@@ -44,7 +44,7 @@ enum Command {
     #[command(
         after_help = "Example:\n  groundswell export csv --rally answer-the-call --from 2028-07-25 --out donations.csv"
     )]
-    Export(export::ExportArgs),
+    Export(Box<export::ExportArgs>),
     /// Copy log and vault of a server, which may run, into a folder.
     #[command(
         after_help = "Example:\n  groundswell backup /mnt/backup/groundswell\n\nAgain into the same folder, it copies what is new."
@@ -158,7 +158,7 @@ pub fn main() -> ExitCode {
             Command::Serve(args) => serve::run(args.config()?).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Staff(args) => staff::run(args).await,
-            Command::Export(args) => export::run(args).await,
+            Command::Export(args) => export::run(*args).await,
             Command::Backup(args) => backup::run(args).await,
             Command::Restore(args) => backup::restore(args).await,
             Command::Replay(args) => replay::run(args).await,

@@ -156,7 +156,7 @@ impl Season<'_> {
         let profile = Attendee { name: "Ana Maria Nunes".into(), email: "ana.nunes@example.org".into(), postal: None };
         let profile = serde_json::to_vec(&profile).unwrap();
         let profile = self.vault.seal(person, ATTENDEE, &profile).unwrap();
-        let joined = Joined { rally, person, profile };
+        let joined = Joined { rally, person, profile, came: None };
         self.put(format!("join:{rally}:{person}"), Event::Attendance(Attendance::Joined(joined)));
         let (key, present) = (format!("presence:{}", self.draw.id()), Present { rally, person });
         self.put(key, Event::Attendance(Attendance::Entered(present)));

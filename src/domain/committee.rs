@@ -269,7 +269,7 @@ pub struct FilerSet {
     #[serde(default, skip_serializing_if = "CommitteeId::is_first")]
     pub committee: CommitteeId,
     /// All of it, also what did not change.
-    pub filer: Filer,
+    pub filer: Box<Filer>,
 }
 
 /// Why not.
@@ -337,7 +337,7 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             if current.filer.as_ref() == Some(&*filer) {
                 return Ok(vec![]);
             }
-            vec![Event::FilerSet(FilerSet { committee, filer: *filer })]
+            vec![Event::FilerSet(FilerSet { committee, filer })]
         }
     };
     Ok(events.into_iter().map(super::Event::Committee).collect())
@@ -356,7 +356,7 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
         }
         Event::FilerSet(FilerSet { committee, filer }) => {
             if let Some(known) = committees.get_mut(*committee) {
-                known.filer = Some(filer.clone());
+                known.filer = Some(Filer::clone(filer));
             }
         }
     }

@@ -346,7 +346,7 @@ mod tests {
         let first = CommitteeId::FIRST;
         let known = given
             .when(set(0, Filer::example(Form::F3)))
-            .then([Event::FilerSet(FilerSet { committee: first, filer: Filer::example(Form::F3) })]);
+            .then([Event::FilerSet(FilerSet { committee: first, filer: Box::new(Filer::example(Form::F3)) })]);
         known.when(set(0, Filer::example(Form::F3))).changes_nothing();
         assert_eq!(known.state.committees.get(first).unwrap().filer, Some(Filer::example(Form::F3)));
         // A snapshot holds it, also where nobody files.

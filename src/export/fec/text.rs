@@ -42,9 +42,8 @@ fn plain(text: &str) -> String {
         let begins = plain.is_empty() || plain.ends_with([' ', '-']);
         match c {
             c if c.is_whitespace() || c.is_control() => {
-                if !plain.is_empty() && !plain.ends_with(' ') {
-                    plain.push(' ');
-                }
+                let space = if plain.is_empty() || plain.ends_with(' ') { "" } else { " " };
+                plain.push_str(space);
             }
             '"' => plain.push('\''),
             c if c.is_ascii() => plain.push(c),

@@ -260,7 +260,7 @@ fn of(world: &Projections, selection: &Selection) -> Vec<String> {
     };
     let speaker = match &selection.speaker {
         Narrow::Only(word) => Narrow::Only(name(word).unwrap_or_else(|| "a speaker who was taken out".into())),
-        narrow => narrow.clone(),
+        narrow @ (Narrow::Any | Narrow::Without) => narrow.clone(),
     };
     let said = [
         say(&selection.refcode, "By links with the refcode", "By links without a refcode"),
