@@ -5,6 +5,7 @@ use crate::domain::id::CommitteeId;
 use crate::domain::money::{Currency, Money};
 use crate::projections::Projections;
 use crate::projections::ledger::{ByCommittee, Row};
+use crate::report::chosen::Chosen;
 use crate::report::selection::Selection;
 use crate::web::view::Choice;
 
@@ -36,10 +37,8 @@ pub(super) fn lines(world: &Projections, selection: &Selection, seq: u64) -> Vec
     if world.state.committees.iter().len() == 1 {
         return vec![];
     }
-    let is_asked = |row: &Row| {
-        let rally = world.state.rallies.get(row.rally);
-        rally.is_some_and(|rally| selection.takes(&rally.details.slug, row.day) && selection.takes_from(row.committee))
-    };
+    let chosen = Chosen::new(world, selection);
+    let is_asked = |row: &Row| chosen.has(row);
     let line = |((committee, currency), money): ((CommitteeId, Currency), ByCommittee)| {
         let texts = Texts::new(currency, &money.account);
         FinanceCommittee {
