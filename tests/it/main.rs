@@ -71,3 +71,4 @@ mod verify;
 mod webhooks;
 mod webrtc;
 mod whip;
+mod work;
