@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod likeness;
 pub mod mail;
 pub mod money;
+pub mod person;
 pub mod plan;
 pub mod privacy;
 pub mod profile;
@@ -63,6 +64,7 @@ pub enum Command {
     Token(token::Command),
     Hook(hook::Command),
     Work(work::Command),
+    Person(person::Command),
 }
 
 /// What happened.
@@ -89,6 +91,7 @@ pub enum Event {
     Token(token::Event),
     Hook(hook::Event),
     Work(work::Event),
+    Person(person::Event),
 }
 
 /// The rules said no; the message says what to do instead and is fit for the person who asked.
@@ -135,6 +138,8 @@ pub enum Refusal {
     Hook(#[from] hook::Refusal),
     #[error(transparent)]
     Work(#[from] work::Refusal),
+    #[error(transparent)]
+    Person(#[from] person::Refusal),
 }
 
 /// An event at its place in the log.
@@ -187,6 +192,8 @@ pub struct State {
     pub hooks: hook::Hooks,
     /// Who does what of the finance team's work.
     pub work: work::Work,
+    /// Donors who are one person, as somebody says.
+    pub persons: person::Persons,
     /// Who was erased, and whose data the law keeps.
     pub privacy: privacy::Privacy,
 }
@@ -217,6 +224,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Token(command) => token::decide(state, command)?,
         Command::Hook(command) => hook::decide(state, command)?,
         Command::Work(command) => work::decide(state, command)?,
+        Command::Person(command) => person::decide(state, command)?,
     };
     mail::ask_for(state, &mut events);
     Ok(events)
@@ -246,6 +254,7 @@ impl State {
             Event::Token(event) => token::evolve(self, event, at),
             Event::Hook(event) => hook::evolve(self, event, at),
             Event::Work(event) => work::evolve(self, event),
+            Event::Person(event) => person::evolve(self, event, at),
         }
         privacy::follow(self, event, at);
         plan::follow(self, event, at);

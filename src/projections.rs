@@ -1,10 +1,12 @@
 //! What pages and exports read: pure folds over recorded events, as of the last durable one.
 
+pub mod alike;
 pub mod crowd;
 pub mod drive;
 pub mod feed;
 pub mod ledger;
 pub mod open;
+pub mod persons;
 pub mod recurring;
 pub mod room;
 pub mod signals;
@@ -43,6 +45,10 @@ pub struct Projections {
     pub recurring: recurring::Recurring,
     /// What a host has to know of feeds.
     pub signals: signals::Signals,
+    /// Who was merged with whom at each event.
+    pub persons: persons::Persons,
+    /// Donors who may be one person.
+    pub alike: alike::Alike,
     /// What the finance team has done lately.
     pub finished: work::Finished,
     changed: HashMap<RallyId, u64>,
@@ -62,6 +68,8 @@ impl Projections {
         self.drive.apply(recorded, &self.state, &self.ledger);
         self.recurring.apply(recorded);
         self.signals.apply(recorded);
+        self.persons.apply(recorded);
+        self.alike.apply(recorded, &self.state);
         self.finished.apply(recorded, &self.state);
         self.seq = recorded.seq;
         let touches_all = matches!(
@@ -101,6 +109,7 @@ impl Projections {
             ("tokens", self.state.tokens == other.state.tokens),
             ("webhooks", self.state.hooks == other.state.hooks),
             ("work", self.state.work == other.state.work),
+            ("merged donors", self.state.persons == other.state.persons),
             ("turns of recurring gifts", self.recurring == other.recurring),
             ("totals", self.totals == other.totals),
             ("open", self.open == other.open),
@@ -110,6 +119,8 @@ impl Projections {
             ("ledger", self.ledger == other.ledger),
             ("drive", self.drive == other.drive),
             ("signals", self.signals == other.signals),
+            ("merges over time", self.persons == other.persons),
+            ("donors who look alike", self.alike == other.alike),
             ("finished work", self.finished == other.finished),
             ("changes", self.changed == other.changed),
         ];
@@ -138,7 +149,8 @@ pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         | Event::Audit(_)
         | Event::Token(_)
         | Event::Hook(_)
-        | Event::Work(_) => None,
+        | Event::Work(_)
+        | Event::Person(_) => None,
         Event::Drive(event) => Some(event.rally()),
         Event::Plan(event) => state.plans.get(event.plan()).map(|plan| plan.rally),
         Event::Rally(event) => Some(match event {

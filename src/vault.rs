@@ -170,6 +170,11 @@ impl Vault {
         PersonId(self.pseudonym("likeness", likeness))
     }
 
+    /// Whoever may have a name and a house, written one way (`domain/likeness/traces.rs`).
+    pub fn namesake_id(&self, namesake: &str) -> PersonId {
+        PersonId(self.pseudonym("namesake", namesake))
+    }
+
     /// The card behind a processor's fingerprint; not to be guessed either.
     pub fn card_id(&self, fingerprint: &str) -> CardId {
         CardId(self.pseudonym("card id", fingerprint))

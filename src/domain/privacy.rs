@@ -185,6 +185,11 @@ impl Privacy {
         self.erased.get(&person)
     }
 
+    /// Whether a person's data is gone, and none came since.
+    pub fn is_erased(&self, person: PersonId) -> bool {
+        self.erasure(person).is_some_and(|erasure| !erasure.came_back)
+    }
+
     /// Everybody who was erased, with the last time each was, in no order.
     pub fn erasures(&self) -> impl Iterator<Item = (PersonId, ErasureId)> {
         self.erased.iter().map(|(person, erasure)| (*person, erasure.id))
@@ -341,7 +346,8 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Plan(_)
         | super::Event::Token(_)
         | super::Event::Hook(_)
-        | super::Event::Work(_) => {}
+        | super::Event::Work(_)
+        | super::Event::Person(_) => {}
     }
 }
 

@@ -6,6 +6,7 @@
 use super::State;
 use super::donation;
 use super::id::{DisputeId, DonationId, MismatchId, PersonId};
+use super::person::{self, Pair};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -27,11 +28,13 @@ pub enum Kind {
     Dispute,
     /// The ledger and the processor's books differ.
     Mismatch,
+    /// Two donors may be one person.
+    Duplicate,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Held, Self::Card, Self::Dispute, Self::Mismatch];
+    pub const ALL: [Self; 5] = [Self::Held, Self::Card, Self::Dispute, Self::Mismatch, Self::Duplicate];
 
     /// The word for it in addresses.
     pub fn word(self) -> &'static str {
@@ -40,6 +43,7 @@ impl Kind {
             Self::Card => "card",
             Self::Dispute => "dispute",
             Self::Mismatch => "mismatch",
+            Self::Duplicate => "duplicate",
         }
     }
 
@@ -52,7 +56,7 @@ impl Kind {
     pub fn is_said(self) -> bool {
         match self {
             Self::Dispute => true,
-            Self::Held | Self::Card | Self::Mismatch => false,
+            Self::Held | Self::Card | Self::Mismatch | Self::Duplicate => false,
         }
     }
 }
@@ -62,7 +66,8 @@ impl Kind {
 pub struct Item {
     /// Of which kind.
     pub kind: Kind,
-    /// What it is about, as text: a donation's id, with a dispute's after a space; a mismatch's id.
+    /// What it is about, as text: a donation's id, with a dispute's after a space; a mismatch's id;
+    /// two donors' ids with a space between.
     pub of: Box<str>,
 }
 
@@ -82,12 +87,24 @@ impl Item {
         Self { kind: Kind::Mismatch, of: mismatch.0.as_str().into() }
     }
 
+    /// About two donors.
+    pub fn of_pair(pair: Pair) -> Self {
+        let [one, other] = pair.both();
+        Self { kind: Kind::Duplicate, of: format!("{one} {other}").into() }
+    }
+
+    /// The two donors it is about, where it is about two.
+    pub fn pair(&self) -> Option<Pair> {
+        let (one, other) = self.of.split_once(' ').filter(|_| self.kind == Kind::Duplicate)?;
+        Some(Pair::of(one.parse().ok()?, other.parse().ok()?))
+    }
+
     /// The donation it is about, where it is about one.
     pub fn donation(&self) -> Option<DonationId> {
         match self.kind {
             Kind::Held | Kind::Card => self.of.parse().ok(),
             Kind::Dispute => self.dispute().map(|(donation, _)| donation),
-            Kind::Mismatch => None,
+            Kind::Mismatch | Kind::Duplicate => None,
         }
     }
 
@@ -106,6 +123,9 @@ impl Item {
                 let known = state.donations.get(donation).into_iter().flat_map(donation::Donation::disputes);
                 known.into_iter().any(|(id, known)| *id == dispute && known.closed.is_none())
             }),
+            Kind::Duplicate => {
+                self.pair().is_some_and(|pair| *self == Self::of_pair(pair) && person::is_open(state, pair))
+            }
             Kind::Mismatch => state.audit.is_open(&MismatchId(self.of.as_ref().into())),
         }
     }

@@ -132,7 +132,8 @@ impl Crowd {
             | Event::Token(_)
             | Event::Hook(_)
             | Event::Audit(_)
-            | Event::Work(_) => {}
+            | Event::Work(_)
+            | Event::Person(_) => {}
         }
         self.last_s = at_s;
     }

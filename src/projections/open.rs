@@ -71,7 +71,8 @@ impl Open {
             | Event::Plan(_)
             | Event::Token(_)
             | Event::Hook(_)
-            | Event::Work(_) => {}
+            | Event::Work(_)
+            | Event::Person(_) => {}
         }
     }
 

@@ -195,6 +195,7 @@ fn gathered(engine: &Engine, committee: CommitteeId, seq: u64) -> Result<History
         let chunk = start..end.min(start.saturating_add(CHUNK_ROWS));
         rows::gather(&engine.world(), committee, seq, chunk, &mut gathering)?;
     }
+    gathering.merge(engine.world().persons.classes_at(seq));
     Ok(gathering.finish())
 }
 

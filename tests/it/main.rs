@@ -29,6 +29,7 @@ mod committees;
 mod crash;
 mod donordrive;
 mod drive;
+mod duplicates;
 mod exports;
 mod faults;
 mod filing;

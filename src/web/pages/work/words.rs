@@ -21,6 +21,7 @@ pub(super) fn name(kind: Kind) -> (&'static str, &'static str) {
         Kind::Card => ("Card that stands out", "Cards that stand out"),
         Kind::Dispute => ("Dispute", "Disputes"),
         Kind::Mismatch => ("Mismatch", "Mismatches with the processor’s books"),
+        Kind::Duplicate => ("Possible duplicate", "Possible duplicates"),
     }
 }
 
@@ -28,6 +29,7 @@ pub(super) fn name(kind: Kind) -> (&'static str, &'static str) {
 pub(super) fn about_nobody(kind: Kind) -> &'static str {
     match kind {
         Kind::Held | Kind::Card | Kind::Dispute => "A donor",
+        Kind::Duplicate => "Two donors",
         Kind::Mismatch => "The processor’s books",
     }
 }
@@ -49,6 +51,10 @@ pub(super) fn words(world: &Projections, item: &Item) -> Words {
             href: "/finance/held#cards".into(),
         },
         Kind::Dispute => dispute(world, item),
+        Kind::Duplicate => Words {
+            what: "Say whether this donor and another who looks alike are one person.".into(),
+            href: "/finance/duplicates".into(),
+        },
         Kind::Mismatch => {
             let open = world.state.audit.get(&MismatchId(item.of.as_ref().into()));
             let what = open.map(|open| mismatches::words(open.finding.what).0);
