@@ -163,7 +163,7 @@ async fn a_report_adds_up_those_who_are_merged_as_of_its_event() {
     let year = chrono::Datelike::year(&chrono::Utc::now());
     let (from, to) = (format!("{year}-01-01"), format!("{year}-12-31"));
     let itemized = |as_of: Option<&str>| {
-        let mut args = vec!["export", "fec", "--report", "YE", "--from", &from, "--to", &to, "--reason", "Draft"];
+        let mut args = vec!["export", "fec", "--code", "YE", "--cash", "1000", "--from", &from, "--to", &to];
         args.extend(as_of.into_iter().flat_map(|seq| ["--as-of", seq]));
         let output = run(&args, &house.data());
         assert!(output.status.success(), "{}", said(&output));
