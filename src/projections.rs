@@ -96,6 +96,7 @@ impl Projections {
             ("privacy", self.state.privacy == other.state.privacy),
             ("tokens", self.state.tokens == other.state.tokens),
             ("webhooks", self.state.hooks == other.state.hooks),
+            ("closed periods", self.state.periods == other.state.periods),
             ("turns of recurring gifts", self.recurring == other.recurring),
             ("totals", self.totals == other.totals),
             ("open", self.open == other.open),
@@ -131,7 +132,8 @@ pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         | Event::Books(_)
         | Event::Audit(_)
         | Event::Token(_)
-        | Event::Hook(_) => None,
+        | Event::Hook(_)
+        | Event::Period(_) => None,
         Event::Drive(event) => Some(event.rally()),
         Event::Plan(event) => state.plans.get(event.plan()).map(|plan| plan.rally),
         Event::Rally(event) => Some(match event {

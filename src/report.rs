@@ -3,6 +3,7 @@
 
 pub mod as_of;
 pub mod chosen;
+pub mod closing;
 pub mod contacts;
 mod donations;
 mod events;

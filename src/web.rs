@@ -17,6 +17,7 @@ pub mod serve;
 pub mod session;
 pub mod token;
 pub mod view;
+pub mod who;
 
 use crate::domain::id::{DonationId, PersonId, RallyId};
 use crate::domain::privacy::{self, Access};
@@ -431,6 +432,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::exports::routes())
         .merge(pages::filer::routes())
         .merge(pages::filing::routes())
+        .merge(pages::periods::routes())
         .merge(pages::rules::routes())
         .merge(pages::held::routes())
         .merge(pages::reconciliation::routes())
@@ -564,6 +566,9 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "released" => "Released: the donor can pay now, and is told by mail where mail is on.",
         "turned-away" => "Turned away: nothing was charged, and the donor is told by mail where mail is on.",
         "refunded" => "The refund is under way.",
+        "closed" => "Closed: what comes later is listed beneath, and changes nothing above.",
+        "filed" => "Noted: what comes later is an amendment’s.",
+        "period-withdrawn" => "Withdrawn: these days can be closed anew.",
         "clip" => "The clip is here. Play it from this list or put it into the run of show.",
         "clip-removed" => "Clip removed.",
         "recording" => "The recording is deleted.",

@@ -2,9 +2,12 @@
 
 use super::log::shell_user;
 use super::{DataArgs, control, serve};
+use crate::domain::id::PeriodId;
+use crate::domain::period::Closed;
 use crate::engine::Engine;
 use crate::export::actblue::Report;
 use crate::report::as_of::AsOf;
+use crate::report::closing;
 use crate::report::filing::{self, Wrong};
 use crate::report::selection::Selection;
 use crate::report::{Format, Order};
@@ -43,6 +46,9 @@ pub struct ExportArgs {
     /// number.
     #[arg(long, value_name = "T")]
     as_of: Option<String>,
+    /// Of this closed period only, as it was closed: its number at /finance/periods.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["rally", "committee", "from", "to", "as_of", "code"])]
+    period: Option<PeriodId>,
     /// Of actblue-csv: which contributions.
     #[arg(long, value_name = "REPORT", default_value = "paid")]
     report: Report,
@@ -126,6 +132,9 @@ pub async fn run(args: ExportArgs) -> anyhow::Result<()> {
     for (name, value) in own.into_iter().chain(args.filing.pairs()) {
         query.append_pair(name, value.as_deref().unwrap_or_default());
     }
+    if let Some(period) = args.period {
+        query.append_pair("period", &period.to_string());
+    }
     query.append_pair("who", &shell_user()).append_pair("report", args.report.word());
     let query = query.finish();
     let path = format!("/export/{}?{query}", args.format);
@@ -158,10 +167,50 @@ pub(super) async fn order(engine: &Engine, format: &str, query: &[u8]) -> anyhow
     let report = form.get("report").parse().unwrap_or_default();
     let mut order =
         Order { format, selection, name: who.clone(), who, reason: form.get("reason"), report, filing: None };
+    if !form.get("period").is_empty() {
+        return of_period(engine, order, &form.get("period")).await;
+    }
     if matches!(format, Format::Fec | Format::FecNotice) {
         order = filing(engine, order, &form).await?;
     }
     Ok(order)
+}
+
+/// The same of a closed period: its days and accounts as of its event, or the report that it was closed with.
+async fn of_period(engine: &Engine, mut order: Order, number: &str) -> anyhow::Result<Order> {
+    let (period, mode) = {
+        let world = engine.world();
+        let period = number.parse().ok().and_then(|id| world.state.periods.get(id).cloned());
+        (period, world.state.mode)
+    };
+    let unknown = || anyhow!("there is no closed period {number}: /finance/periods lists them");
+    let period = period.filter(|period| period.withdrawn.is_none()).ok_or_else(unknown)?;
+    let closed = period.closed;
+    let as_of = Some(AsOf { seq: closed.seq, at: period.at });
+    order.selection.committee = closed.committee;
+    order.selection.as_of = as_of;
+    match order.format {
+        Format::Fec => {
+            let none = || anyhow!("period {number} was closed without a report to the FEC: export it as csv or xlsx");
+            let filing = closing::filing(&closed, mode).ok_or_else(none)?;
+            checked(engine, &filing, closed).await?;
+            order.filing = Some(filing);
+        }
+        Format::FecNotice => return Err(anyhow!("a notice is of no period: leave out --period")),
+        Format::Csv | Format::Xlsx | Format::ActblueCsv | Format::Jsonl | Format::Payouts => {
+            (order.selection.from, order.selection.to) = (Some(closed.from), Some(closed.through));
+        }
+        Format::Attendance | Format::Contacts => {
+            return Err(anyhow!("this file is of people as they are now, and of no period: leave out --period"));
+        }
+    }
+    Ok(order)
+}
+
+/// Sees that a closed period's report comes out as it was closed.
+async fn checked(engine: &Engine, filing: &filing::Filing, closed: Closed) -> anyhow::Result<()> {
+    let (engine, filing) = (engine.clone(), filing.clone());
+    Ok(tokio::task::spawn_blocking(move || closing::check(&engine, &filing, &closed)).await??)
 }
 
 /// The same for the FEC, after the file was made once and read again: what stops it is said instead of the file.
@@ -183,6 +232,14 @@ async fn filing(engine: &Engine, mut order: Order, form: &Form) -> anyhow::Resul
         let said = |wrong: Vec<Wrong>| anyhow!(wrong.into_iter().map(|(_, what)| what).collect::<Vec<_>>().join(" "));
         (filing.map_err(said)?, order.selection.seq(&world))
     };
+    if let Some((period, seq)) = filing.closed {
+        let closed = engine.world().state.periods.get(period).map(|period| (period.closed.clone(), period.at));
+        let (closed, at) = closed.ok_or_else(|| anyhow!("there is no closed period {period}"))?;
+        checked(engine, &filing, closed).await?;
+        order.selection.as_of = Some(AsOf { seq, at });
+        order.filing = Some(filing);
+        return Ok(order);
+    }
     let (engine, asked) = (engine.clone(), filing.clone());
     let findings = tokio::task::spawn_blocking(move || asked.findings(&engine, seq)).await??;
     if findings.stops {

@@ -18,6 +18,7 @@ use super::hook::Event as Hook;
 use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
 use super::mail::Event as Mail;
+use super::period::Event as Period;
 use super::plan::Event as Plan;
 use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
@@ -225,6 +226,9 @@ kinds! {
     "hook.advanced" 1 Hook Advanced,
     "hook.gave_up" 1 Hook GaveUp,
     "hook.sent_again" 1 Hook SentAgain,
+    "period.closed" 1 Period Closed,
+    "period.filed" 1 Period Filed,
+    "period.withdrawn" 1 Period Withdrawn,
 }
 
 /// How to read an event's data.

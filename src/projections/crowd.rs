@@ -131,6 +131,7 @@ impl Crowd {
             | Event::Books(_)
             | Event::Token(_)
             | Event::Hook(_)
+            | Event::Period(_)
             | Event::Audit(_) => {}
         }
         self.last_s = at_s;

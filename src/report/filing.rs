@@ -5,7 +5,7 @@ mod asked;
 use super::contacts::{self, Contacts};
 use super::{Order, Out, send};
 use crate::domain::committee::filer::Filer;
-use crate::domain::id::CommitteeId;
+use crate::domain::id::{CommitteeId, PeriodId};
 use crate::engine::Engine;
 use crate::export::fec::check::Checker;
 use crate::export::fec::cover::{Amount, Totals, amounts};
@@ -51,6 +51,8 @@ pub struct Filing {
     pub committee: CommitteeId,
     /// Which.
     pub what: What,
+    /// Where its period was closed with it: which, and the event as of which it stands.
+    pub closed: Option<(PeriodId, u64)>,
 }
 
 /// A file of the FEC's.
@@ -63,11 +65,17 @@ pub enum What {
 }
 
 impl Filing {
+    /// The last event that counts, where that is `asked` unless the period was closed.
+    pub fn seq(&self, asked: u64) -> u64 {
+        self.closed.map_or(asked, |(_, seq)| seq)
+    }
+
     /// What is to be looked at before it is taken, as of an event.
     ///
     /// # Errors
     /// [`Fault`].
     pub fn findings(&self, engine: &Engine, seq: u64) -> Result<Findings, Fault> {
+        let seq = self.seq(seq);
         match &self.what {
             What::Report(report) => Ok(preview(engine, self.committee, report, seq)?.findings),
             What::Notice(notice, from, through) => {
@@ -85,6 +93,8 @@ pub struct Preview {
     pub cover: Vec<Amount>,
     /// What is to be looked at.
     pub findings: Findings,
+    /// BLAKE3 of the file's bytes, 64 hex digits.
+    pub file: String,
 }
 
 /// Makes a report as of an event, reads it again and lets go of it.
@@ -92,13 +102,22 @@ pub struct Preview {
 /// # Errors
 /// [`Fault`].
 pub fn preview(engine: &Engine, committee: CommitteeId, report: &Report, seq: u64) -> Result<Preview, Fault> {
-    let mut checker = Checker::new();
+    let (mut checker, mut hasher) = (Checker::new(), blake3::Hasher::new());
     let (totals, mut findings) = made(engine, committee, report, seq, |bytes| {
         checker.read(&bytes);
+        hasher.update(&bytes);
         Ok(())
     })?;
     findings.extend(checker.finish());
-    Ok(Preview { totals, cover: amounts(report, &totals), findings })
+    Ok(Preview { totals, cover: amounts(report, &totals), findings, file: hasher.finalize().to_hex().to_string() })
+}
+
+/// What a report comes to as of an event, without its lines.
+///
+/// # Errors
+/// [`Fault`].
+pub fn totals(engine: &Engine, committee: CommitteeId, report: &Report, seq: u64) -> Result<Totals, Fault> {
+    Ok(Totals::of(report, &gathered(engine, committee, seq)?))
 }
 
 /// A gift that is told of within 48 hours.
@@ -153,10 +172,11 @@ pub fn notice_file(
 
 /// Sends the file that was asked for.
 pub(super) fn fec(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<()> {
-    let Some(Filing { committee, what }) = &order.filing else {
+    let Some(filing) = &order.filing else {
         return Err(std::io::Error::other("nothing says which report it is"));
     };
-    let seq = order.selection.seq(&engine.world());
+    let Filing { committee, what, .. } = filing;
+    let seq = filing.seq(order.selection.seq(&engine.world()));
     let sent = match what {
         What::Report(report) => {
             let put = |bytes| if send(out, bytes) { Ok(()) } else { Err(Fault::Gone) };

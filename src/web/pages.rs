@@ -26,6 +26,7 @@ pub mod live;
 pub mod message;
 pub mod overlay;
 pub mod payout;
+pub mod periods;
 pub mod plan;
 pub mod plans;
 pub mod program;

@@ -48,6 +48,7 @@ mod mail;
 mod mail_server;
 mod media;
 mod past;
+mod periods;
 mod permutations;
 mod plans;
 mod privacy;
