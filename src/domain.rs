@@ -25,6 +25,7 @@ pub mod plan;
 pub mod privacy;
 pub mod profile;
 pub mod rally;
+pub mod refund;
 pub mod restream;
 pub mod sealed;
 pub mod seals;
@@ -63,6 +64,7 @@ pub enum Command {
     Token(token::Command),
     Hook(hook::Command),
     Period(period::Command),
+    Refund(refund::Command),
 }
 
 /// What happened.
@@ -89,6 +91,7 @@ pub enum Event {
     Token(token::Event),
     Hook(hook::Event),
     Period(period::Event),
+    Refund(refund::Event),
 }
 
 /// The rules said no; the message says what to do instead and is fit for the person who asked.
@@ -135,6 +138,8 @@ pub enum Refusal {
     Hook(#[from] hook::Refusal),
     #[error(transparent)]
     Period(#[from] period::Refusal),
+    #[error(transparent)]
+    Refund(#[from] refund::Refusal),
 }
 
 /// An event at its place in the log.
@@ -187,6 +192,8 @@ pub struct State {
     pub hooks: hook::Hooks,
     /// Periods that were closed.
     pub periods: period::Periods,
+    /// Refunds that wait for a second person.
+    pub refunds: refund::Refunds,
     /// Who was erased, and whose data the law keeps.
     pub privacy: privacy::Privacy,
 }
@@ -217,6 +224,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Token(command) => token::decide(state, command)?,
         Command::Hook(command) => hook::decide(state, command)?,
         Command::Period(command) => period::decide(state, command)?,
+        Command::Refund(command) => refund::decide(state, command)?,
     };
     mail::ask_for(state, &mut events);
     Ok(events)
@@ -246,6 +254,7 @@ impl State {
             Event::Token(event) => token::evolve(self, event, at),
             Event::Hook(event) => hook::evolve(self, event, at),
             Event::Period(event) => period::evolve(self, event, at),
+            Event::Refund(event) => refund::evolve(self, event, at),
         }
         privacy::follow(self, event, at);
         plan::follow(self, event, at);

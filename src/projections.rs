@@ -1,5 +1,6 @@
 //! What pages and exports read: pure folds over recorded events, as of the last durable one.
 
+pub mod access;
 pub mod crowd;
 pub mod drive;
 pub mod feed;
@@ -40,6 +41,8 @@ pub struct Projections {
     pub drive: drive::Drive,
     /// What happened to recurring gifts.
     pub recurring: recurring::Recurring,
+    /// Who looked at people's data.
+    pub accesses: access::Accesses,
     /// What a host has to know of feeds.
     pub signals: signals::Signals,
     changed: HashMap<RallyId, u64>,
@@ -58,6 +61,7 @@ impl Projections {
         self.ledger.apply(recorded, &self.state);
         self.drive.apply(recorded, &self.state, &self.ledger);
         self.recurring.apply(recorded);
+        self.accesses.apply(recorded);
         self.signals.apply(recorded);
         self.seq = recorded.seq;
         let touches_all = matches!(
@@ -97,6 +101,7 @@ impl Projections {
             ("tokens", self.state.tokens == other.state.tokens),
             ("webhooks", self.state.hooks == other.state.hooks),
             ("closed periods", self.state.periods == other.state.periods),
+            ("refunds that wait", self.state.refunds == other.state.refunds),
             ("turns of recurring gifts", self.recurring == other.recurring),
             ("totals", self.totals == other.totals),
             ("open", self.open == other.open),
@@ -105,6 +110,7 @@ impl Projections {
             ("feed", self.feed == other.feed),
             ("ledger", self.ledger == other.ledger),
             ("drive", self.drive == other.drive),
+            ("accesses", self.accesses == other.accesses),
             ("signals", self.signals == other.signals),
             ("changes", self.changed == other.changed),
         ];
@@ -133,7 +139,8 @@ pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         | Event::Audit(_)
         | Event::Token(_)
         | Event::Hook(_)
-        | Event::Period(_) => None,
+        | Event::Period(_)
+        | Event::Refund(_) => None,
         Event::Drive(event) => Some(event.rally()),
         Event::Plan(event) => state.plans.get(event.plan()).map(|plan| plan.rally),
         Event::Rally(event) => Some(match event {

@@ -17,7 +17,6 @@ pub mod serve;
 pub mod session;
 pub mod token;
 pub mod view;
-pub mod who;
 
 use crate::domain::id::{DonationId, PersonId, RallyId};
 use crate::domain::privacy::{self, Access};
@@ -322,7 +321,8 @@ impl App {
     /// The log can't be written.
     pub async fn tells(&self, who: &str, what: &str, of: String) -> Result<(), Problem> {
         let access = Access { who: who.into(), what: what.into(), of, reason: String::new() };
-        let command = crate::domain::Command::Privacy(privacy::Command::View(access));
+        let now = self.engine().clock().now();
+        let command = crate::domain::Command::Privacy(privacy::Command::View { access, now });
         self.engine().execute(command, fresh_key("view"), who).await?;
         Ok(())
     }
@@ -432,7 +432,9 @@ pub fn router(app: App) -> Router {
         .merge(pages::exports::routes())
         .merge(pages::filer::routes())
         .merge(pages::filing::routes())
+        .merge(pages::access::routes())
         .merge(pages::periods::routes())
+        .merge(pages::refunds::routes())
         .merge(pages::rules::routes())
         .merge(pages::held::routes())
         .merge(pages::reconciliation::routes())
@@ -566,6 +568,9 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "released" => "Released: the donor can pay now, and is told by mail where mail is on.",
         "turned-away" => "Turned away: nothing was charged, and the donor is told by mail where mail is on.",
         "refunded" => "The refund is under way.",
+        "refund-asked" => "Asked: it goes back when a second person approves it.",
+        "refund-turned-down" => "Turned down: nothing goes back.",
+        "refund-rule" => "Saved: it holds for every refund from now on.",
         "closed" => "Closed: what comes later is listed beneath, and changes nothing above.",
         "filed" => "Noted: what comes later is an amendment’s.",
         "period-withdrawn" => "Withdrawn: these days can be closed anew.",

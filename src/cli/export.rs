@@ -200,8 +200,8 @@ async fn of_period(engine: &Engine, mut order: Order, number: &str) -> anyhow::R
         Format::Csv | Format::Xlsx | Format::ActblueCsv | Format::Jsonl | Format::Payouts => {
             (order.selection.from, order.selection.to) = (Some(closed.from), Some(closed.through));
         }
-        Format::Attendance | Format::Contacts => {
-            return Err(anyhow!("this file is of people as they are now, and of no period: leave out --period"));
+        Format::Attendance | Format::Contacts | Format::Access => {
+            return Err(anyhow!("this file is of no period: leave out --period"));
         }
     }
     Ok(order)

@@ -22,6 +22,7 @@ use super::period::Event as Period;
 use super::plan::Event as Plan;
 use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
+use super::refund::Event as Refund;
 use super::restream::Event as Restream;
 use super::show::Event as Show;
 use super::staff::Event as Staff;
@@ -229,6 +230,10 @@ kinds! {
     "period.closed" 1 Period Closed,
     "period.filed" 1 Period Filed,
     "period.withdrawn" 1 Period Withdrawn,
+    "refund.proposed" 1 Refund Proposed,
+    "refund.approved" 1 Refund Approved,
+    "refund.turned_down" 1 Refund TurnedDown,
+    "refund.rule_set" 1 Refund RuleSet,
 }
 
 /// How to read an event's data.

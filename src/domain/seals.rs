@@ -102,6 +102,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Plan(_)
         | Event::Token(_)
         | Event::Period(_)
+        | Event::Refund(_)
         | Event::Hook(
             hook::Event::Removed(_)
             | hook::Event::Switched(_)

@@ -132,6 +132,7 @@ impl Crowd {
             | Event::Token(_)
             | Event::Hook(_)
             | Event::Period(_)
+            | Event::Refund(_)
             | Event::Audit(_) => {}
         }
         self.last_s = at_s;

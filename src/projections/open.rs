@@ -71,7 +71,8 @@ impl Open {
             | Event::Plan(_)
             | Event::Token(_)
             | Event::Hook(_)
-            | Event::Period(_) => {}
+            | Event::Period(_)
+            | Event::Refund(_) => {}
         }
     }
 

@@ -64,7 +64,8 @@ impl Room {
             | Event::Plan(_)
             | Event::Token(_)
             | Event::Hook(_)
-            | Event::Period(_) => {}
+            | Event::Period(_)
+            | Event::Refund(_) => {}
         }
     }
 }

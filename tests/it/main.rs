@@ -13,6 +13,7 @@
 
 #[path = "../support/ahead.rs"]
 mod ahead;
+mod access;
 mod api;
 mod archive;
 mod attendance;
@@ -56,6 +57,7 @@ mod program;
 mod proof;
 mod receipts;
 mod reconcile;
+mod refunds;
 mod restream;
 mod rules;
 #[path = "../support/sample.rs"]

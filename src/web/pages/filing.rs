@@ -273,7 +273,7 @@ async fn page(
         Some(Filing { what: What::Notice(..), .. }) | None => None,
     };
     // The list of what is to be looked at names donors: that somebody sees it stands in the log.
-    if shown.as_ref().is_some_and(|shown| !shown.findings.is_empty()) {
+    if shown.as_ref().is_some_and(|shown| !shown.findings.is_empty()) || !notice_findings.is_empty() {
         app.shows(staff, "filing", asked.selection.told()).await?;
     }
     let stopped = shown.as_ref().is_some_and(|shown| shown.is_stopped) || !notice_findings.is_empty();

@@ -13,11 +13,12 @@ use crate::engine::Failure;
 use crate::projections::Projections;
 use crate::report::closing::{self, Days};
 use crate::report::selection::Selection;
+use crate::report::who;
 use crate::web::form::{Errors, Form};
 use crate::web::problem::{Problem, internal, sentence};
 use crate::web::session::{Staff, csrf_matches};
 use crate::web::view::{Choice, Field, FormError, Layout, StaffRoom};
-use crate::web::{App, fresh_key, notice, see_other, who};
+use crate::web::{App, fresh_key, notice, see_other};
 use askama::Template;
 use axum::Router;
 use axum::body::Bytes;
@@ -106,7 +107,7 @@ fn page(app: &App, staff: &Staff, form: &Form, errors: &Errors) -> Result<Respon
         let chosen = Selection { committee: form.get("committee").parse().ok(), ..Selection::default() };
         (lines, more, committees::choices(&world, &chosen))
     };
-    lines.iter_mut().for_each(|(line, by)| line.closed = format!("{} by {}", line.closed, who::name(app, by)));
+    lines.iter_mut().for_each(|(line, by)| line.closed = format!("{} by {}", line.closed, who::name(app.engine(), by)));
     let page = PeriodsPage {
         layout: Layout {
             notice: notice(form),

@@ -13,11 +13,12 @@ use crate::report::closing::{self, Changes, Unlike};
 use crate::report::filing::{self, Filing, What};
 use crate::report::selection::Selection;
 use crate::report::{Format, Order};
+use crate::report::who;
 use crate::web::form::{Errors, Form};
 use crate::web::problem::{Problem, internal, sentence};
 use crate::web::session::Staff;
 use crate::web::view::{Field, FormError, Layout, StaffRoom};
-use crate::web::{App, notice, present, who};
+use crate::web::{App, notice, present};
 use askama::Template;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
@@ -200,7 +201,7 @@ pub(super) async fn page(
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let steps = {
         let zone = Selection::default().zone(&app.engine().world());
-        steps(&period, zone).into_iter().map(|(step, by)| Step { by: who::name(app, &by), ..step }).collect()
+        steps(&period, zone).into_iter().map(|(step, by)| Step { by: who::name(app.engine(), &by), ..step }).collect()
     };
     let world = app.engine().world();
     let changes = if stands { closing::since(&world, &period) } else { Changes::default() };
