@@ -6,14 +6,14 @@ use super::contacts::{self, Contacts};
 use super::{Order, Out, send};
 use crate::domain::committee::filer::Filer;
 use crate::domain::id::{CommitteeId, PeriodId};
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::export::fec::check::Checker;
 use crate::export::fec::cover::{Amount, Totals, amounts};
 use crate::export::fec::finding::Findings;
 use crate::export::fec::history::{Gathering, History};
 use crate::export::fec::notice::{self as notices, Gift, Notice};
 use crate::export::fec::rows::{self, NotDollars};
-use crate::export::fec::{self, Detail, NoSuchField, Report};
+use crate::export::fec::{self, Detail, NoSuchField, Report, Stands};
 pub use asked::{Wrong, notice, report};
 use chrono::{DateTime, NaiveDate, Utc};
 use thiserror::Error;
@@ -39,6 +39,9 @@ pub enum Fault {
     /// Who gave can't be read.
     #[error(transparent)]
     Contacts(#[from] contacts::Fault),
+    /// The log is damaged.
+    #[error(transparent)]
+    Log(#[from] engine::Fault),
     /// Nobody reads on.
     #[error("the file is not wanted any more")]
     Gone,
@@ -204,7 +207,8 @@ fn made(
     let history = gathered(engine, committee, seq)?;
     let totals = Totals::of(report, &history);
     let mut details = Details::new(engine, committee);
-    let findings = fec::write(report, &totals, &history, |places| details.of(places), put)?;
+    let stands = Stands { seq, head: engine.head_at(seq)?.to_string() };
+    let findings = fec::write(report, &totals, &history, &stands, |places| details.of(places), put)?;
     Ok((totals, findings))
 }
 

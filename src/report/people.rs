@@ -7,6 +7,7 @@ use super::{Order, Out, send};
 use crate::domain::id::{PersonId, RallyId};
 use crate::domain::rally::Rally;
 use crate::engine::Engine;
+use crate::export::row::{LARGE_LINES, Made};
 use crate::export::{attendance, contacts};
 use crate::projections::Projections;
 use crate::projections::crowd::origin::Origin;
@@ -23,7 +24,7 @@ pub(super) fn attendees(engine: &Engine, order: &Order, out: &Out) -> std::io::R
     let mut first = vec![];
     attendance::header(&mut first)?;
     let (mut profiles, now) = (Profiles::new(engine), engine.clock().now());
-    let mut goes_on = send(out, first);
+    let (mut goes_on, mut count) = (send(out, first), 0_usize);
     for rally in rallies(engine, &order.selection) {
         let of = {
             let world = engine.world();
@@ -37,12 +38,30 @@ pub(super) fn attendees(engine: &Engine, order: &Order, out: &Out) -> std::io::R
                 rally,
                 |world, known| Some(Copied::new(world, rally, known)),
                 |copied| {
+                    count = count.saturating_add(copied.len());
                     let people: Result<Vec<_>, _> = copied.into_iter().map(|one| one.open(&mut profiles)).collect();
                     let mut chunk = vec![];
                     attendance::people(&mut chunk, &of, people.map_err(Error::other)?)?;
                     Ok(send(out, chunk))
                 },
             )?;
+    }
+    mark(engine, order, out, goes_on && count >= LARGE_LINES, attendance::footer)
+}
+
+/// Ends a file with what it says of itself, where it is a large one.
+fn mark(
+    engine: &Engine,
+    order: &Order,
+    out: &Out,
+    is_large: bool,
+    footer: impl FnOnce(&mut Vec<u8>, &Made) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    if is_large {
+        let seq = engine.world().seq;
+        let mut last = vec![];
+        footer(&mut last, &order.made(engine, seq)?)?;
+        send(out, last);
     }
     Ok(())
 }
@@ -54,7 +73,7 @@ pub(super) fn contacts(engine: &Engine, order: &Order, out: &Out) -> std::io::Re
     let mut first = vec![];
     contacts::header(&mut first)?;
     let mut profiles = Profiles::new(engine);
-    let mut goes_on = send(out, first);
+    let (mut goes_on, mut count) = (send(out, first), 0_usize);
     for rally in rallies(engine, &order.selection) {
         let slug = engine.world().state.rallies.get(rally).map(|known| known.details.slug.clone()).unwrap_or_default();
         let agreed = |world: &Projections, known: &Attendee| {
@@ -70,12 +89,13 @@ pub(super) fn contacts(engine: &Engine, order: &Order, out: &Out) -> std::io::Re
                     // Who was erased meanwhile is left out.
                     opened.extend(known.map(|profile| contacts::Contact { profile, rally, agreed_at: at, wording }));
                 }
+                count = count.saturating_add(opened.len());
                 let mut chunk = vec![];
                 contacts::contacts(&mut chunk, opened)?;
                 Ok(send(out, chunk))
             })?;
     }
-    Ok(())
+    mark(engine, order, out, goes_on && count >= LARGE_LINES, contacts::footer)
 }
 
 /// The rallies that are asked for, in the order in which they take place.

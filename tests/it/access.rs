@@ -151,3 +151,25 @@ async fn looks_and_files_are_listed_with_who_and_why() {
     let host = house.server.get("/finance/access").await;
     assert_eq!(host.status, 303);
 }
+
+/// What is taken of a large log says first who took it, in a line that is no event; a small one's lines are events alone.
+#[tokio::test]
+async fn a_large_file_says_who_took_it() {
+    let house = House::new().await;
+    give(&house.server, "300", "joan@example.org").await;
+    let first = |of: &[u8]| {
+        let line = of.split(|byte| *byte == b'\n').next().unwrap();
+        serde_json::from_slice::<serde_json::Value>(line).unwrap()
+    };
+    assert_eq!(first(&run(&["export", "jsonl"], &house.data()).stdout)["seq"], 1);
+    for number in 0..1_000 {
+        page(&house, &format!("/finance/rows?q={number}.19")).await;
+    }
+    let output = run(&["export", "jsonl", "--reason", "an audit"], &house.data()).stdout;
+    let mark = first(&output);
+    assert!(mark["seq"].is_null() && mark["export"].as_str().unwrap().ends_with(": an audit"), "{mark}");
+    assert_eq!(mark["head"].as_str().unwrap().len(), 64);
+    let events = String::from_utf8(output).unwrap();
+    let second: serde_json::Value = serde_json::from_str(events.lines().nth(1).unwrap()).unwrap();
+    assert_eq!(second["seq"], 1, "the rest is as it was");
+}
