@@ -27,6 +27,7 @@ mod checkout_stand_in;
 mod clips;
 mod committees;
 mod crash;
+mod desk;
 mod donordrive;
 mod drive;
 mod exports;
