@@ -6,6 +6,7 @@ pub mod as_of;
 pub mod chosen;
 pub mod closing;
 pub mod contacts;
+pub mod desk;
 mod donations;
 mod events;
 pub mod filing;
@@ -17,20 +18,17 @@ mod profiles;
 pub mod selection;
 pub mod who;
 
-use crate::domain::privacy::Access;
-use crate::domain::{Command, privacy};
-use crate::engine::{Engine, Failure};
+use crate::engine::Engine;
 use crate::export::actblue::Report;
 use crate::export::row::Made;
 use bytes::Bytes;
+use desk::Out;
 use filing::{Filing, What};
 use selection::Selection;
 use std::fmt;
 use std::str::FromStr;
 use tokio::sync::mpsc;
-
-/// Chunks made ahead of a slow reader.
-const CHUNKS_AHEAD: usize = 4;
+use uuid::Uuid;
 
 /// A format of export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,6 +168,8 @@ impl FromStr for Format {
 /// A file that somebody asks for.
 #[derive(Clone, Debug)]
 pub struct Order {
+    /// By which whoever asks finds out how far it is.
+    pub id: Uuid,
     /// In which format.
     pub format: Format,
     /// Of which part of the ledger.
@@ -188,14 +188,6 @@ pub struct Order {
 
 /// The parts of a file, in order; an error breaks it off.
 pub type Parts = mpsc::Receiver<std::io::Result<Bytes>>;
-/// Where they go.
-type Out = mpsc::Sender<std::io::Result<Bytes>>;
-
-/// Sends a part; false where nobody reads on.
-fn send(out: &Out, bytes: Vec<u8>) -> bool {
-    bytes.is_empty() || out.blocking_send(Ok(bytes.into())).is_ok()
-}
-
 impl Order {
     /// The name to save it under.
     pub fn file_name(&self) -> String {
@@ -213,27 +205,6 @@ impl Order {
         let of = self.selection.rally.as_deref().unwrap_or("all");
         let safe: String = of.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
         format!("{name}-{safe}.{ending}")
-    }
-
-    /// Records that it is taken, and makes it as of now, on threads of its own.
-    ///
-    /// # Errors
-    /// [`Failure`]: the reason can't stay in the log, or the writer has no time.
-    pub async fn take(self, engine: &Engine) -> Result<Parts, Failure> {
-        let Self { who, reason, .. } = &self;
-        let of = self.selection.told();
-        let access = Access { who: who.clone(), what: self.format.word().into(), of, reason: reason.clone() };
-        let key = format!("export:{}", uuid::Uuid::now_v7());
-        engine.execute(Command::Privacy(privacy::Command::Export(access)), key, who).await?;
-        let (out, parts) = mpsc::channel(CHUNKS_AHEAD);
-        let engine = engine.clone();
-        tokio::task::spawn_blocking(move || {
-            if let Err(fault) = self.make(&engine, &out) {
-                // A file that breaks off is seen; one with a row left out is not.
-                let _ = out.blocking_send(Err(fault));
-            }
-        });
-        Ok(parts)
     }
 
     fn make(&self, engine: &Engine, out: &Out) -> std::io::Result<()> {

@@ -35,6 +35,7 @@ use crate::payments::Mode;
 use crate::payments::cashier::Cashier;
 use crate::payments::cashiers::Cashiers;
 use crate::report::contacts::Contacts;
+use crate::report::desk::Desk;
 use accent::Accent;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
@@ -110,6 +111,7 @@ struct Inner {
     hashing: Semaphore,
     screen: Screen,
     live_connections: Arc<Semaphore>,
+    desk: Desk,
     token_uses: token::Uses,
     hook_standings: Standings,
 }
@@ -139,6 +141,7 @@ impl App {
             sign_in_failures: Mutex::default(),
             hashing: Semaphore::new(HASHES_MAX),
             screen: Screen::default(),
+            desk: Desk::new(engine.clone()),
             token_uses: token::Uses::default(),
             hook_standings: Standings::default(),
         }));
@@ -229,6 +232,11 @@ impl App {
     /// What is known of who sends gifts.
     pub fn screen(&self) -> &Screen {
         &self.0.screen
+    }
+
+    /// Where files are made.
+    pub fn desk(&self) -> &Desk {
+        &self.0.desk
     }
 
     /// When programs asked, and how often.

@@ -197,7 +197,9 @@ pub enum Refusal {
     MethodMissing,
     #[error("there is nothing left to refund of this donation: at most {}", .0.to_exact())]
     RefundTooLarge(Money),
-    #[error("a refund of this size waits for a second person: ask for it, and somebody else who sees money approves it")]
+    #[error(
+        "a refund of this size waits for a second person: ask for it, and somebody else who sees money approves it"
+    )]
     NeedsSecond,
     #[error("a refund is more than nothing")]
     RefundNotPositive,

@@ -62,9 +62,13 @@ pub enum Refusal {
          amendment's"
     )]
     NotOver { through: NaiveDate },
-    #[error("these days overlap with period {period}, {from} to {through}, which is closed: choose others, or withdraw that one")]
+    #[error(
+        "these days overlap with period {period}, {from} to {through}, which is closed: choose others, or withdraw that one"
+    )]
     Overlaps { period: PeriodId, from: NaiveDate, through: NaiveDate },
-    #[error("a note or a reason is one line of at most {REASON_CHARS_MAX} characters without an e-mail address: it stays in the log for good")]
+    #[error(
+        "a note or a reason is one line of at most {REASON_CHARS_MAX} characters without an e-mail address: it stays in the log for good"
+    )]
     Words,
     #[error("no more than {PERIODS_MAX} periods can be closed")]
     TooMany,

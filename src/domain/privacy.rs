@@ -236,7 +236,9 @@ struct Looks(HashMap<String, i64>);
 impl Looks {
     /// Whether it goes on with one that stands in the log.
     fn is_one(&self, access: &Access, now: DateTime<Utc>) -> bool {
-        self.0.get(&Self::name(access)).is_some_and(|last| now.timestamp().saturating_sub(*last) < ONE_LOOK.num_seconds())
+        self.0
+            .get(&Self::name(access))
+            .is_some_and(|last| now.timestamp().saturating_sub(*last) < ONE_LOOK.num_seconds())
     }
 
     fn add(&mut self, access: &Access, at: DateTime<Utc>) {

@@ -62,7 +62,9 @@ pub enum Refusal {
     OwnerOnly,
     #[error("write the sum in whole dollars, at most {ABOVE_MAJOR_MAX}, or leave it empty for never")]
     RuleSum,
-    #[error("say why in one line of at most {REASON_CHARS_MAX} characters, without an e-mail address: it stays in the log for good")]
+    #[error(
+        "say why in one line of at most {REASON_CHARS_MAX} characters, without an e-mail address: it stays in the log for good"
+    )]
     Reason,
     #[error("{WAITING_MAX} refunds wait for a second person: decide about those first")]
     TooMany,

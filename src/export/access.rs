@@ -66,13 +66,22 @@ pub fn lines(out: impl Write, lines: impl IntoIterator<Item = Line>) -> std::io:
 pub fn footer(out: impl Write, made: &Made) -> std::io::Result<()> {
     let mut csv = text::csv(out);
     let at = made.at.to_rfc3339_opts(SecondsFormat::Micros, true);
-    csv.write_record([&*made.seq.to_string(), &at, "", &inert(&made.by), "ledger head", "", &made.head, &inert(&made.reason)])?;
+    csv.write_record([
+        &*made.seq.to_string(),
+        &at,
+        "",
+        &inert(&made.by),
+        "ledger head",
+        "",
+        &made.head,
+        &inert(&made.reason),
+    ])?;
     csv.flush()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::example::{golden, made};
+    use super::super::row::example;
     use super::*;
 
     #[test]
@@ -95,7 +104,7 @@ mod tests {
             line(12, "root, in a shell", "disclosed", "log", "events 1 to 40", "asked by the auditor"),
         ];
         lines(&mut out, all).unwrap();
-        footer(&mut out, &made()).unwrap();
-        golden("access.csv", &out);
+        footer(&mut out, &example::made()).unwrap();
+        example::golden("access.csv", &out);
     }
 }

@@ -272,8 +272,13 @@ mod tests {
             let mut out = vec![];
             header(&mut out).unwrap();
             let mark = example::made().watermark();
-            rows(&mut out, report, &example::rows(), Some(&mark).filter(|_| report == Report::Refunded).map(|mark| &**mark))
-                .unwrap();
+            rows(
+                &mut out,
+                report,
+                &example::rows(),
+                Some(&mark).filter(|_| report == Report::Refunded).map(|mark| &**mark),
+            )
+            .unwrap();
             example::golden(file, &out);
         }
     }

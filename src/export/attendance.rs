@@ -116,9 +116,7 @@ pub fn people(out: impl Write, rally: &Rally, people: impl IntoIterator<Item = P
 pub fn footer(out: impl Write, made: &Made) -> std::io::Result<()> {
     let mut csv = text::csv(out);
     let (mark, at) = (made.watermark(), made.at.to_rfc3339_opts(SecondsFormat::Secs, true));
-    csv.write_record(
-        ["", "", "", &*inert(&mark), "", "", &at, "", "", "UTC", "", "", "ledger head", &made.head, ""],
-    )?;
+    csv.write_record(["", "", "", &*inert(&mark), "", "", &at, "", "", "UTC", "", "", "ledger head", &made.head, ""])?;
     csv.flush()
 }
 
@@ -128,7 +126,7 @@ fn yes(it_is: bool) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::example::{golden, made};
+    use super::super::row::example;
     use super::*;
 
     #[test]
@@ -163,8 +161,8 @@ mod tests {
         let mut out = vec![];
         header(&mut out).unwrap();
         people(&mut out, &rally, all).unwrap();
-        footer(&mut out, &made()).unwrap();
-        golden("attendance.csv", &out);
+        footer(&mut out, &example::made()).unwrap();
+        example::golden("attendance.csv", &out);
         let read: Vec<_> = ::csv::Reader::from_reader(out.as_slice()).into_records().map(Result::unwrap).collect();
         assert_eq!(read.iter().map(|line| line[3].to_owned()).collect::<Vec<_>>()[0], "Joan \"JJ\" O’Neil, Jr.");
         assert_eq!((&read[2][3], &read[3][3]), ("'+1 555\nsecond line", "ليلى حداد"));

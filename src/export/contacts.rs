@@ -65,7 +65,7 @@ pub fn footer(out: impl Write, made: &Made) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::example::{golden, made};
+    use super::super::row::example;
     use super::*;
     use crate::domain::attendance::WORDING;
 
@@ -85,7 +85,7 @@ mod tests {
             contact("ليلى حداد 👩‍🏫", "layla@example.org", "updates-99"),
         ];
         contacts(&mut out, all).unwrap();
-        footer(&mut out, &made()).unwrap();
-        golden("contacts.csv", &out);
+        footer(&mut out, &example::made()).unwrap();
+        example::golden("contacts.csv", &out);
     }
 }

@@ -61,6 +61,16 @@ impl Accesses {
         self.times.push_back(Time { seq: recorded.seq, who, what });
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Whether nobody ever looked.
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
     /// Everybody of whom there is one, as the log names them.
     pub fn people(&self) -> impl Iterator<Item = &str> {
         self.who.0.iter().map(|name| &**name)
@@ -82,9 +92,8 @@ impl Accesses {
         let number = |names: &Names, name: Option<&str>| name.map(|name| names.find(name).unwrap_or(u32::MAX));
         let (who, what) = (number(&self.who, who), number(&self.what, what));
         let end = self.times.partition_point(|time| time.seq < seq);
-        let is_asked = move |time: &&Time| {
-            who.is_none_or(|who| who == time.who) && what.is_none_or(|what| what == time.what)
-        };
+        let is_asked =
+            move |time: &&Time| who.is_none_or(|who| who == time.who) && what.is_none_or(|what| what == time.what);
         self.times.range(..end).rev().filter(is_asked).map(|time| time.seq)
     }
 
@@ -117,8 +126,7 @@ mod tests {
         let mut accesses = Accesses::default();
         accesses.apply(&recorded(3, privacy::Event::Viewed(access("staff:1", "ledger"))));
         accesses.apply(&recorded(5, privacy::Event::Exported(access("staff:2", "csv"))));
-        let disclosed =
-            Disclosed { from_seq: 1, to_seq: None, who: "shell:root".into(), reason: "an audit".into() };
+        let disclosed = Disclosed { from_seq: 1, to_seq: None, who: "shell:root".into(), reason: "an audit".into() };
         accesses.apply(&recorded(8, privacy::Event::Disclosed(disclosed)));
         accesses.apply(&recorded(9, privacy::Event::Viewed(access("staff:2", "ledger"))));
         let found = |seq, who, what| accesses.before(seq, who, what).collect::<Vec<_>>();

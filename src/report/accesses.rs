@@ -1,7 +1,8 @@
 //! Who looked at people's data or took it: read back from the log, some at a time.
 
+use super::Order;
+use super::desk::Out;
 use super::who;
-use super::{Order, Out, send};
 use crate::domain::{Event, Recorded, privacy};
 use crate::engine::lines::Lines;
 use crate::engine::{Engine, Fault};
@@ -32,7 +33,9 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Fault`] where the log is damaged there.
     pub fn line(&mut self, seq: u64) -> Result<Option<Line>, Fault> {
-        let Some(Recorded { at, event: Event::Privacy(event), .. }) = self.lines.recorded(seq)? else { return Ok(None) };
+        let Some(Recorded { at, event: Event::Privacy(event), .. }) = self.lines.recorded(seq)? else {
+            return Ok(None);
+        };
         let (how, who, what, of, reason) = match event {
             privacy::Event::Viewed(seen) => ("seen", seen.who, seen.what, seen.of, seen.reason),
             privacy::Event::Exported(taken) => ("taken", taken.who, taken.what, taken.of, taken.reason),
@@ -56,14 +59,16 @@ pub(super) fn csv(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<
         (selection.seq(&world), selection.zone(&world))
     };
     let made = order.made(engine, until)?;
+    out.has(engine.world().accesses.len());
     let mut first = vec![];
     access::header(&mut first)?;
-    let (mut next, mut goes_on) = (1, send(out, first));
+    let (mut next, mut goes_on) = (1, out.send(first));
     while goes_on {
         let seqs: Vec<u64> = engine.world().accesses.from(next).take_while(|seq| *seq <= until).take(CHUNK).collect();
         let Some(last) = seqs.last() else { break };
         next = last.saturating_add(1);
         let mut lines = vec![];
+        out.did(seqs.len());
         for seq in seqs {
             let line = reader.line(seq).map_err(Error::other)?;
             let is_asked = |line: &Line| {
@@ -74,10 +79,10 @@ pub(super) fn csv(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<
         }
         let mut chunk = vec![];
         access::lines(&mut chunk, lines)?;
-        goes_on = send(out, chunk);
+        goes_on = out.send(chunk);
     }
     let mut last = vec![];
     access::footer(&mut last, &made)?;
-    send(out, last);
+    out.send(last);
     Ok(())
 }

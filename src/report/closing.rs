@@ -1,5 +1,6 @@
 //! Closed periods: what is to be recorded of one, its report as it was, and what has come since.
 
+mod ordered;
 mod since;
 
 use super::filing::{self, Fault, Filing, Preview, What};

@@ -1,9 +1,11 @@
 //! The FEC's files: what somebody asks for, what it comes to and what is to be looked at, and the file.
 
 mod asked;
+mod ordered;
 
+use super::Order;
 use super::contacts::{self, Contacts};
-use super::{Order, Out, send};
+use super::desk::Out;
 use crate::domain::committee::filer::Filer;
 use crate::domain::id::{CommitteeId, PeriodId};
 use crate::engine::{self, Engine};
@@ -16,6 +18,7 @@ use crate::export::fec::rows::{self, NotDollars};
 use crate::export::fec::{self, Detail, NoSuchField, Report, Stands};
 pub use asked::{Wrong, notice, report};
 use chrono::{DateTime, NaiveDate, Utc};
+pub use ordered::NotOrdered;
 use thiserror::Error;
 
 /// Rows gathered while the projections are held: a millisecond or two.
@@ -45,6 +48,9 @@ pub enum Fault {
     /// Nobody reads on.
     #[error("the file is not wanted any more")]
     Gone,
+    /// A fault of this program, in a thread of its own.
+    #[error(transparent)]
+    Panicked(tokio::task::JoinError),
 }
 
 /// A file that somebody asks for, and whose.
@@ -106,11 +112,18 @@ pub struct Preview {
 /// [`Fault`].
 pub fn preview(engine: &Engine, committee: CommitteeId, report: &Report, seq: u64) -> Result<Preview, Fault> {
     let (mut checker, mut hasher) = (Checker::new(), blake3::Hasher::new());
-    let (totals, mut findings) = made(engine, committee, report, seq, |bytes| {
-        checker.read(&bytes);
-        hasher.update(&bytes);
-        Ok(())
-    })?;
+    let (totals, mut findings) = made(
+        engine,
+        committee,
+        report,
+        seq,
+        |_| (),
+        |bytes| {
+            checker.read(&bytes);
+            hasher.update(&bytes);
+            Ok(())
+        },
+    )?;
     findings.extend(checker.finish());
     Ok(Preview { totals, cover: amounts(report, &totals), findings, file: hasher.finalize().to_hex().to_string() })
 }
@@ -120,7 +133,7 @@ pub fn preview(engine: &Engine, committee: CommitteeId, report: &Report, seq: u6
 /// # Errors
 /// [`Fault`].
 pub fn totals(engine: &Engine, committee: CommitteeId, report: &Report, seq: u64) -> Result<Totals, Fault> {
-    Ok(Totals::of(report, &gathered(engine, committee, seq)?))
+    Ok(Totals::of(report, &gathered(engine, committee, seq, &|_| ())?))
 }
 
 /// A gift that is told of within 48 hours.
@@ -182,12 +195,14 @@ pub(super) fn fec(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<
     let seq = filing.seq(order.selection.seq(&engine.world()));
     let sent = match what {
         What::Report(report) => {
-            let put = |bytes| if send(out, bytes) { Ok(()) } else { Err(Fault::Gone) };
-            made(engine, *committee, report, seq, put).map(drop)
+            // Every row is gathered, and then those are written that are named: mostly fewer.
+            out.has(engine.world().ledger.rows_at(seq).len().saturating_mul(2));
+            let put = |bytes| if out.send(bytes) { Ok(()) } else { Err(Fault::Gone) };
+            made(engine, *committee, report, seq, |rows| out.did(rows), put).map(drop)
         }
         What::Notice(notice, from, through) => {
             notice_file(engine, *committee, notice, (*from, *through), seq).map(|(bytes, _)| {
-                send(out, bytes);
+                out.send(bytes);
             })
         }
     };
@@ -202,21 +217,24 @@ fn made(
     committee: CommitteeId,
     report: &Report,
     seq: u64,
+    did: impl Fn(usize),
     put: impl FnMut(Vec<u8>) -> Result<(), Fault>,
 ) -> Result<(Totals, Findings), Fault> {
-    let history = gathered(engine, committee, seq)?;
+    let history = gathered(engine, committee, seq, &did)?;
     let totals = Totals::of(report, &history);
     let mut details = Details::new(engine, committee);
     let stands = Stands { seq, head: engine.head_at(seq)?.to_string() };
-    let findings = fec::write(report, &totals, &history, &stands, |places| details.of(places), put)?;
+    let named = |places: &[u32]| details.of(places).inspect(|of| did(of.len()));
+    let findings = fec::write(report, &totals, &history, &stands, named, put)?;
     Ok((totals, findings))
 }
 
-fn gathered(engine: &Engine, committee: CommitteeId, seq: u64) -> Result<History, Fault> {
+fn gathered(engine: &Engine, committee: CommitteeId, seq: u64, did: impl Fn(usize)) -> Result<History, Fault> {
     let end = engine.world().ledger.rows_at(seq).len();
     let mut gathering = Gathering::with_capacity(end);
     for start in (0..end).step_by(CHUNK_ROWS) {
         let chunk = start..end.min(start.saturating_add(CHUNK_ROWS));
+        did(chunk.len());
         rows::gather(&engine.world(), committee, seq, chunk, &mut gathering)?;
     }
     Ok(gathering.finish())

@@ -27,10 +27,12 @@ pub fn name(engine: &Engine, who: &str) -> String {
 /// A member of staff by their name.
 pub fn staff(engine: &Engine, id: PersonId) -> String {
     let account = engine.world().state.staff.get(&id).map(|member| member.account.clone());
-    let opened = account.and_then(|account| engine.vault().unseal(id, ACCOUNT, &account).unwrap_or_else(|fault| {
-        tracing::error!(%fault, "an account could not be opened");
-        None
-    }));
+    let opened = account.and_then(|account| {
+        engine.vault().unseal(id, ACCOUNT, &account).unwrap_or_else(|fault| {
+            tracing::error!(%fault, "an account could not be opened");
+            None
+        })
+    });
     let account = opened.and_then(|bytes| serde_json::from_slice::<Account>(&bytes).ok());
     account.map_or_else(|| ERASED.into(), |account| account.name)
 }

@@ -69,7 +69,10 @@ async fn no_page_of_the_staff_shows_a_name_untold() {
         }
     }
     for page in ["/finance", "/finance/rows", "/finance/held", "/finance/plans", "/finance/donations/"] {
-        assert!(named.iter().any(|path| path.starts_with(page)), "{page} is among those that were looked at: {named:?}");
+        assert!(
+            named.iter().any(|path| path.starts_with(page)),
+            "{page} is among those that were looked at: {named:?}"
+        );
     }
 }
 
@@ -119,7 +122,15 @@ async fn looks_and_files_are_listed_with_who_and_why() {
     let all = page(&house, "/finance/access").await;
     let text = all.text();
     assert_eq!(all.status, 200, "{text}");
-    for word in ["Sam Roe", "Ana Ruiz", "Rows of the ledger", "File: Donations, CSV", "for the bank", "rally call", "A refund’s question"] {
+    for word in [
+        "Sam Roe",
+        "Ana Ruiz",
+        "Rows of the ledger",
+        "File: Donations, CSV",
+        "for the bank",
+        "rally call",
+        "A refund’s question",
+    ] {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert!(!text.contains("Petrie"));
@@ -127,14 +138,21 @@ async fn looks_and_files_are_listed_with_who_and_why() {
     let who = sams.split('"').next().unwrap();
     let only = page(&house, &format!("/finance/access?who={who}&what=csv")).await.text();
     let rows = only.split("<tbody>").nth(1).unwrap();
-    assert!(rows.contains("for the bank") && !rows.contains("Rows of the ledger") && !rows.contains("Ana Ruiz"), "{rows}");
+    assert!(
+        rows.contains("for the bank") && !rows.contains("Rows of the ledger") && !rows.contains("Ana Ruiz"),
+        "{rows}"
+    );
     let nobody = page(&house, "/finance/access?what=payouts").await.text();
     assert!(nobody.contains("Nobody, by this"), "{nobody}");
     let none = page(&house, "/finance/access?before=1").await.text();
     assert!(none.contains("Nothing before that"), "{none}");
 
     let file = page(&house, "/finance/exports/access?reason=an+audit").await.text();
-    assert!(file.contains("Sam Roe") && file.contains("for the bank") && file.lines().last().unwrap().contains("ledger head"));
+    assert!(
+        file.contains("Sam Roe")
+            && file.contains("for the bank")
+            && file.lines().last().unwrap().contains("ledger head")
+    );
     let shell = run(&["export", "access"], &house.data());
     let shell = String::from_utf8(shell.stdout).unwrap();
     assert!(shell.contains("an audit") && shell.contains("in a shell"), "{shell}");

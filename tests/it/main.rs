@@ -11,9 +11,9 @@
     clippy::wildcard_enum_match_arm
 )]
 
+mod access;
 #[path = "../support/ahead.rs"]
 mod ahead;
-mod access;
 mod api;
 mod archive;
 mod attendance;
@@ -28,6 +28,7 @@ mod checkout_stand_in;
 mod clips;
 mod committees;
 mod crash;
+mod desk;
 mod donordrive;
 mod drive;
 mod exports;

@@ -65,11 +65,14 @@ async fn a_closed_report_is_the_same_bytes_whatever_comes_later() {
     assert_eq!(page(&house, &format!("{path}/report.fec")).await.text(), file.text());
     let (from, to) = year();
     let asked = format!("/finance/filing/report.fec?code=YE&from={from}&to={to}");
-    assert_eq!(page(&house, &asked).await.header("location"), format!("{path}/report.fec"), "it is asked for by its days");
-    for arguments in [
-        vec!["export", "fec", "--period", "1"],
-        vec!["export", "fec", "--code", "YE", "--from", &from, "--to", &to],
-    ] {
+    assert_eq!(
+        page(&house, &asked).await.header("location"),
+        format!("{path}/report.fec"),
+        "it is asked for by its days"
+    );
+    for arguments in
+        [vec!["export", "fec", "--period", "1"], vec!["export", "fec", "--code", "YE", "--from", &from, "--to", &to]]
+    {
         let shell = run(&arguments, &house.data());
         assert_eq!(String::from_utf8(shell.stdout.clone()).unwrap(), file.text(), "{}", said(&shell));
     }
@@ -146,7 +149,9 @@ async fn days_are_closed_without_a_report_too() {
     let (from, to) = year();
     let post = async |form: &[(&str, &str)]| house.owner.post(&house.server, "/finance/periods", form).await;
     let missing = post(&[("from", &from), ("note", "kept")]).await;
-    assert!(missing.status == 422 && missing.text().contains("first and the last day") && missing.text().contains("kept"));
+    assert!(
+        missing.status == 422 && missing.text().contains("first and the last day") && missing.text().contains("kept")
+    );
     let over = post(&[("from", &from), ("to", &to)]).await;
     assert!(over.status == 422 && over.text().contains("not over"), "{}", over.text());
     let named = post(&[("from", &from), ("to", &to), ("early", "yes"), ("note", "ask joan@example.org")]).await;

@@ -5,7 +5,11 @@ use uuid::Uuid;
 
 /// A second member of the finance team.
 async fn second(house: &House, email: &str, role: &str) -> Staff {
-    let added = run_with_input(&["staff", "add", "--email", email, "--name", "Sam Roe", "--role", role], &house.data(), &format!("{PASSWORD}\n"));
+    let added = run_with_input(
+        &["staff", "add", "--email", email, "--name", "Sam Roe", "--role", role],
+        &house.data(),
+        &format!("{PASSWORD}\n"),
+    );
     assert!(added.status.success(), "{}", said(&added));
     Staff::sign_in(&house.server, email).await
 }
@@ -37,7 +41,11 @@ async fn a_large_refund_waits_until_somebody_else_approves_it() {
     let house = House::new().await;
     let gift = give(&house.server, "2500", "joan@example.org").await;
     let alone = refund(&house, &house.owner, &gift, &[]).await.text();
-    assert!(!alone.contains("second person") && alone.contains("Refund $2,500.00?") || alone.contains("Refund $2,500.00 to"), "{alone}");
+    assert!(
+        !alone.contains("second person") && alone.contains("Refund $2,500.00?")
+            || alone.contains("Refund $2,500.00 to"),
+        "{alone}"
+    );
     let sam = second(&house, "sam@example.org", "finance").await;
     let question = refund(&house, &house.owner, &gift, &[]).await.text();
     assert!(question.contains("More than $1,000") && question.contains("Ask a second person"), "{question}");
@@ -72,11 +80,11 @@ async fn a_large_refund_waits_until_somebody_else_approves_it() {
 async fn two_approvals_at_once_give_back_once() {
     let house = House::new().await;
     let gift = give(&house.server, "2500", "joan@example.org").await;
-    let (sam, ana) = (second(&house, "sam@example.org", "finance").await, second(&house, "eva@example.org", "owner").await);
+    let (sam, ana) =
+        (second(&house, "sam@example.org", "finance").await, second(&house, "eva@example.org", "owner").await);
     let wanted = asks(&house, &house.owner, &gift, "2500.00").await;
     let approve = format!("/finance/refunds/{wanted}/approve");
-    let (one, other) =
-        tokio::join!(sam.post(&house.server, &approve, &[]), ana.post(&house.server, &approve, &[]));
+    let (one, other) = tokio::join!(sam.post(&house.server, &approve, &[]), ana.post(&house.server, &approve, &[]));
     let mut answers = [one.status, other.status];
     answers.sort_unstable();
     assert_eq!(answers, [303, 422], "{} {}", one.text(), other.text());
@@ -101,10 +109,15 @@ async fn small_ones_do_not_add_up_past_the_sum_and_an_owner_sets_it() {
     assert!(part("101.00").await.ends_with("refund-asked"), "900 and 101 dollars are more than 1,000");
     assert_eq!(raised(&house).await, 160_000);
 
-    let rule = async |by: &Staff, above: &str| by.post(&house.server, "/finance/rules/refunds", &[("above", above)]).await;
+    let rule =
+        async |by: &Staff, above: &str| by.post(&house.server, "/finance/rules/refunds", &[("above", above)]).await;
     assert_eq!(rule(&sam, "5000").await.status, 409, "an owner's word");
     let wrong = rule(&house.owner, "a lot").await;
-    assert!(wrong.status == 422 && wrong.text().contains("a lot") && wrong.text().contains("whole dollars"), "{}", wrong.text());
+    assert!(
+        wrong.status == 422 && wrong.text().contains("a lot") && wrong.text().contains("whole dollars"),
+        "{}",
+        wrong.text()
+    );
     assert_eq!(rule(&house.owner, "").await.status, 303);
     let page = house.server.get_as(&sam.cookie, "/finance/rules").await.text();
     assert!(page.contains("no sum is named") && page.contains("An owner sets this sum"), "{page}");
@@ -118,7 +131,11 @@ async fn small_ones_do_not_add_up_past_the_sum_and_an_owner_sets_it() {
     assert!(gone.status == 422 && gone.text().contains("at most $1.00"), "{}", gone.text());
     let down = approve.replace("approve", "turn-down");
     let unsaid = house.owner.post(&house.server, &down, &[("reason", " ")]).await;
-    assert!(unsaid.status == 422 && unsaid.text().contains("say why") || unsaid.text().contains("Say why"), "{}", unsaid.text());
+    assert!(
+        unsaid.status == 422 && unsaid.text().contains("say why") || unsaid.text().contains("Say why"),
+        "{}",
+        unsaid.text()
+    );
     assert_eq!(house.owner.post(&house.server, &down, &[("reason", "gave back otherwise")]).await.status, 303);
     assert!(house.server.get_as(&sam.cookie, "/finance/refunds").await.text().contains("Nothing waits"));
 }

@@ -77,8 +77,7 @@ fn a_period_is_closed_once_numbered_and_kept_by_a_snapshot() {
     let kept: State = postcard::from_bytes(&postcard::to_stdvec(&two.state).unwrap()).unwrap();
     assert_eq!(kept, two.state);
     for (from, through) in [("2026-09-30", "2026-10-02"), ("2026-01-01", "2026-07-01"), ("2026-08-01", "2026-08-02")] {
-        let overlaps =
-            Refusal::Overlaps { period: PeriodId(1), from: day("2026-07-01"), through: day("2026-09-30") };
+        let overlaps = Refusal::Overlaps { period: PeriodId(1), from: day("2026-07-01"), through: day("2026-09-30") };
         one.when(close(report(from, through))).refuses(overlaps);
     }
     two.when(close(books("2026-09-30", "2026-10-02"))).refuses(Refusal::Overlaps {
@@ -87,9 +86,8 @@ fn a_period_is_closed_once_numbered_and_kept_by_a_snapshot() {
         through: day("2026-09-30"),
     });
     // All accounts have those of one among them.
-    two.when(close(Closed { committee: Some(CommitteeId::FIRST), ..books("2026-09-02", "2026-09-02") })).refuses(
-        Refusal::Overlaps { period: PeriodId(2), from: day("2026-09-01"), through: day("2026-09-30") },
-    );
+    two.when(close(Closed { committee: Some(CommitteeId::FIRST), ..books("2026-09-02", "2026-09-02") }))
+        .refuses(Refusal::Overlaps { period: PeriodId(2), from: day("2026-09-01"), through: day("2026-09-30") });
     two.when(close(report("2026-10-01", "2026-10-04"))).then([numbered(3, report("2026-10-01", "2026-10-04"))]);
 }
 
@@ -98,18 +96,14 @@ fn what_can_not_be_closed_is_refused_in_words() {
     let nothing = given_nothing();
     let unknown = Closed { committee: Some(CommitteeId(7)), ..report("2026-07-01", "2026-09-30") };
     nothing.when(close(unknown)).refuses(Refusal::UnknownCommittee);
-    nothing
-        .when(close(Closed { committee: None, ..report("2026-07-01", "2026-09-30") }))
-        .refuses(Refusal::NoCommittee);
+    nothing.when(close(Closed { committee: None, ..report("2026-07-01", "2026-09-30") })).refuses(Refusal::NoCommittee);
     nothing.when(close(books("2026-09-30", "2026-09-01"))).refuses(Refusal::Days);
     let open = books("2026-10-01", TODAY);
     nothing.when(close(open.clone())).refuses(Refusal::NotOver { through: day(TODAY) });
     let early = Command::Close(Box::new(Close { closed: open.clone(), today: day(TODAY), is_early: true }));
     nothing.when(early).then([numbered(1, open)]);
     for note in ["a\nb", "ask joan@example.org", &"x".repeat(REASON_CHARS_MAX + 1)] {
-        nothing
-            .when(close(Closed { note: note.into(), ..books("2026-09-01", "2026-09-30") }))
-            .refuses(Refusal::Words);
+        nothing.when(close(Closed { note: note.into(), ..books("2026-09-01", "2026-09-30") })).refuses(Refusal::Words);
     }
     let many = (1..=2_000_u32).map(|number| numbered(number, books("2026-01-01", "2026-01-01")));
     given(many).when(close(books("2026-09-01", "2026-09-30"))).refuses(Refusal::TooMany);
@@ -122,9 +116,7 @@ fn what_was_filed_stays_and_what_was_not_can_be_withdrawn() {
     gone.when(Command::Withdraw(withdrawn(1))).changes_nothing();
     gone.when(mark(filed(1, 7))).refuses(Refusal::WasWithdrawn(PeriodId(1)));
     gone.when(close(report("2026-07-01", "2026-09-30"))).then([numbered(2, report("2026-07-01", "2026-09-30"))]);
-    closed
-        .when(Command::Withdraw(Withdrawn { reason: String::new(), ..withdrawn(1) }))
-        .refuses(Refusal::Words);
+    closed.when(Command::Withdraw(Withdrawn { reason: String::new(), ..withdrawn(1) })).refuses(Refusal::Words);
     closed.when(Command::Withdraw(withdrawn(2))).refuses(Refusal::Unknown);
 
     let filed_once = closed.when(mark(filed(1, 7))).then([Event::Filed(filed(1, 7))]);

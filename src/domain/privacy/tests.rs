@@ -211,9 +211,11 @@ fn a_page_that_is_seen_again_within_minutes_is_one_look() {
     let once = given_nothing().when(view(&ledger, 0)).then([Event::Viewed(ledger.clone())]);
     once.when(view(&ledger, 599)).changes_nothing();
     once.when(view(&ledger, 600)).then([Event::Viewed(ledger.clone())]);
-    for other in
-        [access("staff:2", "ledger", "rally=call"), access("staff:1", "rows", "rally=call"), access("staff:1", "ledger", "")]
-    {
+    for other in [
+        access("staff:2", "ledger", "rally=call"),
+        access("staff:1", "rows", "rally=call"),
+        access("staff:1", "ledger", ""),
+    ] {
         once.when(view(&other, 1)).then([Event::Viewed(other.clone())]);
     }
     let taken = once.when(Command::Export(ledger.clone())).then([Event::Exported(ledger.clone())]);

@@ -13,13 +13,7 @@ fn paid() -> Given {
     given([created(), opened(), member(PERSON, Role::Owner), member(OTHER_PERSON, Role::Finance), rule.into()]).done([
         Gift::Pledge(pledge()),
         Gift::RequestPayment { donation: DONATION, method: "card".into() },
-        Gift::RecordSettled {
-            donation: DONATION,
-            payment: payment("p1"),
-            amount: usd(5_000),
-            fee: None,
-            card: None,
-        },
+        Gift::RecordSettled { donation: DONATION, payment: payment("p1"), amount: usd(5_000), fee: None, card: None },
     ])
 }
 
@@ -52,10 +46,9 @@ fn a_large_refund_takes_two_people() {
     let asked = paid.when(Command::Propose(proposed(4_000))).then([Event::Proposed(proposed(4_000))]);
     assert_eq!(asked.state.refunds.of(DONATION).map(|(id, waiting)| (id, waiting.by)), Some((REFUND, PERSON)));
     asked.when(Command::Approve(approved(PERSON))).refuses(Refusal::SamePerson);
-    let done = asked.when(Command::Approve(approved(OTHER_PERSON))).then::<super::super::Event>([
-        Event::Approved(approved(OTHER_PERSON)).into(),
-        requested(REFUND, 4_000).into(),
-    ]);
+    let done = asked
+        .when(Command::Approve(approved(OTHER_PERSON)))
+        .then::<super::super::Event>([Event::Approved(approved(OTHER_PERSON)).into(), requested(REFUND, 4_000).into()]);
     // The second of two approvals comes too late, and so does whoever turns it down meanwhile.
     done.when(Command::Approve(approved(OTHER_PERSON))).refuses(Refusal::Decided);
     done.when(Command::TurnDown(turned_down(OTHER_PERSON))).refuses(Refusal::Decided);
@@ -94,7 +87,8 @@ fn what_is_gone_meanwhile_is_not_approved() {
     let left = asked.clone().done([elsewhere]);
     let too_large = GiftRefusal::RefundTooLarge(usd(2_000));
     left.when(Command::Approve(approved(OTHER_PERSON))).refuses(Refusal::Donation(too_large));
-    let gone = left.when(Command::TurnDown(turned_down(OTHER_PERSON))).then([Event::TurnedDown(turned_down(OTHER_PERSON))]);
+    let gone =
+        left.when(Command::TurnDown(turned_down(OTHER_PERSON))).then([Event::TurnedDown(turned_down(OTHER_PERSON))]);
     assert_eq!(gone.state.refunds.of(DONATION), None);
     // Whoever asked may take it back.
     asked.when(Command::TurnDown(turned_down(PERSON))).then([Event::TurnedDown(turned_down(PERSON))]);
@@ -111,13 +105,7 @@ fn the_rule_rests_while_nobody_else_could_approve() {
     let pays_one = alone.done([
         Gift::Pledge(pledge()),
         Gift::RequestPayment { donation: DONATION, method: "card".into() },
-        Gift::RecordSettled {
-            donation: DONATION,
-            payment: payment("p1"),
-            amount: usd(5_000),
-            fee: None,
-            card: None,
-        },
+        Gift::RecordSettled { donation: DONATION, payment: payment("p1"), amount: usd(5_000), fee: None, card: None },
         ask(REFUND, 5_000),
     ]);
     assert_eq!(pays_one.state.donations.get(DONATION).unwrap().waiting_refunds().count(), 1);
@@ -133,7 +121,8 @@ fn each_rule_has_its_refusal() {
     paid.when(rule(Some(0), PERSON)).then([Event::RuleSet(RuleSet { above_major: Some(0), by: PERSON })]);
     let stranger = Proposed { by: PersonId(uuid::Uuid::from_u128(7)), ..proposed(4_000) };
     paid.when(Command::Propose(stranger)).refuses(Refusal::NotTheirs);
-    paid.when(Command::Propose(Proposed { donation: NO_DONATION, ..proposed(4_000) })).refuses(Refusal::UnknownDonation);
+    paid.when(Command::Propose(Proposed { donation: NO_DONATION, ..proposed(4_000) }))
+        .refuses(Refusal::UnknownDonation);
     for reason in ["", "ask joan@example.org", "a\nb"] {
         paid.when(Command::Propose(Proposed { reason: reason.into(), ..proposed(4_000) })).refuses(Refusal::Reason);
     }

@@ -6,8 +6,8 @@ use super::history::{History, Item};
 use super::lines::Schedules;
 use super::record::{self, NoSuchField, Record};
 use super::{BATCH_LINES, Detail, Lines, Report, Stands, mark, period, text};
-use crate::export::row::LARGE_LINES;
 use crate::domain::committee::filer::{Candidate, Election, Filer, Form};
+use crate::export::row::LARGE_LINES;
 use chrono::{Datelike, NaiveDate};
 use hardmoney::parser::FieldKind;
 use hardmoney::parser::tables::Table;
@@ -34,7 +34,8 @@ pub fn write<E: From<NoSuchField>>(
 ) -> Result<Findings, E> {
     let mut findings = Findings::default();
     let schedules = Schedules::new(&report.filer)?;
-    let mut head = header(report.amends.map(|amends| (amends.filing, amends.number)), comment(report, totals, stands).as_deref())?;
+    let mut head =
+        header(report.amends.map(|amends| (amends.filing, amends.number)), comment(report, totals, stands).as_deref())?;
     cover(&mut head, report, totals)?;
     put(head)?;
     for is_of_part in PARTS {

@@ -1,7 +1,6 @@
 //! Which file somebody asks for, as they typed it.
 
 use super::{Filing, What};
-use crate::report::closing;
 use crate::domain::committee::filer::{Election, Filer, Form};
 use crate::domain::id::CommitteeId;
 use crate::domain::ledger::Mode;
@@ -9,6 +8,7 @@ use crate::domain::money::{Currency, Money};
 use crate::export::fec::notice::Notice;
 use crate::export::fec::{AMENDMENT_MAX, Amends, Report, period};
 use crate::projections::Projections;
+use crate::report::closing;
 use chrono::{Datelike, NaiveDate};
 
 /// What is wrong with what was typed: the field's name, and a sentence.
@@ -60,7 +60,7 @@ pub fn report(
     }
     let mode = world.state.mode.unwrap_or(Mode::Simulated);
     let report = Report { filer, code, from, through, election, signed, cash_minor, amends, mode };
-    // What was closed is asked for by its days; as of another event it is another report.
+    // What was closed is asked for by its days; as of another event, by its number, it is another report.
     let closed = closing::closed_as(world, committee, &report);
     let is_asked = |filing: &Filing| get("as_of").is_empty() || get("as_of") == filing.seq(0).to_string();
     match closed.filter(is_asked) {

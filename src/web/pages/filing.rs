@@ -4,6 +4,7 @@
 pub(super) mod close;
 mod shown;
 
+use super::exports::taken;
 use super::filer::{committee, tabs};
 use super::finance::in_words;
 use crate::domain::Refusal;
@@ -18,24 +19,22 @@ use crate::report::as_of::AsOf;
 use crate::report::filing::{self, Filing, Preview, What, Wrong};
 use crate::report::selection::Selection;
 use crate::report::{Format, Order};
-use crate::web::{App, see_other};
 use crate::web::form::{Errors, Form};
 use crate::web::problem::{self, Problem, sentence};
 use crate::web::session::Staff;
 use crate::web::view::{Choice, Field, FormError, Layout, StaffRoom};
+use crate::web::{App, see_other};
 use askama::Template;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use close::CloseForm;
 use shown::{DueLine, Shown};
-use tokio_stream::wrappers::ReceiverStream;
+use uuid::Uuid;
 
 /// Where this page is.
 pub const PATH: &str = "/finance/filing";
@@ -128,6 +127,7 @@ impl Asked {
     fn order(&self, format: Format, filing: Filing, staff: &Staff) -> Order {
         let selection = Selection { as_of: Some(self.as_of), ..self.selection.clone() };
         Order {
+            id: Uuid::now_v7(),
             format,
             selection,
             who: staff.actor(),
@@ -151,7 +151,9 @@ fn asked_for(app: &App, asked: &mut Asked) -> Option<Filing> {
     if !asked.form.has("code") {
         return None;
     }
-    let read = filing::report(|name| asked.form.get(name), Some(asked.committee), &app.engine().world(), asked.today);
+    let seq = asked.selection.as_of.map(|as_of| as_of.seq.to_string()).unwrap_or_default();
+    let get = |name: &str| if name == "as_of" { seq.clone() } else { asked.form.get(name) };
+    let read = filing::report(get, Some(asked.committee), &app.engine().world(), asked.today);
     match read {
         Ok(filing) => Some(filing).filter(|_| asked.errors.is_empty()),
         Err(wrong) => {
@@ -237,20 +239,13 @@ async fn findings(app: &App, asked: &mut Asked, filing: &Filing) -> Result<Optio
 
 async fn take(app: &App, staff: &Staff, mut asked: Asked, filing: Filing, format: Format) -> Result<Response, Problem> {
     let order = asked.order(format, filing, staff);
-    let file_name = order.file_name();
-    let parts = match order.take(app.engine()).await {
-        Ok(parts) => parts,
+    match taken(app, order).await {
         Err(Failure::Refused(Refusal::Privacy(refusal))) => {
             asked.errors.add("reason", sentence(&refusal.to_string()));
-            return page(app, staff, asked, None, vec![]).await;
+            page(app, staff, asked, None, vec![]).await
         }
-        Err(failure) => return Err(failure.into()),
-    };
-    let headers = [
-        (CONTENT_TYPE, format.media_type().to_owned()),
-        (CONTENT_DISPOSITION, format!("attachment; filename=\"{file_name}\"")),
-    ];
-    Ok((headers, Body::from_stream(ReceiverStream::new(parts))).into_response())
+        answer => Ok(answer?),
+    }
 }
 
 async fn page(

@@ -109,10 +109,7 @@ fn page(app: &App, staff: &Staff, form: &Form, errors: &Errors) -> Result<Respon
     };
     lines.iter_mut().for_each(|(line, by)| line.closed = format!("{} by {}", line.closed, who::name(app.engine(), by)));
     let page = PeriodsPage {
-        layout: Layout {
-            notice: notice(form),
-            ..app.staff_layout("Closed periods", staff, StaffRoom::Finance, None)
-        },
+        layout: Layout { notice: notice(form), ..app.staff_layout("Closed periods", staff, StaffRoom::Finance, None) },
         errors: errors.summary(),
         lines: lines.into_iter().map(|(line, _)| line).collect(),
         more,
@@ -165,10 +162,8 @@ async fn close(State(app): State<App>, staff: Staff, body: Bytes) -> Result<Resp
     let mut errors = Errors::default();
     let day = |name: &str| form.get(name).parse::<NaiveDate>().ok();
     let (Some(from), Some(through)) = (day("from"), day("to")) else {
-        errors.add(
-            if day("from").is_none() { "from" } else { "to" },
-            "Write the first and the last day that you close.",
-        );
+        errors
+            .add(if day("from").is_none() { "from" } else { "to" }, "Write the first and the last day that you close.");
         return page(&app, &staff, &form, &errors);
     };
     let committee = Some(form.get("committee")).filter(|named| !named.is_empty());

@@ -99,9 +99,13 @@ pub(super) fn rule_in_words(world: &Projections) -> String {
     };
     let above = crate::domain::money::group_thousands(above.into());
     if refund::has_second(&world.state) {
-        format!("More than ${above} of one donation, or as much of another currency, goes back only when a second person who sees money approves it.")
+        format!(
+            "More than ${above} of one donation, or as much of another currency, goes back only when a second person who sees money approves it."
+        )
     } else {
-        format!("More than ${above} of one donation would wait for a second person; but one alone has an account that sees money, so every refund goes at once.")
+        format!(
+            "More than ${above} of one donation would wait for a second person; but one alone has an account that sees money, so every refund goes at once."
+        )
     }
 }
 

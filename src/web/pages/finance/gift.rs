@@ -104,10 +104,7 @@ pub(super) async fn show(
         let asked_by = waiting.as_ref().map(|(_, _, by)| *by);
         let left = seqs.len().saturating_sub(EVENTS_MAX);
         let page = DonationPage {
-            layout: Layout {
-                notice: notice(&query),
-                ..app.staff_layout("Donation", &staff, StaffRoom::Finance, None)
-            },
+            layout: Layout { notice: notice(&query), ..app.staff_layout("Donation", &staff, StaffRoom::Finance, None) },
             amount: gift.amount.to_exact(),
             id: id.to_string(),
             rally: rally.details.title.clone(),
@@ -180,7 +177,9 @@ fn in_words(event: &Event) -> String {
 
 fn refund_in_words(event: &Refund) -> String {
     match event {
-        Refund::Proposed(data) => format!("A second person is to approve a refund of {}: {}", data.amount.to_exact(), data.reason),
+        Refund::Proposed(data) => {
+            format!("A second person is to approve a refund of {}: {}", data.amount.to_exact(), data.reason)
+        }
         Refund::Approved(_) => "A second person approved the refund.".into(),
         Refund::TurnedDown(data) => format!("The refund was turned down: {}", data.reason),
         Refund::RuleSet(_) => String::new(),

@@ -329,7 +329,8 @@ pub(super) fn row_line(world: &Projections, row: &Row, fee: Option<Money>) -> Le
         state: state.into(),
         href: format!("/finance/donations/{}", row.donation),
         reference: row.reference.as_deref().unwrap_or(&row.payment.0).into(),
-        refund_action: (is_gift && !waiting && !is_asked && left > 0).then(|| format!("/finance/donations/{}/refund", row.donation)),
+        refund_action: (is_gift && !waiting && !is_asked && left > 0)
+            .then(|| format!("/finance/donations/{}/refund", row.donation)),
     }
 }
 

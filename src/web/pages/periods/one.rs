@@ -12,22 +12,21 @@ use crate::report::as_of::AsOf;
 use crate::report::closing::{self, Changes, Unlike};
 use crate::report::filing::{self, Filing, What};
 use crate::report::selection::Selection;
-use crate::report::{Format, Order};
 use crate::report::who;
+use crate::report::{Format, Order};
 use crate::web::form::{Errors, Form};
+use crate::web::pages::exports::taken;
 use crate::web::problem::{Problem, internal, sentence};
 use crate::web::session::Staff;
 use crate::web::view::{Field, FormError, Layout, StaffRoom};
 use crate::web::{App, notice, present};
 use askama::Template;
-use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use tokio_stream::wrappers::ReceiverStream;
+use uuid::Uuid;
 
 /// The page of a period.
 #[derive(Debug, Clone, Template)]
@@ -145,6 +144,7 @@ pub(super) async fn file(
     }
     let as_of = Some(AsOf { seq: period.closed.seq, at: period.at });
     let order = Order {
+        id: Uuid::now_v7(),
         format: Format::Fec,
         selection: Selection { committee: period.closed.committee, as_of, ..Selection::default() },
         who: staff.actor(),
@@ -153,19 +153,10 @@ pub(super) async fn file(
         report: actblue::Report::default(),
         filing: Some(filing),
     };
-    let file_name = order.file_name();
-    let parts = match order.take(app.engine()).await {
-        Ok(parts) => parts,
-        Err(Failure::Refused(Refusal::Privacy(refusal))) => {
-            return Err(Problem::Malformed(sentence(&refusal.to_string())));
-        }
-        Err(failure) => return Err(failure.into()),
-    };
-    let headers = [
-        (CONTENT_TYPE, Format::Fec.media_type().to_owned()),
-        (CONTENT_DISPOSITION, format!("attachment; filename=\"{file_name}\"")),
-    ];
-    Ok((headers, Body::from_stream(ReceiverStream::new(parts))).into_response())
+    match taken(&app, order).await {
+        Err(Failure::Refused(Refusal::Privacy(refusal))) => Err(Problem::Malformed(sentence(&refusal.to_string()))),
+        answer => Ok(answer?),
+    }
 }
 
 /// What its report would come to now, where it was closed with one.
@@ -249,7 +240,10 @@ pub(super) async fn page(
         may_withdraw: period.withdrawn.is_none() && period.filed.is_none(),
         amendment: can_amend.then(|| world.state.periods.amendments(first).count().saturating_add(1)),
         filing: [
-            field("filing", period.filed.as_ref().map(|(filed, _)| format!("FEC-{}", filed.filing)).unwrap_or_default()),
+            field(
+                "filing",
+                period.filed.as_ref().map(|(filed, _)| format!("FEC-{}", filed.filing)).unwrap_or_default(),
+            ),
             field("on", period.filed.as_ref().map(|(filed, _)| filed.on.to_string()).unwrap_or_default()),
         ],
         reason: field("reason", String::new()),
@@ -269,7 +263,10 @@ fn facts(world: &Projections, closed: &Closed) -> Vec<(&'static str, String)> {
         ("Report", report.map(|report| shown::code_in_words(report).to_owned()).unwrap_or_default()),
         ("Filed by", report.map(filer).unwrap_or_default()),
         ("Signed", report.map(|report| report.signed.format("%B %-d, %Y").to_string()).unwrap_or_default()),
-        ("Lines that name a donor", report.map(|report| crate::domain::money::group_thousands(report.itemized)).unwrap_or_default()),
+        (
+            "Lines that name a donor",
+            report.map(|report| crate::domain::money::group_thousands(report.itemized)).unwrap_or_default(),
+        ),
         ("Amends", report.and_then(|report| report.amends).map(|a| format!("FEC-{}", a.filing)).unwrap_or_default()),
         ("As of event", crate::domain::money::group_thousands(closed.seq)),
         ("Note", closed.note.clone()),

@@ -138,11 +138,7 @@ pub(super) async fn amend(
 }
 
 /// The next amendment of a period's days, with who files as it is now, and the first report of them.
-fn amendment(
-    app: &App,
-    sent: &Sent,
-    today: chrono::NaiveDate,
-) -> Result<(Filing, PeriodId), Vec<filing::Wrong>> {
+fn amendment(app: &App, sent: &Sent, today: chrono::NaiveDate) -> Result<(Filing, PeriodId), Vec<filing::Wrong>> {
     let world = app.engine().world();
     let refused = |refusal: period::Refusal| vec![("note", sentence(&refusal.to_string()))];
     let periods = &world.state.periods;
