@@ -440,6 +440,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::filer::routes())
         .merge(pages::filing::routes())
         .merge(pages::rules::routes())
+        .merge(pages::work::routes())
         .merge(pages::held::routes())
         .merge(pages::reconciliation::routes())
         .merge(pages::payout::routes())
@@ -572,6 +573,9 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "released" => "Released: the donor can pay now, and is told by mail where mail is on.",
         "turned-away" => "Turned away: nothing was charged, and the donor is told by mail where mail is on.",
         "refunded" => "The refund is under way.",
+        "assigned" => "Noted: the list says who has it.",
+        "finished" => "Done: it stands among what was done, with your note.",
+        "reopened" => "Open again.",
         "clip" => "The clip is here. Play it from this list or put it into the run of show.",
         "clip-removed" => "Clip removed.",
         "recording" => "The recording is deleted.",

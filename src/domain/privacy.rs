@@ -340,7 +340,8 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Audit(_)
         | super::Event::Plan(_)
         | super::Event::Token(_)
-        | super::Event::Hook(_) => {}
+        | super::Event::Hook(_)
+        | super::Event::Work(_) => {}
     }
 }
 

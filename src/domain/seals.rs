@@ -101,6 +101,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Audit(_)
         | Event::Plan(_)
         | Event::Token(_)
+        | Event::Work(_)
         | Event::Hook(
             hook::Event::Removed(_)
             | hook::Event::Switched(_)

@@ -132,7 +132,8 @@ impl Crowd {
             | Event::Books(_)
             | Event::Token(_)
             | Event::Hook(_)
-            | Event::Audit(_) => {}
+            | Event::Audit(_)
+            | Event::Work(_) => {}
         }
         self.last_s = at_s;
     }

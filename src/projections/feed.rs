@@ -75,7 +75,8 @@ impl Feed {
             | Event::Audit(_)
             | Event::Plan(_)
             | Event::Token(_)
-            | Event::Hook(_) => {}
+            | Event::Hook(_)
+            | Event::Work(_) => {}
         }
     }
 }

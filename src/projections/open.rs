@@ -70,7 +70,8 @@ impl Open {
             | Event::Audit(_)
             | Event::Plan(_)
             | Event::Token(_)
-            | Event::Hook(_) => {}
+            | Event::Hook(_)
+            | Event::Work(_) => {}
         }
     }
 

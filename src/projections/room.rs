@@ -63,7 +63,8 @@ impl Room {
             | Event::Audit(_)
             | Event::Plan(_)
             | Event::Token(_)
-            | Event::Hook(_) => {}
+            | Event::Hook(_)
+            | Event::Work(_) => {}
         }
     }
 }

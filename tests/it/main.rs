@@ -72,3 +72,4 @@ mod verify;
 mod webhooks;
 mod webrtc;
 mod whip;
+mod work;

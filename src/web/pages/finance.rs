@@ -89,6 +89,8 @@ pub struct Finance {
     pub rows: Vec<LedgerRow>,
     /// The page of all rows, where there are more than these.
     pub more_href: Option<String>,
+    /// Items of work that are open, as it is now.
+    pub to_do: usize,
     /// Gifts that a person is to look at, as it is now.
     pub to_look_at: usize,
     /// Part `letters`: mail that waits or failed, as it is now.
@@ -239,6 +241,7 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
             days_more,
             rows: vec![],
             more_href: latest.more.then(|| format!("/finance/rows?{}", selection.query())),
+            to_do: super::work::count(&world),
             to_look_at: to_look_at(&world),
             letters: present::letters::letters(&world),
             head: String::new(),
