@@ -29,6 +29,7 @@ use peer::Postgres;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 /// Repeats, of which the median counts; of a workbook there is one.
 const ROUNDS: usize = 3;

@@ -12,6 +12,7 @@ pub mod signals;
 #[cfg(test)]
 pub mod test_kit;
 pub mod totals;
+pub mod work;
 
 use crate::domain::hash::HashMap;
 use crate::domain::id::RallyId;
@@ -45,6 +46,8 @@ pub struct Projections {
     pub accesses: access::Accesses,
     /// What a host has to know of feeds.
     pub signals: signals::Signals,
+    /// What the finance team has done lately.
+    pub finished: work::Finished,
     changed: HashMap<RallyId, u64>,
 }
 
@@ -63,6 +66,7 @@ impl Projections {
         self.recurring.apply(recorded);
         self.accesses.apply(recorded);
         self.signals.apply(recorded);
+        self.finished.apply(recorded, &self.state);
         self.seq = recorded.seq;
         let touches_all = matches!(
             recorded.event,
@@ -102,6 +106,7 @@ impl Projections {
             ("webhooks", self.state.hooks == other.state.hooks),
             ("closed periods", self.state.periods == other.state.periods),
             ("refunds that wait", self.state.refunds == other.state.refunds),
+            ("work", self.state.work == other.state.work),
             ("turns of recurring gifts", self.recurring == other.recurring),
             ("totals", self.totals == other.totals),
             ("open", self.open == other.open),
@@ -112,6 +117,7 @@ impl Projections {
             ("drive", self.drive == other.drive),
             ("accesses", self.accesses == other.accesses),
             ("signals", self.signals == other.signals),
+            ("finished work", self.finished == other.finished),
             ("changes", self.changed == other.changed),
         ];
         // Should a part be forgotten above, the whole still tells.
@@ -140,7 +146,8 @@ pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         | Event::Token(_)
         | Event::Hook(_)
         | Event::Period(_)
-        | Event::Refund(_) => None,
+        | Event::Refund(_)
+        | Event::Work(_) => None,
         Event::Drive(event) => Some(event.rally()),
         Event::Plan(event) => state.plans.get(event.plan()).map(|plan| plan.rally),
         Event::Rally(event) => Some(match event {

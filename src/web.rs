@@ -444,6 +444,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::periods::routes())
         .merge(pages::refunds::routes())
         .merge(pages::rules::routes())
+        .merge(pages::work::routes())
         .merge(pages::held::routes())
         .merge(pages::reconciliation::routes())
         .merge(pages::payout::routes())
@@ -582,6 +583,9 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "closed" => "Closed: what comes later is listed beneath, and changes nothing above.",
         "filed" => "Noted: what comes later is an amendment’s.",
         "period-withdrawn" => "Withdrawn: these days can be closed anew.",
+        "assigned" => "Noted: the list says who has it.",
+        "finished" => "Done: it stands among what was done, with your note.",
+        "reopened" => "Open again.",
         "clip" => "The clip is here. Play it from this list or put it into the run of show.",
         "clip-removed" => "Clip removed.",
         "recording" => "The recording is deleted.",

@@ -27,6 +27,7 @@ use super::restream::Event as Restream;
 use super::show::Event as Show;
 use super::staff::Event as Staff;
 use super::token::Event as Token;
+use super::work::Event as Work;
 use super::{Event, Recorded};
 use chrono::{DateTime, Utc};
 use instant::Instant;
@@ -234,6 +235,9 @@ kinds! {
     "refund.approved" 1 Refund Approved,
     "refund.turned_down" 1 Refund TurnedDown,
     "refund.rule_set" 1 Refund RuleSet,
+    "work.assigned" 1 Work Assigned,
+    "work.done" 1 Work Done,
+    "work.reopened" 1 Work Reopened,
 }
 
 /// How to read an event's data.

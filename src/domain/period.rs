@@ -153,6 +153,12 @@ impl Periods {
         self.amendments(first).next_back().map_or(first, |(id, _)| id)
     }
 
+    /// Whether it has a report that counts and was not filed yet.
+    pub fn is_to_file(&self, id: PeriodId) -> bool {
+        let is_open = |period: &Period| period.withdrawn.is_none() && period.filed.is_none();
+        self.get(id).is_some_and(|period| is_open(period) && period.closed.report.is_some())
+    }
+
     fn next(&self) -> PeriodId {
         PeriodId(u32::try_from(self.0.len()).unwrap_or(u32::MAX).saturating_add(1))
     }

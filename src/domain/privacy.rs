@@ -385,7 +385,8 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Token(_)
         | super::Event::Hook(_)
         | super::Event::Period(_)
-        | super::Event::Refund(_) => {}
+        | super::Event::Refund(_)
+        | super::Event::Work(_) => {}
     }
 }
 

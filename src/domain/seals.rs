@@ -103,6 +103,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Token(_)
         | Event::Period(_)
         | Event::Refund(_)
+        | Event::Work(_)
         | Event::Hook(
             hook::Event::Removed(_)
             | hook::Event::Switched(_)

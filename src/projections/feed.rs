@@ -77,7 +77,8 @@ impl Feed {
             | Event::Token(_)
             | Event::Hook(_)
             | Event::Period(_)
-            | Event::Refund(_) => {}
+            | Event::Refund(_)
+            | Event::Work(_) => {}
         }
     }
 }

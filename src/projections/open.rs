@@ -72,7 +72,8 @@ impl Open {
             | Event::Token(_)
             | Event::Hook(_)
             | Event::Period(_)
-            | Event::Refund(_) => {}
+            | Event::Refund(_)
+            | Event::Work(_) => {}
         }
     }
 

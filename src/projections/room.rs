@@ -65,7 +65,8 @@ impl Room {
             | Event::Token(_)
             | Event::Hook(_)
             | Event::Period(_)
-            | Event::Refund(_) => {}
+            | Event::Refund(_)
+            | Event::Work(_) => {}
         }
     }
 }

@@ -75,3 +75,4 @@ mod verify;
 mod webhooks;
 mod webrtc;
 mod whip;
+mod work;

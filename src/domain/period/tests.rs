@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::committee::filer::{Filer, Form};
 use crate::domain::money::Currency;
 use crate::domain::test_kit::*;
+use crate::domain::work::Item;
 
 const TODAY: &str = "2026-10-05";
 
@@ -120,6 +121,9 @@ fn what_was_filed_stays_and_what_was_not_can_be_withdrawn() {
     closed.when(Command::Withdraw(withdrawn(2))).refuses(Refusal::Unknown);
 
     let filed_once = closed.when(mark(filed(1, 7))).then([Event::Filed(filed(1, 7))]);
+    let work = Item::of_period(PeriodId(1));
+    assert!(work.waits(&closed.state), "it stands on the work list until it is filed");
+    assert!(!work.waits(&filed_once.state) && !work.waits(&gone.state));
     filed_once.when(Command::Withdraw(withdrawn(1))).refuses(Refusal::WasFiled(PeriodId(1)));
     filed_once.when(mark(filed(1, 7))).changes_nothing();
     // A typing error is mended.

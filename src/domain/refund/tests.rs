@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::donation::{Command as Gift, RefundRequested, Refusal as GiftRefusal};
 use crate::domain::staff::{self, Added};
 use crate::domain::test_kit::*;
+use crate::domain::work::{Item, Kind};
 
 fn member(person: PersonId, role: Role) -> super::super::Event {
     super::super::Event::Staff(staff::Event::Added(Added { staff: person, role, account: sealed(9) }))
@@ -45,10 +46,13 @@ fn a_large_refund_takes_two_people() {
     paid.when(ask(REFUND, 2_001)).refuses(GiftRefusal::NeedsSecond);
     let asked = paid.when(Command::Propose(proposed(4_000))).then([Event::Proposed(proposed(4_000))]);
     assert_eq!(asked.state.refunds.of(DONATION).map(|(id, waiting)| (id, waiting.by)), Some((REFUND, PERSON)));
+    let work = Item::of_donation(Kind::Refund, DONATION);
+    assert!(work.waits(&asked.state) && !work.waits(&paid.state), "it stands on the work list while it waits");
     asked.when(Command::Approve(approved(PERSON))).refuses(Refusal::SamePerson);
     let done = asked
         .when(Command::Approve(approved(OTHER_PERSON)))
         .then::<super::super::Event>([Event::Approved(approved(OTHER_PERSON)).into(), requested(REFUND, 4_000).into()]);
+    assert!(!work.waits(&done.state));
     // The second of two approvals comes too late, and so does whoever turns it down meanwhile.
     done.when(Command::Approve(approved(OTHER_PERSON))).refuses(Refusal::Decided);
     done.when(Command::TurnDown(turned_down(OTHER_PERSON))).refuses(Refusal::Decided);

@@ -153,6 +153,7 @@ fn in_words(what: &str) -> String {
         "refunds" => "Refunds to approve",
         "held" => "Gifts to look at",
         "plans" => "Recurring gifts",
+        "work" => "The work list",
         "filing" => "A report’s list of what to look at",
         "api" => "Donors, by a program",
         "log" => "The log itself, opened",

@@ -27,7 +27,8 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use chrono::NaiveDate;
-use shown::{exact, period_in_words};
+use shown::exact;
+pub(super) use shown::period_in_words;
 
 /// Closings on the page: some years of one committee's.
 const LINES_MAX: usize = 100;

@@ -39,7 +39,7 @@ pub struct ChangeLine {
 }
 
 /// `Q3, July 1 to September 30, 2026`.
-pub(super) fn period_in_words(closed: &Closed) -> String {
+pub(in crate::web::pages) fn period_in_words(closed: &Closed) -> String {
     let (from, through) = (closed.from, closed.through);
     let day = |day: NaiveDate, with_year: bool| day.format(if with_year { "%B %-d, %Y" } else { "%B %-d" }).to_string();
     let days = format!("{} to {}", day(from, from.year() != through.year()), day(through, true));
