@@ -20,11 +20,13 @@ pub mod ledger;
 pub mod likeness;
 pub mod mail;
 pub mod money;
+pub mod period;
 pub mod person;
 pub mod plan;
 pub mod privacy;
 pub mod profile;
 pub mod rally;
+pub mod refund;
 pub mod restream;
 pub mod sealed;
 pub mod seals;
@@ -63,6 +65,8 @@ pub enum Command {
     Plan(plan::Command),
     Token(token::Command),
     Hook(hook::Command),
+    Period(period::Command),
+    Refund(refund::Command),
     Work(work::Command),
     Person(person::Command),
 }
@@ -90,6 +94,8 @@ pub enum Event {
     Plan(plan::Event),
     Token(token::Event),
     Hook(hook::Event),
+    Period(period::Event),
+    Refund(refund::Event),
     Work(work::Event),
     Person(person::Event),
 }
@@ -136,6 +142,10 @@ pub enum Refusal {
     Token(#[from] token::Refusal),
     #[error(transparent)]
     Hook(#[from] hook::Refusal),
+    #[error(transparent)]
+    Period(#[from] period::Refusal),
+    #[error(transparent)]
+    Refund(#[from] refund::Refusal),
     #[error(transparent)]
     Work(#[from] work::Refusal),
     #[error(transparent)]
@@ -190,6 +200,10 @@ pub struct State {
     pub tokens: token::Tokens,
     /// Who outside is told.
     pub hooks: hook::Hooks,
+    /// Periods that were closed.
+    pub periods: period::Periods,
+    /// Refunds that wait for a second person.
+    pub refunds: refund::Refunds,
     /// Who does what of the finance team's work.
     pub work: work::Work,
     /// Donors who are one person, as somebody says.
@@ -223,6 +237,8 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Plan(command) => plan::decide(state, command)?,
         Command::Token(command) => token::decide(state, command)?,
         Command::Hook(command) => hook::decide(state, command)?,
+        Command::Period(command) => period::decide(state, command)?,
+        Command::Refund(command) => refund::decide(state, command)?,
         Command::Work(command) => work::decide(state, command)?,
         Command::Person(command) => person::decide(state, command)?,
     };
@@ -253,6 +269,8 @@ impl State {
             Event::Plan(event) => plan::evolve(self, event),
             Event::Token(event) => token::evolve(self, event, at),
             Event::Hook(event) => hook::evolve(self, event, at),
+            Event::Period(event) => period::evolve(self, event, at),
+            Event::Refund(event) => refund::evolve(self, event, at),
             Event::Work(event) => work::evolve(self, event),
             Event::Person(event) => person::evolve(self, event, at),
         }

@@ -1,5 +1,6 @@
 //! What pages and exports read: pure folds over recorded events, as of the last durable one.
 
+pub mod access;
 pub mod alike;
 pub mod crowd;
 pub mod drive;
@@ -43,6 +44,8 @@ pub struct Projections {
     pub drive: drive::Drive,
     /// What happened to recurring gifts.
     pub recurring: recurring::Recurring,
+    /// Who looked at people's data.
+    pub accesses: access::Accesses,
     /// What a host has to know of feeds.
     pub signals: signals::Signals,
     /// Who was merged with whom at each event.
@@ -67,6 +70,7 @@ impl Projections {
         self.ledger.apply(recorded, &self.state);
         self.drive.apply(recorded, &self.state, &self.ledger);
         self.recurring.apply(recorded);
+        self.accesses.apply(recorded);
         self.signals.apply(recorded);
         self.persons.apply(recorded);
         self.alike.apply(recorded, &self.state);
@@ -108,6 +112,8 @@ impl Projections {
             ("privacy", self.state.privacy == other.state.privacy),
             ("tokens", self.state.tokens == other.state.tokens),
             ("webhooks", self.state.hooks == other.state.hooks),
+            ("closed periods", self.state.periods == other.state.periods),
+            ("refunds that wait", self.state.refunds == other.state.refunds),
             ("work", self.state.work == other.state.work),
             ("merged donors", self.state.persons == other.state.persons),
             ("turns of recurring gifts", self.recurring == other.recurring),
@@ -118,6 +124,7 @@ impl Projections {
             ("feed", self.feed == other.feed),
             ("ledger", self.ledger == other.ledger),
             ("drive", self.drive == other.drive),
+            ("accesses", self.accesses == other.accesses),
             ("signals", self.signals == other.signals),
             ("merges over time", self.persons == other.persons),
             ("donors who look alike", self.alike == other.alike),
@@ -149,6 +156,8 @@ pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         | Event::Audit(_)
         | Event::Token(_)
         | Event::Hook(_)
+        | Event::Period(_)
+        | Event::Refund(_)
         | Event::Work(_)
         | Event::Person(_) => None,
         Event::Drive(event) => Some(event.rally()),

@@ -1,9 +1,12 @@
 //! What finance takes home: which part of the ledger, opened, in which format; as a stream, for the page, the API and the
 //! shell alike. That somebody takes it is an event before the first byte leaves.
 
+pub mod accesses;
 pub mod as_of;
 pub mod chosen;
+pub mod closing;
 pub mod contacts;
+pub mod desk;
 mod donations;
 mod events;
 pub mod filing;
@@ -13,21 +16,19 @@ mod payouts;
 mod people;
 mod profiles;
 pub mod selection;
+pub mod who;
 
-use crate::domain::privacy::Access;
-use crate::domain::{Command, privacy};
-use crate::engine::{Engine, Failure};
+use crate::engine::Engine;
 use crate::export::actblue::Report;
 use crate::export::row::Made;
 use bytes::Bytes;
+use desk::Out;
 use filing::{Filing, What};
 use selection::Selection;
 use std::fmt;
 use std::str::FromStr;
 use tokio::sync::mpsc;
-
-/// Chunks made ahead of a slow reader.
-const CHUNKS_AHEAD: usize = 4;
+use uuid::Uuid;
 
 /// A format of export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +51,13 @@ pub enum Format {
     Attendance,
     /// Who agreed to be written to.
     Contacts,
+    /// Who looked at people's data or took it.
+    Access,
 }
 
 impl Format {
     /// Every format, in the order in which they are offered.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Csv,
         Self::Xlsx,
         Self::Fec,
@@ -63,6 +66,7 @@ impl Format {
         Self::Payouts,
         Self::Attendance,
         Self::Contacts,
+        Self::Access,
         Self::Jsonl,
     ];
 
@@ -78,6 +82,7 @@ impl Format {
             Self::FecNotice => "fec-notice",
             Self::Attendance => "attendance",
             Self::Contacts => "contacts",
+            Self::Access => "access",
         }
     }
 
@@ -93,6 +98,7 @@ impl Format {
             Self::FecNotice => "48-hour notice to the FEC",
             Self::Attendance => "Attendee report, CSV",
             Self::Contacts => "Contacts who agreed, CSV",
+            Self::Access => "Who looked at personal data, CSV",
         }
     }
 
@@ -110,6 +116,7 @@ impl Format {
                 "One row a stay in the room, with join and leave times, of the rallies on these days; as it is now"
             }
             Self::Contacts => "Who agreed to be e-mailed, with when and to which words; as it is now",
+            Self::Access => "Each time somebody saw people’s data or took a file of it: who, when, which part, why",
         }
     }
 
@@ -125,13 +132,14 @@ impl Format {
             Self::FecNotice => ("notice", "fec"),
             Self::Attendance => ("attendance", "csv"),
             Self::Contacts => ("contacts", "csv"),
+            Self::Access => ("access", "csv"),
         }
     }
 
     /// Its media type.
     pub fn media_type(self) -> &'static str {
         match self {
-            Self::Csv | Self::ActblueCsv | Self::Payouts | Self::Attendance | Self::Contacts => {
+            Self::Csv | Self::ActblueCsv | Self::Payouts | Self::Attendance | Self::Contacts | Self::Access => {
                 "text/csv; charset=utf-8"
             }
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -160,6 +168,8 @@ impl FromStr for Format {
 /// A file that somebody asks for.
 #[derive(Clone, Debug)]
 pub struct Order {
+    /// By which whoever asks finds out how far it is.
+    pub id: Uuid,
     /// In which format.
     pub format: Format,
     /// Of which part of the ledger.
@@ -178,14 +188,6 @@ pub struct Order {
 
 /// The parts of a file, in order; an error breaks it off.
 pub type Parts = mpsc::Receiver<std::io::Result<Bytes>>;
-/// Where they go.
-type Out = mpsc::Sender<std::io::Result<Bytes>>;
-
-/// Sends a part; false where nobody reads on.
-fn send(out: &Out, bytes: Vec<u8>) -> bool {
-    bytes.is_empty() || out.blocking_send(Ok(bytes.into())).is_ok()
-}
-
 impl Order {
     /// The name to save it under.
     pub fn file_name(&self) -> String {
@@ -205,27 +207,6 @@ impl Order {
         format!("{name}-{safe}.{ending}")
     }
 
-    /// Records that it is taken, and makes it as of now, on threads of its own.
-    ///
-    /// # Errors
-    /// [`Failure`]: the reason can't stay in the log, or the writer has no time.
-    pub async fn take(self, engine: &Engine) -> Result<Parts, Failure> {
-        let Self { who, reason, .. } = &self;
-        let of = self.selection.told();
-        let access = Access { who: who.clone(), what: self.format.word().into(), of, reason: reason.clone() };
-        let key = format!("export:{}", uuid::Uuid::now_v7());
-        engine.execute(Command::Privacy(privacy::Command::Export(access)), key, who).await?;
-        let (out, parts) = mpsc::channel(CHUNKS_AHEAD);
-        let engine = engine.clone();
-        tokio::task::spawn_blocking(move || {
-            if let Err(fault) = self.make(&engine, &out) {
-                // A file that breaks off is seen; one with a row left out is not.
-                let _ = out.blocking_send(Err(fault));
-            }
-        });
-        Ok(parts)
-    }
-
     fn make(&self, engine: &Engine, out: &Out) -> std::io::Result<()> {
         match self.format {
             Format::Csv => donations::csv(engine, self, out),
@@ -236,6 +217,7 @@ impl Order {
             Format::Fec | Format::FecNotice => filing::fec(engine, self, out),
             Format::Attendance => people::attendees(engine, self, out),
             Format::Contacts => people::contacts(engine, self, out),
+            Format::Access => accesses::csv(engine, self, out),
         }
     }
 

@@ -35,6 +35,7 @@ use crate::payments::Mode;
 use crate::payments::cashier::Cashier;
 use crate::payments::cashiers::Cashiers;
 use crate::report::contacts::Contacts;
+use crate::report::desk::Desk;
 use accent::Accent;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
@@ -110,6 +111,7 @@ struct Inner {
     hashing: Semaphore,
     screen: Screen,
     live_connections: Arc<Semaphore>,
+    desk: Desk,
     token_uses: token::Uses,
     hook_standings: Standings,
 }
@@ -139,6 +141,7 @@ impl App {
             sign_in_failures: Mutex::default(),
             hashing: Semaphore::new(HASHES_MAX),
             screen: Screen::default(),
+            desk: Desk::new(engine.clone()),
             token_uses: token::Uses::default(),
             hook_standings: Standings::default(),
         }));
@@ -231,6 +234,11 @@ impl App {
         &self.0.screen
     }
 
+    /// Where files are made.
+    pub fn desk(&self) -> &Desk {
+        &self.0.desk
+    }
+
     /// When programs asked, and how often.
     pub fn token_uses(&self) -> &token::Uses {
         &self.0.token_uses
@@ -321,7 +329,8 @@ impl App {
     /// The log can't be written.
     pub async fn tells(&self, who: &str, what: &str, of: String) -> Result<(), Problem> {
         let access = Access { who: who.into(), what: what.into(), of, reason: String::new() };
-        let command = crate::domain::Command::Privacy(privacy::Command::View(access));
+        let now = self.engine().clock().now();
+        let command = crate::domain::Command::Privacy(privacy::Command::View { access, now });
         self.engine().execute(command, fresh_key("view"), who).await?;
         Ok(())
     }
@@ -431,6 +440,9 @@ pub fn router(app: App) -> Router {
         .merge(pages::exports::routes())
         .merge(pages::filer::routes())
         .merge(pages::filing::routes())
+        .merge(pages::access::routes())
+        .merge(pages::periods::routes())
+        .merge(pages::refunds::routes())
         .merge(pages::rules::routes())
         .merge(pages::work::routes())
         .merge(pages::duplicates::routes())
@@ -566,6 +578,12 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "released" => "Released: the donor can pay now, and is told by mail where mail is on.",
         "turned-away" => "Turned away: nothing was charged, and the donor is told by mail where mail is on.",
         "refunded" => "The refund is under way.",
+        "refund-asked" => "Asked: it goes back when a second person approves it.",
+        "refund-turned-down" => "Turned down: nothing goes back.",
+        "refund-rule" => "Saved: it holds for every refund from now on.",
+        "closed" => "Closed: what comes later is listed beneath, and changes nothing above.",
+        "filed" => "Noted: what comes later is an amendment’s.",
+        "period-withdrawn" => "Withdrawn: these days can be closed anew.",
         "assigned" => "Noted: the list says who has it.",
         "finished" => "Done: it stands among what was done, with your note.",
         "reopened" => "Open again.",

@@ -101,6 +101,8 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Audit(_)
         | Event::Plan(_)
         | Event::Token(_)
+        | Event::Period(_)
+        | Event::Refund(_)
         | Event::Work(_)
         | Event::Person(_)
         | Event::Hook(

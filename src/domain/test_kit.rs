@@ -218,5 +218,5 @@ macro_rules! wrap {
 wrap!(
     Ledger ledger, Staff staff, Rally rally, Broadcast broadcast, Show show, Attendance attendance, Donation donation, Inbox inbox,
     Privacy privacy, Clip clip, Restream restream, Committee committee, Drive drive, Mail mail, Books books, Audit audit, Plan plan,
-    Token token, Hook hook, Work work, Person person
+    Token token, Hook hook, Period period, Refund refund, Work work, Person person
 );

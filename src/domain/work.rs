@@ -5,7 +5,7 @@
 
 use super::State;
 use super::donation;
-use super::id::{DisputeId, DonationId, MismatchId, PersonId};
+use super::id::{DisputeId, DonationId, MismatchId, PeriodId, PersonId};
 use super::person::{self, Pair};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,13 +28,18 @@ pub enum Kind {
     Dispute,
     /// The ledger and the processor's books differ.
     Mismatch,
+    /// A refund waits for a second person.
+    Refund,
+    /// A period was closed with a report that was not filed yet.
+    Report,
     /// Two donors may be one person.
     Duplicate,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Held, Self::Card, Self::Dispute, Self::Mismatch, Self::Duplicate];
+    pub const ALL: [Self; 7] =
+        [Self::Held, Self::Card, Self::Dispute, Self::Mismatch, Self::Refund, Self::Report, Self::Duplicate];
 
     /// The word for it in addresses.
     pub fn word(self) -> &'static str {
@@ -43,6 +48,8 @@ impl Kind {
             Self::Card => "card",
             Self::Dispute => "dispute",
             Self::Mismatch => "mismatch",
+            Self::Refund => "refund",
+            Self::Report => "report",
             Self::Duplicate => "duplicate",
         }
     }
@@ -56,7 +63,7 @@ impl Kind {
     pub fn is_said(self) -> bool {
         match self {
             Self::Dispute => true,
-            Self::Held | Self::Card | Self::Mismatch | Self::Duplicate => false,
+            Self::Held | Self::Card | Self::Mismatch | Self::Refund | Self::Report | Self::Duplicate => false,
         }
     }
 }
@@ -66,8 +73,8 @@ impl Kind {
 pub struct Item {
     /// Of which kind.
     pub kind: Kind,
-    /// What it is about, as text: a donation's id, with a dispute's after a space; a mismatch's id;
-    /// two donors' ids with a space between.
+    /// What it is about, as text: a donation's id, with a dispute's after a space; a mismatch's id; a period's number; two
+    /// donors' ids with a space between.
     pub of: Box<str>,
 }
 
@@ -87,6 +94,16 @@ impl Item {
         Self { kind: Kind::Mismatch, of: mismatch.0.as_str().into() }
     }
 
+    /// About a closed period.
+    pub fn of_period(period: PeriodId) -> Self {
+        Self { kind: Kind::Report, of: period.to_string().into() }
+    }
+
+    /// The period it is about, where it is about one.
+    pub fn period(&self) -> Option<PeriodId> {
+        self.of.parse().ok().filter(|_| self.kind == Kind::Report)
+    }
+
     /// About two donors.
     pub fn of_pair(pair: Pair) -> Self {
         let [one, other] = pair.both();
@@ -102,9 +119,9 @@ impl Item {
     /// The donation it is about, where it is about one.
     pub fn donation(&self) -> Option<DonationId> {
         match self.kind {
-            Kind::Held | Kind::Card => self.of.parse().ok(),
+            Kind::Held | Kind::Card | Kind::Refund => self.of.parse().ok(),
             Kind::Dispute => self.dispute().map(|(donation, _)| donation),
-            Kind::Mismatch | Kind::Duplicate => None,
+            Kind::Mismatch | Kind::Report | Kind::Duplicate => None,
         }
     }
 
@@ -127,6 +144,8 @@ impl Item {
                 self.pair().is_some_and(|pair| *self == Self::of_pair(pair) && person::is_open(state, pair))
             }
             Kind::Mismatch => state.audit.is_open(&MismatchId(self.of.as_ref().into())),
+            Kind::Refund => self.donation().is_some_and(|id| state.refunds.of(id).is_some()),
+            Kind::Report => self.period().is_some_and(|id| state.periods.is_to_file(id)),
         }
     }
 }

@@ -33,7 +33,8 @@ pub struct Gifts {
 }
 
 impl Gifts {
-    fn add(&mut self, other: Self) {
+    /// Adds others.
+    pub fn add(&mut self, other: Self) {
         self.count = self.count.saturating_add(other.count);
         self.minor = self.minor.saturating_add(other.minor);
     }
@@ -131,6 +132,8 @@ impl Crowd {
             | Event::Books(_)
             | Event::Token(_)
             | Event::Hook(_)
+            | Event::Period(_)
+            | Event::Refund(_)
             | Event::Audit(_)
             | Event::Work(_)
             | Event::Person(_) => {}

@@ -76,6 +76,8 @@ impl Feed {
             | Event::Plan(_)
             | Event::Token(_)
             | Event::Hook(_)
+            | Event::Period(_)
+            | Event::Refund(_)
             | Event::Work(_)
             | Event::Person(_) => {}
         }

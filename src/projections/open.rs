@@ -71,6 +71,8 @@ impl Open {
             | Event::Plan(_)
             | Event::Token(_)
             | Event::Hook(_)
+            | Event::Period(_)
+            | Event::Refund(_)
             | Event::Work(_)
             | Event::Person(_) => {}
         }

@@ -64,6 +64,8 @@ impl Room {
             | Event::Plan(_)
             | Event::Token(_)
             | Event::Hook(_)
+            | Event::Period(_)
+            | Event::Refund(_)
             | Event::Work(_)
             | Event::Person(_) => {}
         }

@@ -1,21 +1,24 @@
 //! The FEC's files: what somebody asks for, what it comes to and what is to be looked at, and the file.
 
 mod asked;
+mod ordered;
 
+use super::Order;
 use super::contacts::{self, Contacts};
-use super::{Order, Out, send};
+use super::desk::Out;
 use crate::domain::committee::filer::Filer;
-use crate::domain::id::CommitteeId;
-use crate::engine::Engine;
+use crate::domain::id::{CommitteeId, PeriodId};
+use crate::engine::{self, Engine};
 use crate::export::fec::check::Checker;
 use crate::export::fec::cover::{Amount, Totals, amounts};
 use crate::export::fec::finding::Findings;
 use crate::export::fec::history::{Gathering, History};
 use crate::export::fec::notice::{self as notices, Gift, Notice};
 use crate::export::fec::rows::{self, NotDollars};
-use crate::export::fec::{self, Detail, NoSuchField, Report};
+use crate::export::fec::{self, Detail, NoSuchField, Report, Stands};
 pub use asked::{Wrong, notice, report};
 use chrono::{DateTime, NaiveDate, Utc};
+pub use ordered::NotOrdered;
 use thiserror::Error;
 
 /// Rows gathered while the projections are held: a millisecond or two.
@@ -39,9 +42,15 @@ pub enum Fault {
     /// Who gave can't be read.
     #[error(transparent)]
     Contacts(#[from] contacts::Fault),
+    /// The log is damaged.
+    #[error(transparent)]
+    Log(#[from] engine::Fault),
     /// Nobody reads on.
     #[error("the file is not wanted any more")]
     Gone,
+    /// A fault of this program, in a thread of its own.
+    #[error(transparent)]
+    Panicked(tokio::task::JoinError),
 }
 
 /// A file that somebody asks for, and whose.
@@ -51,6 +60,8 @@ pub struct Filing {
     pub committee: CommitteeId,
     /// Which.
     pub what: What,
+    /// Where its period was closed with it: which, and the event as of which it stands.
+    pub closed: Option<(PeriodId, u64)>,
 }
 
 /// A file of the FEC's.
@@ -63,11 +74,17 @@ pub enum What {
 }
 
 impl Filing {
+    /// The last event that counts, where that is `asked` unless the period was closed.
+    pub fn seq(&self, asked: u64) -> u64 {
+        self.closed.map_or(asked, |(_, seq)| seq)
+    }
+
     /// What is to be looked at before it is taken, as of an event.
     ///
     /// # Errors
     /// [`Fault`].
     pub fn findings(&self, engine: &Engine, seq: u64) -> Result<Findings, Fault> {
+        let seq = self.seq(seq);
         match &self.what {
             What::Report(report) => Ok(preview(engine, self.committee, report, seq)?.findings),
             What::Notice(notice, from, through) => {
@@ -85,6 +102,8 @@ pub struct Preview {
     pub cover: Vec<Amount>,
     /// What is to be looked at.
     pub findings: Findings,
+    /// BLAKE3 of the file's bytes, 64 hex digits.
+    pub file: String,
 }
 
 /// Makes a report as of an event, reads it again and lets go of it.
@@ -92,13 +111,29 @@ pub struct Preview {
 /// # Errors
 /// [`Fault`].
 pub fn preview(engine: &Engine, committee: CommitteeId, report: &Report, seq: u64) -> Result<Preview, Fault> {
-    let mut checker = Checker::new();
-    let (totals, mut findings) = made(engine, committee, report, seq, |bytes| {
-        checker.read(&bytes);
-        Ok(())
-    })?;
+    let (mut checker, mut hasher) = (Checker::new(), blake3::Hasher::new());
+    let (totals, mut findings) = made(
+        engine,
+        committee,
+        report,
+        seq,
+        |_| (),
+        |bytes| {
+            checker.read(&bytes);
+            hasher.update(&bytes);
+            Ok(())
+        },
+    )?;
     findings.extend(checker.finish());
-    Ok(Preview { totals, cover: amounts(report, &totals), findings })
+    Ok(Preview { totals, cover: amounts(report, &totals), findings, file: hasher.finalize().to_hex().to_string() })
+}
+
+/// What a report comes to as of an event, without its lines.
+///
+/// # Errors
+/// [`Fault`].
+pub fn totals(engine: &Engine, committee: CommitteeId, report: &Report, seq: u64) -> Result<Totals, Fault> {
+    Ok(Totals::of(report, &gathered(engine, committee, seq, &|_| ())?))
 }
 
 /// A gift that is told of within 48 hours.
@@ -153,18 +188,21 @@ pub fn notice_file(
 
 /// Sends the file that was asked for.
 pub(super) fn fec(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<()> {
-    let Some(Filing { committee, what }) = &order.filing else {
+    let Some(filing) = &order.filing else {
         return Err(std::io::Error::other("nothing says which report it is"));
     };
-    let seq = order.selection.seq(&engine.world());
+    let Filing { committee, what, .. } = filing;
+    let seq = filing.seq(order.selection.seq(&engine.world()));
     let sent = match what {
         What::Report(report) => {
-            let put = |bytes| if send(out, bytes) { Ok(()) } else { Err(Fault::Gone) };
-            made(engine, *committee, report, seq, put).map(drop)
+            // Every row is gathered, and then those are written that are named: mostly fewer.
+            out.has(engine.world().ledger.rows_at(seq).len().saturating_mul(2));
+            let put = |bytes| if out.send(bytes) { Ok(()) } else { Err(Fault::Gone) };
+            made(engine, *committee, report, seq, |rows| out.did(rows), put).map(drop)
         }
         What::Notice(notice, from, through) => {
             notice_file(engine, *committee, notice, (*from, *through), seq).map(|(bytes, _)| {
-                send(out, bytes);
+                out.send(bytes);
             })
         }
     };
@@ -179,20 +217,24 @@ fn made(
     committee: CommitteeId,
     report: &Report,
     seq: u64,
+    did: impl Fn(usize),
     put: impl FnMut(Vec<u8>) -> Result<(), Fault>,
 ) -> Result<(Totals, Findings), Fault> {
-    let history = gathered(engine, committee, seq)?;
+    let history = gathered(engine, committee, seq, &did)?;
     let totals = Totals::of(report, &history);
     let mut details = Details::new(engine, committee);
-    let findings = fec::write(report, &totals, &history, |places| details.of(places), put)?;
+    let stands = Stands { seq, head: engine.head_at(seq)?.to_string() };
+    let named = |places: &[u32]| details.of(places).inspect(|of| did(of.len()));
+    let findings = fec::write(report, &totals, &history, &stands, named, put)?;
     Ok((totals, findings))
 }
 
-fn gathered(engine: &Engine, committee: CommitteeId, seq: u64) -> Result<History, Fault> {
+fn gathered(engine: &Engine, committee: CommitteeId, seq: u64, did: impl Fn(usize)) -> Result<History, Fault> {
     let end = engine.world().ledger.rows_at(seq).len();
     let mut gathering = Gathering::with_capacity(end);
     for start in (0..end).step_by(CHUNK_ROWS) {
         let chunk = start..end.min(start.saturating_add(CHUNK_ROWS));
+        did(chunk.len());
         rows::gather(&engine.world(), committee, seq, chunk, &mut gathering)?;
     }
     gathering.merge(engine.world().persons.classes_at(seq));

@@ -11,6 +11,7 @@
     clippy::wildcard_enum_match_arm
 )]
 
+mod access;
 #[path = "../support/ahead.rs"]
 mod ahead;
 mod api;
@@ -27,6 +28,7 @@ mod checkout_stand_in;
 mod clips;
 mod committees;
 mod crash;
+mod desk;
 mod donordrive;
 mod drive;
 mod duplicates;
@@ -49,6 +51,7 @@ mod mail;
 mod mail_server;
 mod media;
 mod past;
+mod periods;
 mod permutations;
 mod plans;
 mod privacy;
@@ -56,6 +59,7 @@ mod program;
 mod proof;
 mod receipts;
 mod reconcile;
+mod refunds;
 mod restream;
 mod rules;
 #[path = "../support/sample.rs"]
