@@ -16,8 +16,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Pledges whose traces wait for a card: who comes back to the card step after so many others is not looked at.
 const WAITING_MAX: usize = 50_000;
-/// Groups of donors who look alike: some in a hundred donors of a million. Further ones are not kept.
-const GROUPS_MAX: usize = 30_000;
+/// Groups of donors who look alike: one in a hundred of a million. Pages look at all of them, some microseconds each.
+const GROUPS_MAX: usize = 10_000;
+/// Once there are so many, further ones are not kept, and at every one of so many it is seen what was decided meanwhile.
+const FULL_LOOK: u64 = 1_000;
 /// Donors of a group: more addresses of one person are seen to once those are merged.
 const MEMBERS_MAX: usize = 6;
 
@@ -61,6 +63,8 @@ pub struct Alike {
     waiting: HashMap<DonationId, (Option<PersonId>, Option<PersonId>)>,
     /// In the order of their pledges.
     order: VecDeque<DonationId>,
+    /// Groups for which there was no room.
+    left_out: u64,
 }
 
 impl Alike {
@@ -97,18 +101,30 @@ impl Alike {
         match traces.mailbox {
             Some(mailbox) => {
                 let known = plain(&mailbox).unwrap_or_else(|| self.first_of(mailbox, donor));
-                self.join(Rule::Mailbox, mailbox, known, donor, at);
+                self.join(Rule::Mailbox, mailbox, [known, donor], at, state);
             }
             None => {
                 if let Some(known) = self.first.get(&short(donor)).copied() {
-                    self.join(Rule::Mailbox, donor, known, donor, at);
+                    self.join(Rule::Mailbox, donor, [known, donor], at, state);
                 }
             }
         }
         if let Some(namesake) = traces.namesake {
             let known = self.first_of(namesake, donor);
-            self.join(Rule::Namesake, namesake, known, donor, at);
+            self.join(Rule::Namesake, namesake, [known, donor], at, state);
         }
+    }
+
+    /// Whether there is room for another group; those of which all is decided make some.
+    fn has_room(&mut self, state: &State) -> bool {
+        if self.groups.len() < GROUPS_MAX {
+            return true;
+        }
+        if self.left_out.is_multiple_of(FULL_LOOK) {
+            self.groups.retain(|_, group| !pairs(state, &group.members).is_empty());
+        }
+        self.left_out = self.left_out.saturating_add(1);
+        self.groups.len() < GROUPS_MAX
     }
 
     /// The first who left a trace: this one, where nobody did before.
@@ -116,9 +132,8 @@ impl Alike {
         *self.first.entry(short(trace)).or_insert(donor)
     }
 
-    fn join(&mut self, rule: Rule, trace: PersonId, known: PersonId, donor: PersonId, at: DateTime<Utc>) {
-        let is_full = self.groups.len() >= GROUPS_MAX && !self.groups.contains_key(&short(trace));
-        if known == donor || is_full {
+    fn join(&mut self, rule: Rule, trace: PersonId, [known, donor]: [PersonId; 2], at: DateTime<Utc>, state: &State) {
+        if known == donor || !(self.groups.contains_key(&short(trace)) || self.has_room(state)) {
             return;
         }
         let group = self.groups.entry(short(trace)).or_insert_with(|| Group { rule, since: at, members: vec![known] });
@@ -152,10 +167,16 @@ pub fn likely(world: &Projections) -> Vec<Likely> {
 /// The pairs of a group of which somebody is to decide: one of each two people in it, whatever either is known by.
 fn pairs(state: &State, members: &[PersonId]) -> Vec<Pair> {
     let gave = |person: PersonId| state.donations.by(person).any(|(_, gift)| gift.settled_minor() > 0);
+    let members: Vec<PersonId> =
+        members.iter().copied().filter(|member| gave(*member) && !state.privacy.is_erased(*member)).collect();
     let mut people: Vec<(PersonId, HashSet<PersonId>)> = vec![];
-    for member in members.iter().copied().filter(|member| gave(*member) && !state.privacy.is_erased(*member)) {
-        if !people.iter().any(|(_, names)| names.contains(&member)) {
-            people.push((member, state.names_of(member)));
+    // By what the last is known, nobody asks but who looks for pairs that were told apart.
+    let is_all_asked = state.persons.apart().len() > 0;
+    for (place, member) in members.iter().enumerate() {
+        if !people.iter().any(|(_, names)| names.contains(member)) {
+            let is_last = place.saturating_add(1) == members.len();
+            let names = if is_last && !is_all_asked { HashSet::default() } else { state.names_of(*member) };
+            people.push((*member, names));
         }
     }
     let mut pairs = vec![];

@@ -105,17 +105,36 @@ fn what_was_decided_does_not_come_back_but_what_was_parted_does() {
 #[test]
 fn memory_is_bounded() {
     let mut alike = Alike::default();
-    let state = State::default();
     for number in 0..u128::try_from(WAITING_MAX).unwrap() + 10 {
         alike.wait(gift(number), Traces { mailbox: Some(person(number)), namesake: None });
     }
     assert_eq!((alike.waiting.len(), alike.order.len()), (WAITING_MAX, WAITING_MAX));
-    for number in 0..u128::try_from(GROUPS_MAX).unwrap() + 10 {
-        for donor in 0..8 {
-            let traces = Traces { mailbox: None, namesake: Some(person(1_000_000 + number)) };
-            alike.meet(person(number * 8 + donor), traces, at(0), &state);
+    let (mut world, most) = (Projections::default(), u128::try_from(GROUPS_MAX).unwrap());
+    let mut take = |events: Vec<Event>| {
+        for event in events {
+            world.seq += 1;
+            world.apply(&Recorded { seq: world.seq, at: at(0), event });
         }
+        (world.alike.groups.len(), world.alike.groups.values().map(|group| group.members.len()).max())
+    };
+    take(vec![created()]);
+    let two = |group: u128| {
+        let namesake = Some(1_000_000 + group);
+        [gave(group * 2 + 1, None, namesake), gave(group * 2 + 2, None, namesake)].concat()
+    };
+    for group in 0..most {
+        take(two(group));
     }
-    assert_eq!(alike.groups.len(), GROUPS_MAX);
-    assert!(alike.groups.values().all(|group| group.members.len() == MEMBERS_MAX));
+    assert_eq!(take(two(most)), (GROUPS_MAX, Some(2)), "no room");
+    let many = (500_000..500_008).flat_map(|number| gave(number, None, Some(1_000_000))).collect();
+    assert_eq!(take(many), (GROUPS_MAX, Some(MEMBERS_MAX)), "nor for all of one name");
+    // What is decided makes room, though it is not looked at every time.
+    let (kept, other, reason) = (person(3), person(4), String::new());
+    take(vec![Event::Person(Person::Merged(Merged { kept, other, reason }))]);
+    let looks = u128::from(FULL_LOOK);
+    for group in most + 1..=most + looks {
+        take(two(group));
+    }
+    assert!(world.alike.groups.contains_key(&short(person(1_000_000 + most + looks))));
+    assert!(!world.alike.groups.contains_key(&short(person(1_000_001))), "of the two nothing is left to decide");
 }

@@ -158,18 +158,15 @@ async fn page(
     sent: Option<Sent>,
 ) -> Result<Response, Problem> {
     app.shows(staff, "duplicates", if is_decided { "decided".into() } else { String::new() }).await?;
-    let (pairs, decided, more);
-    if is_decided {
-        let known;
-        (known, more) = decisions(&app.engine().world(), sent.as_ref(), DECIDED_MAX);
+    let (pairs, decided, more) = if is_decided {
+        let (known, more) = decisions(&app.engine().world(), sent.as_ref(), DECIDED_MAX);
         let mut contacts = app.contacts();
-        (pairs, decided) = (vec![], known.into_iter().map(|known| known.named(&mut contacts)).collect());
+        (vec![], known.into_iter().map(|known| known.named(&mut contacts)).collect(), more)
     } else {
-        let open;
-        (open, more) = waiting(&app.engine().world(), sent.as_ref());
+        let (open, more) = waiting(&app.engine().world(), sent.as_ref());
         let mut contacts = app.contacts();
-        (pairs, decided) = (open.into_iter().map(|open| open.view(&mut contacts, sent.as_ref())).collect(), vec![]);
-    }
+        (open.into_iter().map(|open| open.view(&mut contacts, sent.as_ref())).collect(), vec![], more)
+    };
     let layout = Layout { notice: done, ..app.staff_layout("Possible duplicates", staff, StaffRoom::Finance, None) };
     let page = Duplicates { layout, is_decided, pairs, decided, more, reason_chars_max: HOLD_NOTE_CHARS_MAX };
     let status = if sent.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };

@@ -1,7 +1,7 @@
 //! What was done lately, by whom: who asked for an event and what they wrote stand in the log alone.
 
-use super::words;
-use super::{Wanted, zone};
+use super::named::Wanted;
+use super::{words, zone};
 use crate::domain::Event;
 use crate::domain::audit::{self, How};
 use crate::domain::donation::{self, DisputeOutcome};
