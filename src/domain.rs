@@ -11,6 +11,7 @@ pub mod clip;
 pub mod codec;
 pub mod committee;
 pub mod donation;
+pub mod donor;
 pub mod drive;
 pub mod hash;
 pub mod hook;
@@ -51,6 +52,7 @@ pub enum Command {
     Restream(restream::Command),
     Attendance(attendance::Command),
     Donation(donation::Command),
+    Donor(donor::Command),
     Inbox(inbox::Command),
     Mail(mail::Command),
     Privacy(privacy::Command),
@@ -76,6 +78,7 @@ pub enum Event {
     Restream(restream::Event),
     Attendance(attendance::Event),
     Donation(donation::Event),
+    Donor(donor::Event),
     Inbox(inbox::Event),
     Mail(mail::Event),
     Privacy(privacy::Event),
@@ -110,6 +113,8 @@ pub enum Refusal {
     Attendance(#[from] attendance::Refusal),
     #[error(transparent)]
     Donation(#[from] donation::Refusal),
+    #[error(transparent)]
+    Donor(#[from] donor::Refusal),
     #[error(transparent)]
     Inbox(#[from] inbox::Refusal),
     #[error(transparent)]
@@ -162,6 +167,8 @@ pub struct State {
     pub attendance: attendance::Attendance,
     /// Money.
     pub donations: donation::Donations,
+    /// Who was asked for what their gift lacks.
+    pub donors: donor::Donors,
     /// The processor's notices.
     pub inbox: inbox::Inbox,
     /// The processor's own books, as far as it told them.
@@ -199,6 +206,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Restream(command) => restream::decide(state, command)?,
         Command::Attendance(command) => attendance::decide(state, command)?,
         Command::Donation(command) => donation::decide(state, command)?,
+        Command::Donor(command) => donor::decide(state, command)?,
         Command::Inbox(command) => inbox::decide(state, command)?,
         Command::Mail(command) => mail::decide(state, command)?,
         Command::Privacy(command) => privacy::decide(state, command)?,
@@ -227,6 +235,7 @@ impl State {
             Event::Restream(event) => restream::evolve(self, event),
             Event::Attendance(event) => attendance::evolve(self, event),
             Event::Donation(event) => donation::evolve(self, event, at),
+            Event::Donor(event) => donor::evolve(self, event),
             Event::Inbox(event) => inbox::evolve(self, event),
             Event::Mail(event) => mail::evolve(self, event, at),
             Event::Privacy(event) => privacy::evolve(self, event, at),

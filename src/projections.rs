@@ -1,6 +1,7 @@
 //! What pages and exports read: pure folds over recorded events, as of the last durable one.
 
 pub mod crowd;
+pub mod donors;
 pub mod drive;
 pub mod feed;
 pub mod ledger;
@@ -36,6 +37,8 @@ pub struct Projections {
     pub feed: feed::Feed,
     /// Every settled donation, and what happened to its money since, for finance.
     pub ledger: ledger::Ledger,
+    /// Who was asked for what their gift lacks, and who answered.
+    pub donors: donors::Donors,
     /// What was given towards goals and under matches.
     pub drive: drive::Drive,
     /// What happened to recurring gifts.
@@ -56,6 +59,7 @@ impl Projections {
         self.room.apply(recorded);
         self.feed.apply(recorded);
         self.ledger.apply(recorded, &self.state);
+        self.donors.apply(recorded);
         self.drive.apply(recorded, &self.state, &self.ledger);
         self.recurring.apply(recorded);
         self.signals.apply(recorded);
@@ -89,6 +93,7 @@ impl Projections {
             ("restreams", self.state.restreams == other.state.restreams),
             ("attendance", self.state.attendance == other.state.attendance),
             ("donations", self.state.donations == other.state.donations),
+            ("donors asked, by decisions", self.state.donors == other.state.donors),
             ("inbox", self.state.inbox == other.state.inbox),
             ("mail", self.state.mail == other.state.mail),
             ("goals and matches", self.state.drives == other.state.drives),
@@ -103,6 +108,7 @@ impl Projections {
             ("crowd", self.crowd == other.crowd),
             ("feed", self.feed == other.feed),
             ("ledger", self.ledger == other.ledger),
+            ("donors asked", self.donors == other.donors),
             ("drive", self.drive == other.drive),
             ("signals", self.signals == other.signals),
             ("changes", self.changed == other.changed),
@@ -166,5 +172,6 @@ pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
             attendance::Event::Agreed(data) => data.rally,
         }),
         Event::Donation(event) => event.donation().and_then(of_donation),
+        Event::Donor(_) => None,
     }
 }

@@ -7,6 +7,7 @@ pub mod contacts;
 mod donations;
 mod events;
 pub mod filing;
+pub mod missing;
 mod opened;
 pub mod page;
 mod payouts;
@@ -211,7 +212,10 @@ impl Order {
     /// [`Failure`]: the reason can't stay in the log, or the writer has no time.
     pub async fn take(self, engine: &Engine) -> Result<Parts, Failure> {
         let Self { who, reason, .. } = &self;
-        let of = self.selection.told();
+        let of = match &self.filing {
+            Some(filing) => filing.told(self.selection.as_of),
+            None => self.selection.told(),
+        };
         let access = Access { who: who.clone(), what: self.format.word().into(), of, reason: reason.clone() };
         let key = format!("export:{}", uuid::Uuid::now_v7());
         engine.execute(Command::Privacy(privacy::Command::Export(access)), key, who).await?;

@@ -352,6 +352,17 @@ impl App {
         self.open_sealed(staff, ACCOUNT, sealed)
     }
 
+    /// Who asked for an event, for people: a member of staff's name, or what they are.
+    pub fn name_of(&self, by: &str) -> String {
+        let Some(("staff", id)) = by.split_once(':') else {
+            return format!("the {}", by.split(':').next().unwrap_or_default());
+        };
+        let member =
+            id.parse().ok().and_then(|id| Some((id, self.engine().world().state.staff.get(&id)?.account.clone())));
+        let account = member.and_then(|(id, account)| self.open_account(id, &account));
+        account.map_or_else(|| present::ERASED.into(), |account| account.name)
+    }
+
     /// The rally at an address.
     ///
     /// # Errors
@@ -408,6 +419,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::card::routes())
         .merge(pages::thanks::routes())
         .merge(pages::plan::routes())
+        .merge(pages::answer::routes())
         .merge(pages::overlay::routes())
         .merge(pages::share::routes())
         .merge(pages::goals::routes())
@@ -433,6 +445,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::filing::routes())
         .merge(pages::rules::routes())
         .merge(pages::held::routes())
+        .merge(pages::employers::routes())
         .merge(pages::reconciliation::routes())
         .merge(pages::payout::routes())
         .merge(pages::plans::routes())
@@ -563,6 +576,11 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "filer" => "Saved: reports name it from now on.",
         "released" => "Released: the donor can pay now, and is told by mail where mail is on.",
         "turned-away" => "Turned away: nothing was charged, and the donor is told by mail where mail is on.",
+        "work-letter" => {
+            "The letter goes out now. It asks for this alone, and the donor can answer on a page of their own."
+        }
+        "work-asked" => "Noted, with your account: reports say from now on that you asked.",
+        "work-answered" => "Saved: reports and files have it from now on.",
         "refunded" => "The refund is under way.",
         "clip" => "The clip is here. Play it from this list or put it into the run of show.",
         "clip-removed" => "Clip removed.",

@@ -13,6 +13,7 @@ use super::broadcast::Event as Broadcast;
 use super::clip::Event as Clip;
 use super::committee::Event as Committee;
 use super::donation::Event as Donation;
+use super::donor::Event as Donor;
 use super::drive::Event as Drive;
 use super::hook::Event as Hook;
 use super::inbox::Event as Inbox;
@@ -184,6 +185,8 @@ kinds! {
     "donation.debit_returned" 1 Donation DebitReturned,
     "donation.return_unmatched" 1 Donation ReturnUnmatched,
     "donation.cost_recorded" 1 Donation CostRecorded,
+    "donor.asked" 1 Donor Asked,
+    "donor.answered" 1 Donor Answered,
     "inbox.received" 1 Inbox Received,
     "inbox.interpreted" 1 Inbox Interpreted,
     "inbox.caught_up" 1 Inbox CaughtUp,

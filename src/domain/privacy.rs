@@ -306,6 +306,7 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
             state.staff.remove(&erased.person);
             state.attendance.forget(erased.person);
             state.mail.forget(erased.person);
+            state.donors.forget(erased.person);
         }
         Event::Disclosed(_) | Event::Viewed(_) | Event::Exported(_) => {}
     }
@@ -325,6 +326,7 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         super::Event::Attendance(_)
         | super::Event::Staff(_)
         | super::Event::Donation(_)
+        | super::Event::Donor(_)
         | super::Event::Ledger(_)
         | super::Event::Rally(_)
         | super::Event::Broadcast(_)

@@ -76,6 +76,8 @@ pub struct Detail {
     pub contact: Option<Contact>,
     /// The joint committee, of a part of its gift.
     pub joint: Option<String>,
+    /// Whether the donor was asked for what they left out of employer and occupation.
+    pub was_asked: bool,
 }
 
 /// What the lines of a form are called: in the format, and on the cover.

@@ -129,6 +129,7 @@ impl Crowd {
             | Event::Committee(_)
             | Event::Drive(_)
             | Event::Books(_)
+            | Event::Donor(_)
             | Event::Token(_)
             | Event::Hook(_)
             | Event::Audit(_) => {}

@@ -74,6 +74,7 @@ impl Feed {
             | Event::Books(_)
             | Event::Audit(_)
             | Event::Plan(_)
+            | Event::Donor(_)
             | Event::Token(_)
             | Event::Hook(_) => {}
         }

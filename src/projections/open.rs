@@ -69,6 +69,7 @@ impl Open {
             | Event::Books(_)
             | Event::Audit(_)
             | Event::Plan(_)
+            | Event::Donor(_)
             | Event::Token(_)
             | Event::Hook(_) => {}
         }

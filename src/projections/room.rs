@@ -62,6 +62,7 @@ impl Room {
             | Event::Books(_)
             | Event::Audit(_)
             | Event::Plan(_)
+            | Event::Donor(_)
             | Event::Token(_)
             | Event::Hook(_) => {}
         }

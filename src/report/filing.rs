@@ -2,6 +2,7 @@
 
 mod asked;
 
+use super::as_of::AsOf;
 use super::contacts::{self, Contacts};
 use super::{Order, Out, send};
 use crate::domain::committee::filer::Filer;
@@ -63,6 +64,16 @@ pub enum What {
 }
 
 impl Filing {
+    /// Which file it is, as the log keeps it of whoever takes it.
+    pub(super) fn told(&self, as_of: Option<AsOf>) -> String {
+        let (code, from, through) = match &self.what {
+            What::Report(report) => (report.code.as_str(), report.from, report.through),
+            What::Notice(_, from, through) => ("48H", *from, *through),
+        };
+        let as_of = as_of.map(|as_of| format!("&as_of={}", as_of.seq)).unwrap_or_default();
+        format!("committee={}&code={code}&from={from}&to={through}{as_of}", self.committee)
+    }
+
     /// What is to be looked at before it is taken, as of an event.
     ///
     /// # Errors
@@ -146,7 +157,7 @@ pub fn notice_file(
     let mut gifts: Vec<Gift> = due(engine, committee, &notice.filer, seq).into_iter().map(|due| due.gift).collect();
     gifts.retain(|gift| (from..=through).contains(&gift.local.date()));
     let places: Vec<u32> = gifts.iter().map(|gift| gift.place).collect();
-    let details = Details::new(engine, committee).of(&places)?;
+    let details = Details::new(engine, committee, seq).of(&places)?;
     let gifts: Vec<(Gift, Detail)> = gifts.into_iter().zip(details).collect();
     Ok(notices::write(notice, &gifts)?)
 }
@@ -183,12 +194,13 @@ fn made(
 ) -> Result<(Totals, Findings), Fault> {
     let history = gathered(engine, committee, seq)?;
     let totals = Totals::of(report, &history);
-    let mut details = Details::new(engine, committee);
+    let mut details = Details::new(engine, committee, seq);
     let findings = fec::write(report, &totals, &history, |places| details.of(places), put)?;
     Ok((totals, findings))
 }
 
-fn gathered(engine: &Engine, committee: CommitteeId, seq: u64) -> Result<History, Fault> {
+/// Every movement of a committee's money, as of an event.
+pub(super) fn gathered(engine: &Engine, committee: CommitteeId, seq: u64) -> Result<History, Fault> {
     let end = engine.world().ledger.rows_at(seq).len();
     let mut gathering = Gathering::with_capacity(end);
     for start in (0..end).step_by(CHUNK_ROWS) {
@@ -202,20 +214,22 @@ fn gathered(engine: &Engine, committee: CommitteeId, seq: u64) -> Result<History
 struct Details<'a> {
     engine: &'a Engine,
     committee: CommitteeId,
+    /// As of which event.
+    seq: u64,
     /// One a core.
     contacts: Vec<Contacts>,
 }
 
 impl<'a> Details<'a> {
-    fn new(engine: &'a Engine, committee: CommitteeId) -> Self {
+    fn new(engine: &'a Engine, committee: CommitteeId, seq: u64) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, THREADS_MAX);
-        Self { engine, committee, contacts: (0..cores).map(|_| Contacts::new(engine)).collect() }
+        Self { engine, committee, seq, contacts: (0..cores).map(|_| Contacts::as_of(engine, seq)).collect() }
     }
 
     fn of(&mut self, places: &[u32]) -> Result<Vec<Detail>, Fault> {
         let mut said: Vec<(usize, rows::Said)> = {
             let world = self.engine.world();
-            let said = |(at, place): (usize, &u32)| Some((at, rows::said(&world, self.committee, *place)?));
+            let said = |(at, place): (usize, &u32)| Some((at, rows::said(&world, self.committee, self.seq, *place)?));
             places.iter().enumerate().filter_map(said).collect()
         };
         // Contacts are read in the order in which they lie, whatever that of the days: each core goes over a stretch of them.
@@ -237,9 +251,10 @@ impl<'a> Details<'a> {
 
 fn opened(contacts: &mut Contacts, said: &[(usize, rows::Said)]) -> Result<Vec<(usize, Detail)>, Fault> {
     let detail = |(at, said): &(usize, rows::Said)| {
-        let rows::Said { seq, receipt_seq, given, donor, contact, joint } = said;
+        let rows::Said { seq, receipt_seq, given, donor, contact, joint, was_asked } = said;
         let contact = contacts.open(*donor, *contact)?;
-        Ok((*at, Detail { seq: *seq, receipt_seq: *receipt_seq, given: *given, contact, joint: joint.clone() }))
+        let (joint, was_asked) = (joint.clone(), *was_asked);
+        Ok((*at, Detail { seq: *seq, receipt_seq: *receipt_seq, given: *given, contact, joint, was_asked }))
     };
     said.iter().map(detail).collect()
 }

@@ -1,5 +1,6 @@
 //! One file a page; each holds the page's askama struct, made of text that is already in its final form.
 
+pub mod answer;
 pub mod api;
 pub mod attendance;
 pub mod campaign;
@@ -9,6 +10,7 @@ pub mod clips;
 pub mod confirm;
 pub mod donate;
 pub mod donordrive;
+pub mod employers;
 pub mod exports;
 pub mod filer;
 pub mod files;

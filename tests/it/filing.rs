@@ -10,7 +10,7 @@ use std::process::Command;
 const ALIKE_MAX: usize = 8;
 
 /// A PAC, as the form is filled in.
-fn filer() -> Vec<(&'static str, &'static str)> {
+pub fn filer() -> Vec<(&'static str, &'static str)> {
     vec![
         ("committee", "0"),
         ("form", "F3X"),
@@ -39,7 +39,7 @@ fn with(
     others.chain([(name, value)]).collect()
 }
 
-async fn set(house: &House, form: &[(&str, &str)]) -> Answer {
+pub async fn set(house: &House, form: &[(&str, &str)]) -> Answer {
     house.owner.post(&house.server, "/finance/filer", form).await
 }
 

@@ -29,6 +29,7 @@ mod committees;
 mod crash;
 mod donordrive;
 mod drive;
+mod employers;
 mod exports;
 mod faults;
 mod filing;

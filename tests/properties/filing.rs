@@ -309,9 +309,9 @@ fn file(world: &Projections, report: &Report, history: &History, totals: &Totals
         passport: None,
     };
     let detail = |place: &u32| {
-        let said = rows::said(world, CommitteeId::FIRST, *place).unwrap();
-        let rows::Said { seq, receipt_seq, given, joint, .. } = said;
-        Detail { seq, receipt_seq, given, contact: Some(contact()), joint }
+        let said = rows::said(world, CommitteeId::FIRST, u64::MAX, *place).unwrap();
+        let rows::Said { seq, receipt_seq, given, joint, was_asked, .. } = said;
+        Detail { seq, receipt_seq, given, contact: Some(contact()), joint, was_asked }
     };
     let (mut bytes, mut checker) = (vec![], Checker::new());
     let details = |places: &[u32]| Ok::<_, NoSuchField>(places.iter().map(detail).collect());

@@ -5,7 +5,8 @@ use super::history::Item;
 use super::record::{self, NoSuchField, Record};
 use super::{Detail, Lines, period, text};
 use crate::domain::committee::filer::{Filer, Payee};
-use crate::domain::profile::Contact;
+use crate::domain::donor::is_answer;
+
 use crate::projections::ledger::Kind;
 use chrono::NaiveDate;
 use hardmoney::parser::tables::Table;
@@ -14,6 +15,9 @@ use hardmoney::parser::tables::Table;
 pub const ERASED: &str = "Erased at request";
 /// The family name on lines of a donor whose name has nothing in it that the format can write.
 const ILLEGIBLE: &str = "Not legible";
+
+/// What stands for an employer or occupation that a donor was asked for and never told (11 CFR 104.7(b)).
+pub const BEST_EFFORTS: &str = "INFORMATION REQUESTED PER BEST EFFORTS";
 
 /// The format's lengths.
 const LAST_MAX: usize = 30;
@@ -42,12 +46,12 @@ pub(super) struct Party {
 
 impl Party {
     /// A donor; what their name lacks is found.
-    pub(super) fn of(contact: Option<&Contact>, transaction: &str, findings: &mut Findings) -> Self {
+    pub(super) fn of(detail: &Detail, transaction: &str, findings: &mut Findings) -> Self {
         let mut find = |who: &str, what: &str, todo| {
             let transaction = Some(transaction.to_owned());
             findings.add(Finding { weight: Weight::Mend, transaction, who: who.into(), what: what.into(), todo });
         };
-        let Some(contact) = contact else {
+        let Some(contact) = &detail.contact else {
             find(
                 ERASED,
                 "The donor was erased at their own request: name and address are not known any more.",
@@ -67,6 +71,7 @@ impl Party {
             let named = |name: String| if name.is_empty() { ILLEGIBLE.into() } else { name };
             (last, first) = (named(last), named(first));
         }
+        let lacks = contact.lacks();
         let is_here = contact.country == "US";
         let region = text::fit(&contact.region, usize::MAX).to_ascii_uppercase();
         let mut zip = text::fit(&contact.postal, usize::MAX);
@@ -86,8 +91,8 @@ impl Party {
                 String::new()
             },
             zip,
-            employer: work(&contact.employer),
-            occupation: work(&contact.occupation),
+            employer: work(&contact.employer, lacks.employer && detail.was_asked),
+            occupation: work(&contact.occupation, lacks.occupation && detail.was_asked),
         }
     }
 
@@ -108,8 +113,14 @@ impl Party {
     }
 }
 
-/// Employer or occupation; a dash says neither, and is found as missing.
-fn work(typed: &str) -> String {
+/// Employer or occupation; what is no answer is left out, and found as missing until the donor was asked.
+fn work(typed: &str, was_asked: bool) -> String {
+    if was_asked {
+        return BEST_EFFORTS.into();
+    }
+    if !is_answer(typed) {
+        return String::new();
+    }
     let fitted = text::fit(typed, WORK_MAX);
     if fitted.contains(|c: char| c.is_ascii_alphanumeric()) { fitted } else { String::new() }
 }
@@ -189,7 +200,7 @@ impl<'a> Schedules<'a> {
             if item.is_joint { ('J', self.lines.joint, "X") } else { ('A', self.lines.receipt, "") };
         let id = format!("{letter}{}", detail.seq);
         let receipt = format!("{letter}{} of {}", detail.receipt_seq, detail.given.format("%m/%d/%Y"));
-        let party = Party::of(detail.contact.as_ref(), &id, findings);
+        let party = Party::of(detail, &id, findings);
         let moved = match item.kind {
             Kind::Donation => String::new(),
             Kind::Dispute => format!("Chargeback: disputed contribution {receipt}"),
@@ -241,7 +252,7 @@ impl<'a> Schedules<'a> {
 
     fn refund(&self, out: &mut Vec<u8>, item: &Item, detail: &Detail, findings: &mut Findings) {
         let id = format!("B{}", detail.seq);
-        let party = Party::of(detail.contact.as_ref(), &id, findings);
+        let party = Party::of(detail, &id, findings);
         let receipt = format!("A{} of {}", detail.receipt_seq, detail.given.format("%m/%d/%Y"));
         let words = match item.kind {
             Kind::RefundReversed => format!("Refund reversed, it failed: contribution {receipt}"),

@@ -35,6 +35,8 @@ pub struct Said {
     pub contact: ContactAt,
     /// The joint committee, of a part of its gift.
     pub joint: Option<String>,
+    /// Whether they were asked for what they left out.
+    pub was_asked: bool,
 }
 
 /// Gathers what moved of a committee's money in these rows, with fees as they were known at an event.
@@ -92,15 +94,16 @@ fn receipt(world: &Projections, place: usize, row: &Row) -> (usize, u64) {
     receipt.map_or((place, row.seq), |receipt| (rows.partition_point(|row| row.seq < receipt.seq), receipt.seq))
 }
 
-/// What a line says of the row at a place.
-pub fn said(world: &Projections, committee: CommitteeId, place: u32) -> Option<Said> {
+/// What a line says of the row at a place, as of an event.
+pub fn said(world: &Projections, committee: CommitteeId, seq: u64, place: u32) -> Option<Said> {
     let place = usize::try_from(place).ok()?;
     let row = world.ledger.rows.get(place)?;
     let contact = world.ledger.pledge(row.donation)?.contact;
     let joint = (row.committee != committee).then(|| world.state.committees.name(row.committee).to_owned());
     let (_, receipt_seq) = receipt(world, place, row);
     let given = world.state.donations.get(row.donation)?.day;
-    Some(Said { seq: row.seq, receipt_seq, given, donor: row.donor, contact, joint })
+    let was_asked = world.donors.was_asked(row.donor, given, seq);
+    Some(Said { seq: row.seq, receipt_seq, given, donor: row.donor, contact, joint, was_asked })
 }
 
 /// A gift into a committee's account that is large enough for a notice.

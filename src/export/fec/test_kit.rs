@@ -22,6 +22,7 @@ pub struct Book {
     rows: Vec<Movement>,
     contacts: Vec<Option<Contact>>,
     joint: Vec<Option<String>>,
+    asked: Vec<usize>,
 }
 
 impl Book {
@@ -47,6 +48,12 @@ impl Book {
     /// The last row's donor, as they typed it; nobody where they were erased.
     pub fn by(mut self, contact: Option<Contact>) -> Self {
         *self.contacts.last_mut().unwrap() = contact;
+        self
+    }
+
+    /// The last row's donor was asked for what they left out.
+    pub fn asked(mut self) -> Self {
+        self.asked.push(self.rows.len() - 1);
         self
     }
 
@@ -100,7 +107,14 @@ impl Book {
             let (contact, joint) = (self.contacts[at].clone(), self.joint[at].clone());
             let (seq, receipt) = (u64::from(*place) + 1_000, self.rows[at].receipt);
             let given = self.rows[usize::try_from(receipt).unwrap()].day;
-            Detail { seq, receipt_seq: u64::from(receipt) + 1_000, given, contact, joint }
+            Detail {
+                seq,
+                receipt_seq: u64::from(receipt) + 1_000,
+                given,
+                contact,
+                joint,
+                was_asked: self.asked.contains(&at),
+            }
         };
         places.iter().map(detail).collect()
     }

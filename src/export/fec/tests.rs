@@ -180,6 +180,34 @@ fn what_a_person_is_to_look_at_is_told() {
     );
 }
 
+/// What a donor left out is missing until they were asked, and then the line says that they were (11 CFR 104.7(b)).
+#[test]
+fn an_employer_that_was_asked_for_is_claimed_as_best_efforts() {
+    let silent = |occupation: &str| {
+        Some(Contact { employer: "n/a".into(), occupation: occupation.into(), ..Contact::example() })
+    };
+    let cells = |book: &Book| {
+        let (text, findings) = made(&report(Form::F3, "Q3", "2026-07-01", "2026-09-30"), book);
+        let filing = Filing::parse(&text).unwrap();
+        let line = filing.lines_for(Table::SchA).next().unwrap();
+        let cell = |field: &str| line.get(field).unwrap().to_owned();
+        (cell("contributor_employer"), cell("contributor_occupation"), findings)
+    };
+    let gift = |occupation| Book::default().gift(1, "2026-07-05", 50_000).by(silent(occupation));
+    let (employer, occupation, findings) = cells(&gift("none"));
+    assert_eq!((employer.as_str(), occupation.as_str()), ("", ""));
+    assert!(
+        findings.iter().any(|finding| finding.weight == Weight::Mend && finding.todo.contains("missing employers"))
+    );
+    let (employer, occupation, findings) = cells(&gift("none").asked());
+    assert_eq!((employer.as_str(), occupation.as_str()), (lines::BEST_EFFORTS, lines::BEST_EFFORTS));
+    assert_eq!(findings.iter().map(|finding| finding.weight).collect::<Vec<_>>(), [Weight::Look]);
+    let (employer, occupation, _) = cells(&gift("Nurse").asked());
+    assert_eq!((employer.as_str(), occupation.as_str()), (lines::BEST_EFFORTS, "Nurse"));
+    let (employer, occupation, findings) = cells(&gift("Retired").asked());
+    assert_eq!((employer.as_str(), occupation.as_str(), findings.len()), ("", "Retired", 0), "nothing is missing");
+}
+
 #[test]
 fn a_file_of_money_that_is_worth_nothing_says_so_twice() {
     for (mode, word) in [(Mode::Simulated, "SIMULATED MONEY"), (Mode::Test, "TEST MONEY")] {
