@@ -278,7 +278,7 @@ fn line(app: &App, lines: &mut Lines, one: &Missing, today: NaiveDate, sent: Opt
         }
         Standing::Answered(answer) => {
             let day = day_in_words(answer.at.with_timezone(&zone).date_naive());
-            ("Answered", format!("Answered on {day}, written down by {}.", who(answer.seq)?))
+            ("Answered", format!("Answered on {day}, by {}.", who(answer.seq)?))
         }
         Standing::Amend(answer, reports) => {
             let day = day_in_words(answer.at.with_timezone(&zone).date_naive());
@@ -288,7 +288,7 @@ fn line(app: &App, lines: &mut Lines, one: &Missing, today: NaiveDate, sent: Opt
             (
                 "Amend",
                 format!(
-                    "Answered on {day}, written down by {by}, after a file was taken of {reports}. If it was filed, file an \
+                    "Answered on {day}, by {by}, after a file was taken of {reports}. If it was filed, file an \
                      amendment: make the report again."
                 ),
             )
