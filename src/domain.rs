@@ -25,6 +25,7 @@ pub mod plan;
 pub mod privacy;
 pub mod profile;
 pub mod rally;
+pub mod remedy;
 pub mod restream;
 pub mod sealed;
 pub mod seals;
@@ -61,6 +62,7 @@ pub enum Command {
     Books(books::Command),
     Audit(audit::Command),
     Plan(plan::Command),
+    Remedy(remedy::Command),
     Token(token::Command),
     Hook(hook::Command),
 }
@@ -87,6 +89,7 @@ pub enum Event {
     Books(books::Event),
     Audit(audit::Event),
     Plan(plan::Event),
+    Remedy(remedy::Event),
     Token(token::Event),
     Hook(hook::Event),
 }
@@ -131,6 +134,8 @@ pub enum Refusal {
     Audit(#[from] audit::Refusal),
     #[error(transparent)]
     Plan(#[from] plan::Refusal),
+    #[error(transparent)]
+    Remedy(#[from] remedy::Refusal),
     #[error(transparent)]
     Token(#[from] token::Refusal),
     #[error(transparent)]
@@ -179,6 +184,8 @@ pub struct State {
     pub drives: drive::Drives,
     /// Recurring gifts.
     pub plans: plan::Plans,
+    /// What was done about gifts over a limit.
+    pub remedies: remedy::Remedies,
     /// Who takes the money, and by which rules.
     pub committees: committee::Committees,
     /// Letters.
@@ -215,6 +222,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Books(command) => books::decide(state, command)?,
         Command::Audit(command) => audit::decide(state, command)?,
         Command::Plan(command) => plan::decide(state, command)?,
+        Command::Remedy(command) => remedy::decide(state, command)?,
         Command::Token(command) => token::decide(state, command)?,
         Command::Hook(command) => hook::decide(state, command)?,
     };
@@ -244,6 +252,7 @@ impl State {
             Event::Books(event) => books::evolve(self, event),
             Event::Audit(event) => audit::evolve(self, event, at),
             Event::Plan(event) => plan::evolve(self, event),
+            Event::Remedy(event) => remedy::evolve(self, event),
             Event::Token(event) => token::evolve(self, event, at),
             Event::Hook(event) => hook::evolve(self, event, at),
         }

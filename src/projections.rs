@@ -7,6 +7,7 @@ pub mod feed;
 pub mod ledger;
 pub mod open;
 pub mod recurring;
+pub mod remedies;
 pub mod room;
 pub mod signals;
 #[cfg(test)]
@@ -39,6 +40,8 @@ pub struct Projections {
     pub ledger: ledger::Ledger,
     /// Who was asked for what their gift lacks, and who answered.
     pub donors: donors::Donors,
+    /// What was done about gifts over a limit.
+    pub remedies: remedies::Remedies,
     /// What was given towards goals and under matches.
     pub drive: drive::Drive,
     /// What happened to recurring gifts.
@@ -60,6 +63,7 @@ impl Projections {
         self.feed.apply(recorded);
         self.ledger.apply(recorded, &self.state);
         self.donors.apply(recorded);
+        self.remedies.apply(recorded);
         self.drive.apply(recorded, &self.state, &self.ledger);
         self.recurring.apply(recorded);
         self.signals.apply(recorded);
@@ -83,6 +87,7 @@ impl Projections {
         let same = [
             ("seq", self.seq == other.seq),
             ("kind of money", self.state.mode == other.state.mode),
+            ("remedies, by decisions", self.state.remedies == other.state.remedies),
             ("committees", self.state.committees == other.state.committees),
             ("processor's books", self.state.books == other.state.books),
             ("mismatches", self.state.audit == other.state.audit),
@@ -109,6 +114,7 @@ impl Projections {
             ("feed", self.feed == other.feed),
             ("ledger", self.ledger == other.ledger),
             ("donors asked", self.donors == other.donors),
+            ("remedies", self.remedies == other.remedies),
             ("drive", self.drive == other.drive),
             ("signals", self.signals == other.signals),
             ("changes", self.changed == other.changed),
@@ -173,5 +179,6 @@ pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         }),
         Event::Donation(event) => event.donation().and_then(of_donation),
         Event::Donor(_) => None,
+        Event::Remedy(_) => None,
     }
 }

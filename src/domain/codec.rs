@@ -22,6 +22,7 @@ use super::mail::Event as Mail;
 use super::plan::Event as Plan;
 use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
+use super::remedy::Event as Remedy;
 use super::restream::Event as Restream;
 use super::show::Event as Show;
 use super::staff::Event as Staff;
@@ -218,6 +219,9 @@ kinds! {
     "plan.resumed" 1 Plan Resumed,
     "plan.skipped" 1 Plan Skipped,
     "plan.ended" 1 Plan Ended,
+    "remedy.redesignated" 1 Remedy Redesignated,
+    "remedy.reattributed" 1 Remedy Reattributed,
+    "remedy.undone" 1 Remedy Undone,
     "token.created" 1 Token Created,
     "token.revoked" 1 Token Revoked,
     "hook.added" 1 Hook Added,

@@ -130,6 +130,7 @@ impl Crowd {
             | Event::Drive(_)
             | Event::Books(_)
             | Event::Donor(_)
+            | Event::Remedy(_)
             | Event::Token(_)
             | Event::Hook(_)
             | Event::Audit(_) => {}

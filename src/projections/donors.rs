@@ -154,6 +154,7 @@ impl Donors {
             | Event::Books(_)
             | Event::Audit(_)
             | Event::Plan(_)
+            | Event::Remedy(_)
             | Event::Token(_)
             | Event::Hook(_) => {}
         }

@@ -75,6 +75,7 @@ impl Feed {
             | Event::Audit(_)
             | Event::Plan(_)
             | Event::Donor(_)
+            | Event::Remedy(_)
             | Event::Token(_)
             | Event::Hook(_) => {}
         }

@@ -70,6 +70,7 @@ impl Open {
             | Event::Audit(_)
             | Event::Plan(_)
             | Event::Donor(_)
+            | Event::Remedy(_)
             | Event::Token(_)
             | Event::Hook(_) => {}
         }

@@ -63,6 +63,7 @@ impl Room {
             | Event::Audit(_)
             | Event::Plan(_)
             | Event::Donor(_)
+            | Event::Remedy(_)
             | Event::Token(_)
             | Event::Hook(_) => {}
         }

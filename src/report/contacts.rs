@@ -2,8 +2,8 @@
 
 use crate::domain::id::PersonId;
 use crate::domain::profile::{Contact, Work};
-use crate::domain::seals::{CONTACT, WORK};
-use crate::domain::{Event, donor};
+use crate::domain::seals::{CONTACT, REATTRIBUTED, WORK};
+use crate::domain::{Event, donor, remedy};
 use crate::engine::lines::Lines;
 use crate::engine::{self, Engine};
 use crate::projections::ledger::ContactAt;
@@ -39,7 +39,7 @@ pub enum Fault {
         source: serde_json::Error,
     },
     /// There is another event in its place.
-    #[error("event {seq} is not a pledge")]
+    #[error("event {seq} holds no contact")]
     NoPledge {
         /// The event.
         seq: u64,
@@ -87,6 +87,18 @@ impl Contacts {
             contact.complete(answer);
         }
         Ok(Some(contact))
+    }
+
+    /// The contact of whom a part of a gift was reattributed to by an event; `None` where they were erased.
+    ///
+    /// # Errors
+    /// [`Fault`]: log or vault are damaged.
+    pub fn reattributed(&mut self, person: PersonId, seq: u64) -> Result<Option<Contact>, Fault> {
+        let Some(Event::Remedy(remedy::Event::Reattributed(data))) = self.lines.event(seq)? else {
+            return Err(Fault::NoPledge { seq });
+        };
+        let Some(bytes) = self.vault.unseal(person, REATTRIBUTED, &data.contact)? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|source| Fault::Shape { seq, source })
     }
 
     /// What somebody answered last.

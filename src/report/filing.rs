@@ -11,9 +11,9 @@ use crate::engine::Engine;
 use crate::export::fec::check::Checker;
 use crate::export::fec::cover::{Amount, Totals, amounts};
 use crate::export::fec::finding::Findings;
-use crate::export::fec::history::{Gathering, History};
+use crate::export::fec::history::{Gathering, History, Place};
 use crate::export::fec::notice::{self as notices, Gift, Notice};
-use crate::export::fec::rows::{self, NotDollars};
+use crate::export::fec::rows::{self, NotDollars, Source};
 use crate::export::fec::{self, Detail, NoSuchField, Report};
 pub use asked::{Wrong, notice, report};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -156,7 +156,7 @@ pub fn notice_file(
     let (from, through) = days;
     let mut gifts: Vec<Gift> = due(engine, committee, &notice.filer, seq).into_iter().map(|due| due.gift).collect();
     gifts.retain(|gift| (from..=through).contains(&gift.local.date()));
-    let places: Vec<u32> = gifts.iter().map(|gift| gift.place).collect();
+    let places: Vec<Place> = gifts.iter().map(|gift| Place::Row(gift.place)).collect();
     let details = Details::new(engine, committee, seq).of(&places)?;
     let gifts: Vec<(Gift, Detail)> = gifts.into_iter().zip(details).collect();
     Ok(notices::write(notice, &gifts)?)
@@ -207,6 +207,7 @@ pub(super) fn gathered(engine: &Engine, committee: CommitteeId, seq: u64) -> Res
         let chunk = start..end.min(start.saturating_add(CHUNK_ROWS));
         rows::gather(&engine.world(), committee, seq, chunk, &mut gathering)?;
     }
+    rows::gather_remedies(&engine.world(), committee, seq, &mut gathering);
     Ok(gathering.finish())
 }
 
@@ -226,14 +227,14 @@ impl<'a> Details<'a> {
         Self { engine, committee, seq, contacts: (0..cores).map(|_| Contacts::as_of(engine, seq)).collect() }
     }
 
-    fn of(&mut self, places: &[u32]) -> Result<Vec<Detail>, Fault> {
+    fn of(&mut self, places: &[Place]) -> Result<Vec<Detail>, Fault> {
         let mut said: Vec<(usize, rows::Said)> = {
             let world = self.engine.world();
-            let said = |(at, place): (usize, &u32)| Some((at, rows::said(&world, self.committee, self.seq, *place)?));
+            let said = |(at, place): (usize, &Place)| Some((at, rows::said(&world, self.committee, self.seq, *place)?));
             places.iter().enumerate().filter_map(said).collect()
         };
         // Contacts are read in the order in which they lie, whatever that of the days: each core goes over a stretch of them.
-        said.sort_by_key(|(_, said)| said.contact.seq);
+        said.sort_by_key(|(_, said)| said.contact.seq());
         let stretch = said.len().div_ceil(self.contacts.len()).max(STRETCH_MIN);
         let mut details = std::thread::scope(|scope| {
             let readers = self.contacts.iter_mut().zip(said.chunks(stretch));
@@ -251,10 +252,13 @@ impl<'a> Details<'a> {
 
 fn opened(contacts: &mut Contacts, said: &[(usize, rows::Said)]) -> Result<Vec<(usize, Detail)>, Fault> {
     let detail = |(at, said): &(usize, rows::Said)| {
-        let rows::Said { seq, receipt_seq, given, donor, contact, joint, was_asked } = said;
-        let contact = contacts.open(*donor, *contact)?;
-        let (joint, was_asked) = (joint.clone(), *was_asked);
-        Ok((*at, Detail { seq: *seq, receipt_seq: *receipt_seq, given: *given, contact, joint, was_asked }))
+        let contact = match said.contact {
+            Source::Pledge(contact) => contacts.open(said.donor, contact)?,
+            Source::Remedy(seq) => contacts.reattributed(said.donor, seq)?,
+        };
+        let rows::Said { seq, receipt_seq, given, counts_on, moved, was_asked, .. } = *said;
+        let joint = said.joint.clone();
+        Ok((*at, Detail { seq, receipt_seq, given, counts_on, moved, contact, joint, was_asked }))
     };
     said.iter().map(detail).collect()
 }

@@ -64,7 +64,8 @@ async fn a_donor_is_asked_by_letter_answers_by_its_link_and_every_file_follows()
     give(server, "300", "ada@example.org").await;
     mail.wait_for(3).await;
     let listed = list(&house).await;
-    for wanted in ["Left out: employer.", "ruth@example.org", "$250.00 so far", "“n/a”, “Nurse”", "Ask by", "Send the letter"]
+    for wanted in
+        ["Left out: employer.", "ruth@example.org", "$250.00 so far", "“n/a”, “Nurse”", "Ask by", "Send the letter"]
     {
         assert!(listed.contains(wanted), "{wanted}: {listed}");
     }

@@ -12,7 +12,7 @@ use groundswell::domain::profile::Contact;
 use groundswell::domain::sealed::Sealed;
 use groundswell::domain::{Command, Event, Recorded, State, decide, rally};
 use groundswell::export::fec::cover::{Sums, Totals};
-use groundswell::export::fec::history::{Gathering, History};
+use groundswell::export::fec::history::{Gathering, History, Place};
 use groundswell::export::fec::{Detail, NoSuchField, Report, check::Checker, rows, write};
 use groundswell::projections::Projections;
 use hardmoney::{Filing, Table};
@@ -308,13 +308,13 @@ fn file(world: &Projections, report: &Report, history: &History, totals: &Totals
         occupation: "Nurse".into(),
         passport: None,
     };
-    let detail = |place: &u32| {
+    let detail = |place: &Place| {
         let said = rows::said(world, CommitteeId::FIRST, u64::MAX, *place).unwrap();
-        let rows::Said { seq, receipt_seq, given, joint, was_asked, .. } = said;
-        Detail { seq, receipt_seq, given, contact: Some(contact()), joint, was_asked }
+        let rows::Said { seq, receipt_seq, given, counts_on, moved, joint, was_asked, .. } = said;
+        Detail { seq, receipt_seq, given, counts_on, moved, contact: Some(contact()), joint, was_asked }
     };
     let (mut bytes, mut checker) = (vec![], Checker::new());
-    let details = |places: &[u32]| Ok::<_, NoSuchField>(places.iter().map(detail).collect());
+    let details = |places: &[Place]| Ok::<_, NoSuchField>(places.iter().map(detail).collect());
     write(report, totals, history, details, |chunk| {
         checker.read(&chunk);
         bytes.extend(chunk);

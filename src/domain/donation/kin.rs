@@ -7,7 +7,8 @@ use crate::domain::committee::joint::{Formula, Part, PartnerRoom};
 use crate::domain::committee::{Limit, Room};
 use crate::domain::hash::{HashMap, HashSet};
 use crate::domain::id::{CommitteeId, DonationId, PersonId};
-use crate::domain::money::Money;
+use crate::domain::money::{Currency, Money};
+use crate::domain::remedy::Share;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub const KIN_MAX: usize = 1_000;
 
 /// Who gives, by all they can be known by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Giver {
     /// By e-mail address.
     pub donor: PersonId,
@@ -24,7 +25,8 @@ pub struct Giver {
 }
 
 impl Giver {
-    fn names(self) -> impl Iterator<Item = PersonId> {
+    /// Each of them.
+    pub fn names(self) -> impl Iterator<Item = PersonId> {
         [Some(self.donor), self.likeness].into_iter().flatten()
     }
 }
@@ -51,27 +53,68 @@ impl Donations {
     pub fn last_of(&self, person: PersonId) -> Option<DonationId> {
         self.kin.0.get(&person)?.last().copied()
     }
+}
 
-    /// Every donation of a person for which a card was offered; `None` where there are more than [`KIN_MAX`].
-    fn of_person(&self, giver: Giver) -> Option<Vec<(DonationId, &Donation)>> {
-        let mut names: Vec<PersonId> = giver.names().collect();
-        let (mut seen_names, mut seen) = (HashSet::default(), HashSet::default());
-        let mut found = vec![];
-        while let Some(name) = names.pop() {
-            if !seen_names.insert(name) {
+/// A person's gifts.
+struct Person<'a> {
+    /// Every name they are known by.
+    names: HashSet<PersonId>,
+    /// Every donation for which a card was offered that is theirs, or of which a part was reattributed to them.
+    gifts: Vec<(DonationId, &'a Donation)>,
+}
+
+impl<'a> Person<'a> {
+    /// Everything of somebody; `None` where there are more than [`KIN_MAX`] gifts.
+    fn of(state: &'a State, giver: Giver) -> Option<Self> {
+        let donations = &state.donations;
+        let mut wanted: Vec<PersonId> = giver.names().collect();
+        let (mut names, mut seen) = (HashSet::default(), HashSet::default());
+        let mut gifts = vec![];
+        while let Some(name) = wanted.pop() {
+            if !names.insert(name) {
                 continue;
             }
-            for id in self.kin.0.get(&name).into_iter().flatten() {
-                let Some(donation) = self.get(*id).filter(|_| seen.insert(*id)) else { continue };
+            let own = donations.kin.0.get(&name).into_iter().flatten();
+            let own = own.filter_map(|id| Some((*id, donations.get(*id)?.giver())));
+            for (id, giver) in own.chain(state.remedies.of_name(name)) {
+                // Of a gift that two share, each has names of their own.
+                wanted.extend(giver.names());
+                let Some(donation) = donations.get(id).filter(|_| seen.insert(id)) else { continue };
                 if seen.len() > KIN_MAX {
                     return None;
                 }
-                names.extend(donation.giver().names());
-                found.push((*id, donation));
+                gifts.push((id, donation));
             }
         }
-        Some(found)
+        Some(Self { names, gifts })
     }
+
+    /// What of their gifts counts for a committee's limits, the donation `beside` left out.
+    fn shares(&self, state: &State, committee: CommitteeId, beside: Option<DonationId>) -> Vec<(Share, Currency)> {
+        let mut all = vec![];
+        for (id, gift) in self.gifts.iter().filter(|(id, _)| Some(*id) != beside) {
+            let shares = state.remedies.shares(*id, gift, committee).into_iter();
+            let theirs = shares.filter(|share| share.giver.names().any(|name| self.names.contains(&name)));
+            all.extend(theirs.map(|share| (share, gift.amount.currency)));
+        }
+        all
+    }
+}
+
+/// What a limit leaves once these count under it; nothing where nobody can tell.
+fn left(limit: &Limit, shares: Option<&[(Share, Currency)]>) -> Room {
+    let counts = |(share, currency): &&(Share, Currency)| *currency == limit.most.currency && limit.covers(share.day);
+    let given = |shares: &[(Share, Currency)]| {
+        shares.iter().filter(counts).map(|(share, _)| share.minor).fold(0, i64::saturating_add)
+    };
+    let left = shares.map_or(0, |shares| limit.most.minor.saturating_sub(given(shares)).max(0));
+    Room { limit: limit.name.clone(), most: limit.most, left: Money::new(left, limit.most.currency) }
+}
+
+/// What one limit of a committee leaves to somebody, with all they gave.
+pub fn left_under(state: &State, giver: Giver, committee: CommitteeId, limit: &Limit) -> Room {
+    let shares = Person::of(state, giver).map(|person| person.shares(state, committee, None));
+    left(limit, shares.as_deref())
 }
 
 /// What limits look at of a gift.
@@ -121,21 +164,8 @@ fn room_of(state: &State, gift: &Gift, committee: CommitteeId, beside: Option<Do
     if limits.is_empty() {
         return None;
     }
-    let gifts = state.donations.of_person(gift.giver);
-    let left = |limit: &Limit| {
-        let Some(gifts) = &gifts else { return 0 };
-        let counts = |(id, gift): &&(DonationId, &Donation)| {
-            Some(*id) != beside && gift.amount.currency == currency && limit.covers(gift.day)
-        };
-        let given = gifts.iter().filter(counts).map(|(_, gift)| gift.counted_for(committee));
-        limit.most.minor.saturating_sub(given.fold(0, i64::saturating_add)).max(0)
-    };
-    let rooms = limits.into_iter().map(|limit| Room {
-        limit: limit.name.clone(),
-        most: limit.most,
-        left: Money::new(left(limit), currency),
-    });
-    rooms.min_by_key(|room| room.left.minor)
+    let shares = Person::of(state, gift.giver).map(|person| person.shares(state, committee, beside));
+    limits.into_iter().map(|limit| left(limit, shares.as_deref())).min_by_key(|room| room.left.minor)
 }
 
 #[cfg(test)]
@@ -144,7 +174,6 @@ mod tests {
     use crate::domain::committee::{self, Rules};
     use crate::domain::donation::{Command, Event, Pledged, Refusal};
     use crate::domain::id::PaymentId;
-    use crate::domain::money::Currency;
     use crate::domain::test_kit::*;
     use uuid::Uuid;
 

@@ -1,9 +1,9 @@
 //! Lines of Schedules A and B, and of a notice: who gave, and what moved.
 
 use super::finding::{Finding, Findings, Weight};
-use super::history::Item;
+use super::history::{Item, Turn};
 use super::record::{self, NoSuchField, Record};
-use super::{Detail, Lines, period, text};
+use super::{Detail, Lines, Moved, period, text};
 use crate::domain::committee::filer::{Filer, Payee};
 use crate::domain::donor::is_answer;
 
@@ -133,10 +133,12 @@ pub(super) struct Schedules<'a> {
     b: Record,
 }
 
-const A: [&str; 19] = [
+const A: [&str; 21] = [
     "form_type",
     "filer_committee_id_number",
     "transaction_id",
+    "back_reference_tran_id",
+    "back_reference_sched_name",
     "entity_type",
     "contributor_last_name",
     "contributor_first_name",
@@ -188,7 +190,9 @@ impl<'a> Schedules<'a> {
 
     /// One line that names a donor, of whichever schedule.
     pub(super) fn item(&self, out: &mut Vec<u8>, item: &Item, detail: &Detail, findings: &mut Findings) {
-        if item.is_refund() && !item.is_joint {
+        if item.turn != Turn::Money {
+            self.moved(out, item, detail, findings);
+        } else if item.is_refund() && !item.is_joint {
             self.refund(out, item, detail, findings);
         } else {
             self.receipt(out, item, detail, findings);
@@ -214,7 +218,7 @@ impl<'a> Schedules<'a> {
             Some(joint) if moved.is_empty() => format!("Joint fundraising: share of a gift to {joint}"),
             Some(joint) => format!("Joint fundraising: {joint}. {moved}"),
         };
-        let election = self.election(detail.given);
+        let election = self.election(detail.counts_on);
         if election.is_empty() && self.filer.form.is_candidates() && item.kind == Kind::Donation {
             findings.add(Finding {
                 weight: Weight::Mend,
@@ -224,12 +228,49 @@ impl<'a> Schedules<'a> {
                 todo: "Write the election that this gift is for on the page of who files, and make the file again.",
             });
         }
+        self.line(out, item, [token, &id, "", election, &record::day(item.day), memo, &words], &party);
+    }
+
+    /// One of the three memos of a part that was moved: the receipt as it was told of, the part taken from it, and the part
+    /// where it belongs, each naming the other (11 CFR 104.8(d)). The first has none of the words by which readers add the
+    /// other two to an election's sum.
+    fn moved(&self, out: &mut Vec<u8>, item: &Item, detail: &Detail, findings: &mut Findings) {
+        let token = if item.is_joint { self.lines.joint } else { self.lines.receipt };
+        let letter = if item.is_joint { 'J' } else { 'A' };
+        let of = format!("{letter}{} of {}", detail.receipt_seq, detail.given.format("%m/%d/%Y"));
+        let original = format!("R{}O", detail.seq);
+        let election = self.election(detail.counts_on);
+        let what = match detail.moved {
+            Some(Moved::Reattributed) => "Reattribution",
+            Some(Moved::Presumed) => "Presumptive redesignation",
+            Some(Moved::Redesignated) | None => "Redesignation",
+        };
+        let (id, back, day, words) = match item.turn {
+            Turn::Original | Turn::Money => {
+                (original, String::new(), detail.given, format!("Contribution {of} as originally disclosed"))
+            }
+            Turn::From => (format!("R{}F", detail.seq), original, item.day, format!("{what} from: contribution {of}")),
+            Turn::To => (format!("R{}T", detail.seq), original, item.day, format!("{what} to: contribution {of}")),
+        };
+        let words = match detail.joint.as_deref() {
+            None => words,
+            Some(joint) => format!("Joint fundraising: {joint}. {words}"),
+        };
+        let party = Party::of(detail, &id, findings);
+        self.line(out, item, [token, &id, &back, election, &record::day(day), "X", &words], &party);
+    }
+
+    /// A line of Schedule A: what it is called, its id, the id that it refers to, election, day, memo code and words.
+    fn line(&self, out: &mut Vec<u8>, item: &Item, cells: [&str; 7], party: &Party) {
+        let [token, id, back, election, day, memo, words] = cells;
         self.a.write(
             out,
             &[
                 token,
                 &self.filer.id,
-                &id,
+                id,
+                back,
+                if back.is_empty() { "" } else { token },
                 "IND",
                 &party.last,
                 &party.first,
@@ -239,13 +280,13 @@ impl<'a> Schedules<'a> {
                 &party.state,
                 &party.zip,
                 election,
-                &record::day(item.day),
+                day,
                 &record::amount(item.minor),
                 &record::amount(item.aggregate_minor),
                 &party.employer,
                 &party.occupation,
                 memo,
-                &text::fit(&words, PURPOSE_MAX),
+                &text::fit(words, PURPOSE_MAX),
             ],
         );
     }
