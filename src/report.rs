@@ -6,6 +6,7 @@ pub mod chosen;
 pub mod contacts;
 mod donations;
 mod events;
+pub mod excess;
 pub mod filing;
 pub mod missing;
 mod opened;

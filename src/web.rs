@@ -446,6 +446,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::rules::routes())
         .merge(pages::held::routes())
         .merge(pages::employers::routes())
+        .merge(pages::excess::routes())
         .merge(pages::reconciliation::routes())
         .merge(pages::payout::routes())
         .merge(pages::plans::routes())
@@ -576,6 +577,11 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "filer" => "Saved: reports name it from now on.",
         "released" => "Released: the donor can pay now, and is told by mail where mail is on.",
         "turned-away" => "Turned away: nothing was charged, and the donor is told by mail where mail is on.",
+        "redesignated" => "Redesignated: limits count it there from now on, and the next report tells of it.",
+        "reattributed" => {
+            "Reattributed: limits count it as the other person’s from now on, and the next report tells of it."
+        }
+        "undone" => "Undone: it counts again as it was given. If a report told of it, amend that report.",
         "work-letter" => {
             "The letter goes out now. It asks for this alone, and the donor can answer on a page of their own."
         }

@@ -330,6 +330,11 @@ impl Ledger {
         if let Event::Books(event) = &recorded.event {
             self.apply_books(event, recorded.seq, state);
         }
+        if let Event::Remedy(event) = &recorded.event
+            && let Some(pledge) = self.pledges.get_mut(&event.donation())
+        {
+            pledge.events.push(recorded.seq);
+        }
         let Event::Donation(event) = &recorded.event else { return };
         if let Some(donation) = event.donation() {
             self.keep_unfinished(donation, recorded.seq, recorded.at, state);

@@ -11,6 +11,7 @@ pub mod confirm;
 pub mod donate;
 pub mod donordrive;
 pub mod employers;
+pub mod excess;
 pub mod exports;
 pub mod filer;
 pub mod files;

@@ -1,10 +1,11 @@
-//! `/finance/donations/{id}/refund`: asked first, then given back.
+//! `/finance/donations/{id}/refund`: asked first, then given back: all that is left, or the part that is asked for.
 
-use crate::domain::id::{DonationId, RefundId};
+use crate::domain::id::{CommitteeId, DonationId, RefundId};
 use crate::domain::money::Money;
 use crate::projections::totals::timezone;
 use crate::web::form::Form;
 use crate::web::pages::confirm::Confirm;
+use crate::web::pages::excess;
 use crate::web::pages::home::when_in_words;
 use crate::web::problem::Problem;
 use crate::web::session::{Staff, csrf_matches};
@@ -16,7 +17,7 @@ use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Response};
 use uuid::Uuid;
 
-/// Asks first, then gives back what is left of a donation.
+/// Asks first, then gives back what is left of a donation, or the field `amount` of it; `back` says where it was asked.
 pub(super) async fn refund(
     State(app): State<App>,
     staff: Staff,
@@ -31,11 +32,20 @@ pub(super) async fn refund(
     let id: DonationId = id.parse().map_err(|_| Problem::NotFound)?;
     let gift = app.engine().world().state.donations.get(id).cloned().ok_or(Problem::NotFound)?;
     let left = Money::new(gift.left_minor(), gift.amount.currency);
+    let (back, cancel) = match form.get("back").parse::<CommitteeId>() {
+        Ok(committee) => {
+            let list = format!("{}?committee={committee}", excess::PATH);
+            (format!("{list}&"), list)
+        }
+        Err(_) => ("/finance?".to_owned(), "/finance".to_owned()),
+    };
+    let amount = match form.get("amount").as_str() {
+        "" => left,
+        typed => Money::parse(typed, left.currency).map_err(|error| Problem::Malformed(error.to_string()))?,
+    };
     if let Ok(refund) = form.get("refund").parse::<RefundId>() {
-        let amount =
-            Money::parse(&form.get("amount"), left.currency).map_err(|error| Problem::Malformed(error.to_string()))?;
         app.cashier_for(id)?.refund(id, refund, amount, &staff.actor()).await?;
-        return Ok(see_other("/finance?done=refunded"));
+        return Ok(see_other(&format!("{back}done=refunded")));
     }
     let pledge = app.engine().world().ledger.pledge(id).cloned();
     let contact = pledge.as_ref().and_then(|pledge| app.contacts().shown(gift.donor, pledge.contact));
@@ -50,16 +60,20 @@ pub(super) async fn refund(
             .unwrap_or_default();
         let page = Confirm {
             layout: app.staff_layout("Refund", &staff, StaffRoom::Finance, None),
-            question: format!("Refund {} to {name}?", left.to_exact()),
+            question: format!("Refund {} to {name}?", amount.to_exact()),
             consequences: vec![
                 format!("Given {when}. The money goes back to the card it came from."),
                 "The total goes down, and the refund stands in the file as a row of its own. This can’t be undone."
                     .into(),
             ],
             action: format!("/finance/donations/{id}/refund"),
-            fields: vec![("refund".into(), Uuid::now_v7().to_string()), ("amount".into(), left.to_decimal())],
-            button: format!("Refund {}", left.to_exact()),
-            cancel_href: "/finance".into(),
+            fields: vec![
+                ("refund".into(), Uuid::now_v7().to_string()),
+                ("amount".into(), amount.to_decimal()),
+                ("back".into(), form.get("back")),
+            ],
+            button: format!("Refund {}", amount.to_exact()),
+            cancel_href: cancel,
         };
         page.render()?
     };
