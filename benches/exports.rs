@@ -21,6 +21,7 @@ use groundswell::domain::id::CommitteeId;
 use groundswell::domain::ledger::Mode;
 use groundswell::engine::Engine;
 use groundswell::export::actblue::Report;
+use groundswell::report::desk::Desk;
 use groundswell::report::filing::{Filing, What};
 use groundswell::report::selection::Selection;
 use groundswell::report::{Format, Order};
@@ -28,6 +29,7 @@ use peer::Postgres;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 /// Repeats, of which the median counts; of a workbook there is one.
 const ROUNDS: usize = 3;
@@ -106,7 +108,16 @@ struct Taken {
 fn order(format: Format) -> Order {
     let (selection, report) = (Selection::default(), Report::Paid);
     let (who, name, reason) = ("shell:bench".into(), "the bench".into(), String::new());
-    Order { format, selection, who, name, reason, report, filing: (format == Format::Fec).then(filing) }
+    Order {
+        id: Uuid::now_v7(),
+        format,
+        selection,
+        who,
+        name,
+        reason,
+        report,
+        filing: (format == Format::Fec).then(filing),
+    }
 }
 
 /// A report of the whole season; a candidate's, for whom all of it is one cycle.
@@ -149,7 +160,7 @@ async fn take(engine: &Engine, format: Format) -> Taken {
     // From here on the kernel notes the most anew.
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let (begun, before_cores) = (Instant::now(), computed());
-    let mut parts = order(format).take(engine).await.unwrap();
+    let mut parts = Desk::new(engine.clone()).take(order(format)).await.unwrap();
     let mut bytes = 0;
     while let Some(part) = parts.recv().await {
         bytes += part.unwrap().len();
@@ -163,7 +174,7 @@ async fn take(engine: &Engine, format: Format) -> Taken {
 }
 
 async fn whole(engine: &Engine, format: Format) -> Vec<u8> {
-    let mut parts = order(format).take(engine).await.unwrap();
+    let mut parts = Desk::new(engine.clone()).take(order(format)).await.unwrap();
     let mut file = vec![];
     while let Some(part) = parts.recv().await {
         file.extend_from_slice(&part.unwrap());

@@ -35,6 +35,7 @@ pub mod staff;
 #[cfg(test)]
 pub(crate) mod test_kit;
 pub mod token;
+pub mod work;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,7 @@ pub enum Command {
     Remedy(remedy::Command),
     Token(token::Command),
     Hook(hook::Command),
+    Work(work::Command),
 }
 
 /// What happened.
@@ -92,6 +94,7 @@ pub enum Event {
     Remedy(remedy::Event),
     Token(token::Event),
     Hook(hook::Event),
+    Work(work::Event),
 }
 
 /// The rules said no; the message says what to do instead and is fit for the person who asked.
@@ -140,6 +143,8 @@ pub enum Refusal {
     Token(#[from] token::Refusal),
     #[error(transparent)]
     Hook(#[from] hook::Refusal),
+    #[error(transparent)]
+    Work(#[from] work::Refusal),
 }
 
 /// An event at its place in the log.
@@ -194,6 +199,8 @@ pub struct State {
     pub tokens: token::Tokens,
     /// Who outside is told.
     pub hooks: hook::Hooks,
+    /// Who does what of the finance team's work.
+    pub work: work::Work,
     /// Who was erased, and whose data the law keeps.
     pub privacy: privacy::Privacy,
 }
@@ -225,6 +232,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Remedy(command) => remedy::decide(state, command)?,
         Command::Token(command) => token::decide(state, command)?,
         Command::Hook(command) => hook::decide(state, command)?,
+        Command::Work(command) => work::decide(state, command)?,
     };
     mail::ask_for(state, &mut events);
     Ok(events)
@@ -255,6 +263,7 @@ impl State {
             Event::Remedy(event) => remedy::evolve(self, event),
             Event::Token(event) => token::evolve(self, event, at),
             Event::Hook(event) => hook::evolve(self, event, at),
+            Event::Work(event) => work::evolve(self, event),
         }
         privacy::follow(self, event, at);
         plan::follow(self, event, at);

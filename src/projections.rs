@@ -13,6 +13,7 @@ pub mod signals;
 #[cfg(test)]
 pub mod test_kit;
 pub mod totals;
+pub mod work;
 
 use crate::domain::hash::HashMap;
 use crate::domain::id::RallyId;
@@ -48,6 +49,8 @@ pub struct Projections {
     pub recurring: recurring::Recurring,
     /// What a host has to know of feeds.
     pub signals: signals::Signals,
+    /// What the finance team has done lately.
+    pub finished: work::Finished,
     changed: HashMap<RallyId, u64>,
 }
 
@@ -67,6 +70,7 @@ impl Projections {
         self.drive.apply(recorded, &self.state, &self.ledger);
         self.recurring.apply(recorded);
         self.signals.apply(recorded);
+        self.finished.apply(recorded, &self.state);
         self.seq = recorded.seq;
         let touches_all = matches!(
             recorded.event,
@@ -106,6 +110,7 @@ impl Projections {
             ("privacy", self.state.privacy == other.state.privacy),
             ("tokens", self.state.tokens == other.state.tokens),
             ("webhooks", self.state.hooks == other.state.hooks),
+            ("work", self.state.work == other.state.work),
             ("turns of recurring gifts", self.recurring == other.recurring),
             ("totals", self.totals == other.totals),
             ("open", self.open == other.open),
@@ -117,6 +122,7 @@ impl Projections {
             ("remedies", self.remedies == other.remedies),
             ("drive", self.drive == other.drive),
             ("signals", self.signals == other.signals),
+            ("finished work", self.finished == other.finished),
             ("changes", self.changed == other.changed),
         ];
         // Should a part be forgotten above, the whole still tells.
@@ -143,7 +149,8 @@ pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         | Event::Books(_)
         | Event::Audit(_)
         | Event::Token(_)
-        | Event::Hook(_) => None,
+        | Event::Hook(_)
+        | Event::Work(_) => None,
         Event::Drive(event) => Some(event.rally()),
         Event::Plan(event) => state.plans.get(event.plan()).map(|plan| plan.rally),
         Event::Rally(event) => Some(match event {

@@ -4,6 +4,7 @@
 pub mod as_of;
 pub mod chosen;
 pub mod contacts;
+pub mod desk;
 mod donations;
 mod events;
 pub mod excess;
@@ -16,20 +17,17 @@ mod people;
 mod profiles;
 pub mod selection;
 
-use crate::domain::privacy::Access;
-use crate::domain::{Command, privacy};
-use crate::engine::{Engine, Failure};
+use crate::engine::Engine;
 use crate::export::actblue::Report;
 use crate::export::row::Made;
 use bytes::Bytes;
+use desk::Out;
 use filing::{Filing, What};
 use selection::Selection;
 use std::fmt;
 use std::str::FromStr;
 use tokio::sync::mpsc;
-
-/// Chunks made ahead of a slow reader.
-const CHUNKS_AHEAD: usize = 4;
+use uuid::Uuid;
 
 /// A format of export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +160,8 @@ impl FromStr for Format {
 /// A file that somebody asks for.
 #[derive(Clone, Debug)]
 pub struct Order {
+    /// By which whoever asks finds out how far it is.
+    pub id: Uuid,
     /// In which format.
     pub format: Format,
     /// Of which part of the ledger.
@@ -180,13 +180,6 @@ pub struct Order {
 
 /// The parts of a file, in order; an error breaks it off.
 pub type Parts = mpsc::Receiver<std::io::Result<Bytes>>;
-/// Where they go.
-type Out = mpsc::Sender<std::io::Result<Bytes>>;
-
-/// Sends a part; false where nobody reads on.
-fn send(out: &Out, bytes: Vec<u8>) -> bool {
-    bytes.is_empty() || out.blocking_send(Ok(bytes.into())).is_ok()
-}
 
 impl Order {
     /// The name to save it under.
@@ -207,28 +200,12 @@ impl Order {
         format!("{name}-{safe}.{ending}")
     }
 
-    /// Records that it is taken, and makes it as of now, on threads of its own.
-    ///
-    /// # Errors
-    /// [`Failure`]: the reason can't stay in the log, or the writer has no time.
-    pub async fn take(self, engine: &Engine) -> Result<Parts, Failure> {
-        let Self { who, reason, .. } = &self;
-        let of = match &self.filing {
+    /// Which part of the ledger it is, or which report, as the log keeps it of whoever takes it.
+    fn told(&self) -> String {
+        match &self.filing {
             Some(filing) => filing.told(self.selection.as_of),
             None => self.selection.told(),
-        };
-        let access = Access { who: who.clone(), what: self.format.word().into(), of, reason: reason.clone() };
-        let key = format!("export:{}", uuid::Uuid::now_v7());
-        engine.execute(Command::Privacy(privacy::Command::Export(access)), key, who).await?;
-        let (out, parts) = mpsc::channel(CHUNKS_AHEAD);
-        let engine = engine.clone();
-        tokio::task::spawn_blocking(move || {
-            if let Err(fault) = self.make(&engine, &out) {
-                // A file that breaks off is seen; one with a row left out is not.
-                let _ = out.blocking_send(Err(fault));
-            }
-        });
-        Ok(parts)
+        }
     }
 
     fn make(&self, engine: &Engine, out: &Out) -> std::io::Result<()> {

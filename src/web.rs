@@ -35,6 +35,7 @@ use crate::payments::Mode;
 use crate::payments::cashier::Cashier;
 use crate::payments::cashiers::Cashiers;
 use crate::report::contacts::Contacts;
+use crate::report::desk::Desk;
 use accent::Accent;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
@@ -110,6 +111,7 @@ struct Inner {
     hashing: Semaphore,
     screen: Screen,
     live_connections: Arc<Semaphore>,
+    desk: Desk,
     token_uses: token::Uses,
     hook_standings: Standings,
 }
@@ -139,6 +141,7 @@ impl App {
             sign_in_failures: Mutex::default(),
             hashing: Semaphore::new(HASHES_MAX),
             screen: Screen::default(),
+            desk: Desk::new(engine.clone()),
             token_uses: token::Uses::default(),
             hook_standings: Standings::default(),
         }));
@@ -229,6 +232,11 @@ impl App {
     /// What is known of who sends gifts.
     pub fn screen(&self) -> &Screen {
         &self.0.screen
+    }
+
+    /// Where files are made.
+    pub fn desk(&self) -> &Desk {
+        &self.0.desk
     }
 
     /// When programs asked, and how often.
@@ -444,6 +452,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::filer::routes())
         .merge(pages::filing::routes())
         .merge(pages::rules::routes())
+        .merge(pages::work::routes())
         .merge(pages::held::routes())
         .merge(pages::employers::routes())
         .merge(pages::excess::routes())
@@ -588,6 +597,9 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "work-asked" => "Noted, with your account: reports say from now on that you asked.",
         "work-answered" => "Saved: reports and files have it from now on.",
         "refunded" => "The refund is under way.",
+        "assigned" => "Noted: the list says who has it.",
+        "finished" => "Done: it stands among what was done, with your note.",
+        "reopened" => "Open again.",
         "clip" => "The clip is here. Play it from this list or put it into the run of show.",
         "clip-removed" => "Clip removed.",
         "recording" => "The recording is deleted.",

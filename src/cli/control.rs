@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::log::archive::Archive;
 use crate::log::published::Published;
 use crate::payments::cashiers::Cashiers;
+use crate::report::desk::Desk;
 use crate::web::form::Form;
 use crate::web::serve as http;
 use anyhow::{Context, bail};
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 const SOCKET: &str = "control.sock";
 
@@ -46,7 +48,7 @@ pub struct NewStaff {
 /// Serves the socket until shut down.
 pub async fn serve(
     data: PathBuf,
-    engine: Engine,
+    desk: Desk,
     cashiers: Cashiers,
     archive: Option<Arc<Archive>>,
     retention_years: u16,
@@ -66,12 +68,13 @@ pub async fn serve(
         tracing::warn!(%error, "the control socket can't be closed to others, so it stays shut");
         return;
     }
+    let engine = desk.engine().clone();
     let router = Router::new()
         .route("/staff", post(add_staff))
-        .route("/export/{format}", get(export))
         .route("/verify", get(check))
         .route("/replay", get(replay_all))
         .with_state(engine.clone())
+        .merge(Router::new().route("/export/{format}", get(export)).route("/making/{id}", get(making)).with_state(desk))
         .merge(Router::new().route("/backup", post(catch_up)).with_state(archive))
         .merge(reconcile::routes(engine.clone(), cashiers))
         .merge(erase::routes(engine.clone(), retention_years))
@@ -87,16 +90,21 @@ async fn add_staff(State(engine): State<Engine>, Json(staff): Json<NewStaff>) ->
     }
 }
 
-async fn export(State(engine): State<Engine>, UrlPath(format): UrlPath<String>, RawQuery(query): RawQuery) -> Response {
-    let taken = super::export::order(&engine, &format, query.unwrap_or_default().as_bytes()).await;
+async fn export(State(desk): State<Desk>, UrlPath(format): UrlPath<String>, RawQuery(query): RawQuery) -> Response {
+    let taken = super::export::order(desk.engine(), &format, query.unwrap_or_default().as_bytes()).await;
     let order = match taken {
         Ok(order) => order,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error:#}")).into_response(),
     };
-    match order.take(&engine).await {
+    match desk.take(order).await {
         Ok(parts) => Body::from_stream(ReceiverStream::new(parts)).into_response(),
         Err(failure) => (StatusCode::CONFLICT, failure.to_string()).into_response(),
     }
+}
+
+/// How many rows of a file were looked at, and of how many; nothing once it is made.
+async fn making(State(desk): State<Desk>, UrlPath(id): UrlPath<Uuid>) -> Json<Option<(u64, u64)>> {
+    Json(desk.making().iter().find(|known| known.id == id).map(|known| (known.done, known.of)))
 }
 
 async fn check(State(engine): State<Engine>, RawQuery(query): RawQuery) -> Response {

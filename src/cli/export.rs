@@ -2,10 +2,10 @@
 
 use super::log::shell_user;
 use super::{DataArgs, control, serve};
+use crate::domain::money::group_thousands;
 use crate::engine::Engine;
 use crate::export::actblue::Report;
-use crate::report::as_of::AsOf;
-use crate::report::filing::{self, Wrong};
+use crate::report::desk::Desk;
 use crate::report::selection::Selection;
 use crate::report::{Format, Order};
 use crate::web::form::Form;
@@ -16,7 +16,10 @@ use clap::builder::PossibleValue;
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use uuid::Uuid;
 
 /// How often progress is told.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
@@ -54,6 +57,9 @@ pub struct ExportArgs {
     /// The file to write; standard output if none.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Tell how far it is, on standard error, also where that is no terminal.
+    #[arg(long)]
+    progress: bool,
 }
 
 /// Of fec and fec-notice: what the cover says.
@@ -120,6 +126,9 @@ impl clap::ValueEnum for Format {
 pub async fn run(args: ExportArgs) -> anyhow::Result<()> {
     let config = args.data.config()?;
     let mut out = Out::open(args.out.as_ref())?;
+    // Beside the file's own lines, or in a program's log, it would only be in the way.
+    let tells = args.progress || (args.out.is_some() && std::io::stderr().is_terminal());
+    let (id, bytes) = (Uuid::now_v7(), out.bytes.clone());
     let selection = Selection { rally: args.rally, from: args.from, to: args.to, ..Selection::default() };
     let mut query = form_urlencoded::Serializer::new(selection.query());
     let own = [("committee", &args.committee), ("as_of", &args.as_of), ("reason", &args.reason)];
@@ -127,20 +136,87 @@ pub async fn run(args: ExportArgs) -> anyhow::Result<()> {
         query.append_pair(name, value.as_deref().unwrap_or_default());
     }
     query.append_pair("who", &shell_user()).append_pair("report", args.report.word());
-    let query = query.finish();
+    let query = query.append_pair("id", &id.to_string()).finish();
     let path = format!("/export/{}?{query}", args.format);
-    if control::ask(&config.data, "GET", &path, vec![], |bytes| out.take(bytes)).await?.is_none() {
+    let asked = control::ask(&config.data, "GET", &path, vec![], |bytes| out.take(bytes));
+    let server = Making::Server { data: config.data.clone(), path: format!("/making/{id}") };
+    if told(tells, server, &bytes, asked).await?.is_none() {
         let data = config.data.clone();
         let (engine, mut writer) = tokio::task::spawn_blocking(move || serve::open(&data)).await??;
-        let order = order(&engine, args.format.word(), query.as_bytes()).await?;
-        let mut parts = order.take(&engine).await?;
-        drop(engine);
-        while let Some(part) = parts.recv().await {
-            out.take(&part?)?;
-        }
+        let desk = Desk::new(engine);
+        let order = order(desk.engine(), args.format.word(), query.as_bytes()).await?;
+        let mut parts = desk.take(order).await?;
+        let here = Making::Here { desk, id };
+        let took = async {
+            while let Some(part) = parts.recv().await {
+                out.take(&part?)?;
+            }
+            Ok(())
+        };
+        told(tells, here, &bytes, took).await?;
         writer.ended().await?;
     }
-    out.end()
+    out.out.flush()?;
+    if tells {
+        eprintln!("\r\x1b[K{} bytes, done", group_thousands(bytes.load(Ordering::Relaxed)));
+    }
+    Ok(())
+}
+
+/// Where a file is made.
+enum Making {
+    /// By the server of a data folder, which is asked at this address.
+    Server { data: PathBuf, path: String },
+    /// In this process.
+    Here { desk: Desk, id: Uuid },
+}
+
+impl Making {
+    /// How many rows were looked at, and of how many; nothing before and after it is made.
+    async fn progress(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::Server { data, path } => {
+                let mut said = vec![];
+                let take = |bytes: &[u8]| {
+                    said.extend_from_slice(bytes);
+                    Ok(())
+                };
+                control::ask(data, "GET", path, vec![], take).await.ok()??;
+                serde_json::from_slice(&said).ok()?
+            }
+            Self::Here { desk, id } => {
+                desk.making().iter().find(|known| known.id == *id).map(|known| (known.done, known.of))
+            }
+        }
+    }
+}
+
+/// Waits for a file, and tells meanwhile how far it is.
+async fn told<T>(
+    tells: bool,
+    making: Making,
+    bytes: &AtomicU64,
+    file: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let mut file = std::pin::pin!(file);
+    let mut tick = tokio::time::interval(TOLD_EVERY);
+    loop {
+        tokio::select! {
+            done = &mut file => return done,
+            _ = tick.tick(), if tells => {}
+        }
+        // The file goes on while the server is asked.
+        let progress = tokio::select! {
+            done = &mut file => return done,
+            progress = making.progress() => progress,
+        };
+        let percent = progress.and_then(|(done, of)| done.saturating_mul(100).checked_div(of));
+        if let (Some((done, of)), Some(percent)) = (progress, percent) {
+            let (done, of) = (group_thousands(done), group_thousands(of));
+            let bytes = bytes.load(Ordering::Relaxed) / 1_000_000;
+            eprint!("\r\x1b[K{percent} %: {done} of {of} rows, {bytes} MB");
+        }
+    }
 }
 
 /// What the shell asks for, as a query.
@@ -156,52 +232,25 @@ pub(super) async fn order(engine: &Engine, format: &str, query: &[u8]) -> anyhow
     let format: Format = format.parse().map_err(|error: String| anyhow!(error))?;
     let who = form.get("who");
     let report = form.get("report").parse().unwrap_or_default();
-    let mut order =
-        Order { format, selection, name: who.clone(), who, reason: form.get("reason"), report, filing: None };
-    if matches!(format, Format::Fec | Format::FecNotice) {
-        order = filing(engine, order, &form).await?;
+    let id = form.get("id").parse().unwrap_or_else(|_| Uuid::now_v7());
+    let name = who.clone();
+    let order = Order { id, format, selection, name, who, reason: form.get("reason"), report, filing: None };
+    match format {
+        Format::Fec | Format::FecNotice => Ok(order.of_filing(|name| form.get(name), engine).await?),
+        Format::Csv
+        | Format::Xlsx
+        | Format::ActblueCsv
+        | Format::Payouts
+        | Format::Attendance
+        | Format::Contacts
+        | Format::Jsonl => Ok(order),
     }
-    Ok(order)
-}
-
-/// The same for the FEC, after the file was made once and read again: what stops it is said instead of the file.
-async fn filing(engine: &Engine, mut order: Order, form: &Form) -> anyhow::Result<Order> {
-    if order.selection.rally.is_some() {
-        return Err(anyhow!("a report is of a whole committee: leave out --rally"));
-    }
-    let now = engine.clock().now();
-    let (filing, seq) = {
-        let world = engine.world();
-        let read = |name: &str| form.get(name);
-        let committee = order.selection.committee;
-        let today = now.with_timezone(&order.selection.zone(&world)).date_naive();
-        let filing = if order.format == Format::Fec {
-            filing::report(read, committee, &world, today)
-        } else {
-            filing::notice(read, committee, &world, today)
-        };
-        let said = |wrong: Vec<Wrong>| anyhow!(wrong.into_iter().map(|(_, what)| what).collect::<Vec<_>>().join(" "));
-        (filing.map_err(said)?, order.selection.seq(&world))
-    };
-    let (engine, asked) = (engine.clone(), filing.clone());
-    let findings = tokio::task::spawn_blocking(move || asked.findings(&engine, seq)).await??;
-    if findings.stops {
-        let all = findings.in_order();
-        let words: Vec<&str> = all.iter().map(|finding| finding.what.as_str()).collect();
-        return Err(anyhow!("the FEC would not take this file: {}", words.join(" ")));
-    }
-    order.filing = Some(filing);
-    // What is taken is what was looked at.
-    order.selection.as_of.get_or_insert(AsOf { seq, at: now });
-    Ok(order)
 }
 
 /// Where the file goes, and how far it is.
 struct Out {
     out: Box<dyn Write>,
-    tells: bool,
-    bytes: u64,
-    told: Instant,
+    bytes: Arc<AtomicU64>,
 }
 
 impl Out {
@@ -210,26 +259,12 @@ impl Out {
             Some(path) => Box::new(File::create(path).with_context(|| format!("{} can't be written", path.display()))?),
             None => Box::new(std::io::stdout()),
         };
-        // Beside the file's own lines it would only be in the way.
-        let tells = path.is_some() && std::io::stderr().is_terminal();
-        Ok(Self { out, tells, bytes: 0, told: Instant::now() })
+        Ok(Self { out, bytes: Arc::default() })
     }
 
     fn take(&mut self, part: &[u8]) -> anyhow::Result<()> {
         self.out.write_all(part)?;
-        self.bytes = self.bytes.saturating_add(u64::try_from(part.len()).unwrap_or(u64::MAX));
-        if self.tells && self.told.elapsed() >= TOLD_EVERY {
-            self.told = Instant::now();
-            eprint!("\r{} MB", self.bytes / 1_000_000);
-        }
-        Ok(())
-    }
-
-    fn end(mut self) -> anyhow::Result<()> {
-        self.out.flush()?;
-        if self.tells {
-            eprintln!("\r{} MB, done", self.bytes / 1_000_000);
-        }
+        self.bytes.fetch_add(u64::try_from(part.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
         Ok(())
     }
 }

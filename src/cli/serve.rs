@@ -149,7 +149,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     tasks.spawn(tell_head(engine.clone(), shutdown.clone()));
     let control = control::serve(
         config.data.clone(),
-        engine,
+        app.desk().clone(),
         cashiers,
         archive.clone(),
         config.retention_years,

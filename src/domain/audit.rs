@@ -147,6 +147,16 @@ impl Audit {
     pub fn open(&self) -> impl ExactSizeIterator<Item = &Open> {
         self.open.values()
     }
+
+    /// Whether this one is.
+    pub fn is_open(&self, mismatch: &MismatchId) -> bool {
+        self.open.contains_key(mismatch)
+    }
+
+    /// This one, while it is open.
+    pub fn get(&self, mismatch: &MismatchId) -> Option<&Open> {
+        self.open.get(mismatch)
+    }
 }
 
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {

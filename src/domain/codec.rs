@@ -27,6 +27,7 @@ use super::restream::Event as Restream;
 use super::show::Event as Show;
 use super::staff::Event as Staff;
 use super::token::Event as Token;
+use super::work::Event as Work;
 use super::{Event, Recorded};
 use chrono::{DateTime, Utc};
 use instant::Instant;
@@ -232,6 +233,9 @@ kinds! {
     "hook.advanced" 1 Hook Advanced,
     "hook.gave_up" 1 Hook GaveUp,
     "hook.sent_again" 1 Hook SentAgain,
+    "work.assigned" 1 Work Assigned,
+    "work.done" 1 Work Done,
+    "work.reopened" 1 Work Reopened,
 }
 
 /// How to read an event's data.

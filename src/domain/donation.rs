@@ -19,9 +19,10 @@ pub use event::{
     Came, Card, CheckoutClosed, CheckoutOpened, Declined, Event, FeeRecorded, PaymentNamed, PaymentRequested, Pledged,
     RefundFailed, RefundRequested, RefundUnmatched, Refunded, Renewed, Settled, Told, Way,
 };
-pub use flag::{CardCleared, CardFlagged, Flag, flagged};
+pub use flag::{CardCleared, CardFlagged, Flag, flagged, stands_out};
 pub(super) use fold::evolve;
-pub use hold::{HOLD_NOTE_CHARS_MAX, Held, Released, TurnedAway, Verdict, held, held_above, is_to_be_held};
+pub(super) use hold::check_note;
+pub use hold::{HOLD_NOTE_CHARS_MAX, Held, Released, TurnedAway, Verdict, held, held_above, is_held, is_to_be_held};
 pub use kin::{Gift, Giver, KIN_MAX, left_under, parts, room};
 pub use one::Donation;
 pub use payment::{Attempt, CHECKOUT, Decline, RefundRequest};

@@ -350,7 +350,8 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Plan(_)
         | super::Event::Remedy(_)
         | super::Event::Token(_)
-        | super::Event::Hook(_) => {}
+        | super::Event::Hook(_)
+        | super::Event::Work(_) => {}
     }
 }
 

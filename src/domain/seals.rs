@@ -109,6 +109,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Plan(_)
         | Event::Remedy(remedy::Event::Redesignated(_) | remedy::Event::Undone(_))
         | Event::Token(_)
+        | Event::Work(_)
         | Event::Hook(
             hook::Event::Removed(_)
             | hook::Event::Switched(_)

@@ -33,7 +33,8 @@ pub struct Gifts {
 }
 
 impl Gifts {
-    fn add(&mut self, other: Self) {
+    /// Adds others.
+    pub fn add(&mut self, other: Self) {
         self.count = self.count.saturating_add(other.count);
         self.minor = self.minor.saturating_add(other.minor);
     }
@@ -133,7 +134,8 @@ impl Crowd {
             | Event::Remedy(_)
             | Event::Token(_)
             | Event::Hook(_)
-            | Event::Audit(_) => {}
+            | Event::Audit(_)
+            | Event::Work(_) => {}
         }
         self.last_s = at_s;
     }

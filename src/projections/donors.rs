@@ -156,7 +156,8 @@ impl Donors {
             | Event::Plan(_)
             | Event::Remedy(_)
             | Event::Token(_)
-            | Event::Hook(_) => {}
+            | Event::Hook(_)
+            | Event::Work(_) => {}
         }
     }
 }

@@ -77,7 +77,8 @@ impl Feed {
             | Event::Donor(_)
             | Event::Remedy(_)
             | Event::Token(_)
-            | Event::Hook(_) => {}
+            | Event::Hook(_)
+            | Event::Work(_) => {}
         }
     }
 }

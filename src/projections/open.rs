@@ -72,7 +72,8 @@ impl Open {
             | Event::Donor(_)
             | Event::Remedy(_)
             | Event::Token(_)
-            | Event::Hook(_) => {}
+            | Event::Hook(_)
+            | Event::Work(_) => {}
         }
     }
 

@@ -65,7 +65,8 @@ impl Room {
             | Event::Donor(_)
             | Event::Remedy(_)
             | Event::Token(_)
-            | Event::Hook(_) => {}
+            | Event::Hook(_)
+            | Event::Work(_) => {}
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Files with a row a donation: rows are made a chunk at a time, so that a file of any length needs the memory of a few chunks.
 
+use super::Order;
+use super::desk::Out;
 use super::opened::Opened;
-use super::{Order, Out, send};
 use crate::engine::Engine;
 use crate::export::actblue::{self, Report};
 use crate::export::row::Row;
@@ -20,10 +21,10 @@ pub(super) fn csv(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<
     let mut first = vec![];
     csv::header(&mut first)?;
     let write = |rows: Vec<Row>| written(&rows, |chunk| csv::rows(chunk, &rows));
-    if send(out, first) && opened.each(write, |chunk| Ok(send(out, chunk)))? {
+    if out.send(first) && opened.each(out, write, |chunk| Ok(out.send(chunk)))? {
         let mut last = vec![];
         csv::footer(&mut last, &made)?;
-        send(out, last);
+        out.send(last);
     }
     Ok(())
 }
@@ -33,9 +34,9 @@ pub(super) fn actblue(engine: &Engine, order: &Order, report: Report, out: &Out)
     let opened = Opened::new(engine, &order.selection);
     let mut first = vec![];
     actblue::header(&mut first)?;
-    if send(out, first) {
+    if out.send(first) {
         let write = |rows: Vec<Row>| written(&rows, |chunk| actblue::rows(chunk, report, &rows));
-        opened.each(write, |chunk| Ok(send(out, chunk)))?;
+        opened.each(out, write, |chunk| Ok(out.send(chunk)))?;
     }
     Ok(())
 }
@@ -47,7 +48,7 @@ pub(super) fn xlsx(engine: &Engine, order: &Order, out: &Out) -> std::io::Result
     let made = order.made(engine, opened.as_of)?;
     let mut book = xlsx::Book::new()?;
     let is_wanted = |book: &mut xlsx::Book, rows: Vec<Row>| book.rows(&rows).map(|()| !out.is_closed());
-    if !opened.each(Ok, |rows| is_wanted(&mut book, rows))? {
+    if !opened.each(out, Ok, |rows| is_wanted(&mut book, rows))? {
         return Ok(());
     }
     let mut file = tempfile::tempfile()?;
@@ -56,7 +57,7 @@ pub(super) fn xlsx(engine: &Engine, order: &Order, out: &Out) -> std::io::Result
     loop {
         let mut piece = vec![];
         let most = u64::try_from(PIECE_BYTES).unwrap_or(u64::MAX);
-        if file.by_ref().take(most).read_to_end(&mut piece)? == 0 || !send(out, piece) {
+        if file.by_ref().take(most).read_to_end(&mut piece)? == 0 || !out.send(piece) {
             return Ok(());
         }
     }

@@ -1,7 +1,8 @@
 //! Events as JSON lines, byte for byte as the log holds them: what is personal stays sealed, and each line's hash can be proved
 //! against a published head.
 
-use super::{Order, Out, send};
+use super::Order;
+use super::desk::Out;
 use crate::domain::{Event, codec};
 use crate::engine::Engine;
 use crate::projections::{self, totals};
@@ -16,6 +17,7 @@ pub(super) fn jsonl(engine: &Engine, order: &Order, out: &Out) -> std::io::Resul
     let until = selection.seq(&engine.world());
     engine.reader().bind().map_err(Error::other)?;
     let all = selection.is_of_everything();
+    out.has(until);
     let mut chunk = vec![];
     for frame in engine.reader().frames_from(1) {
         let frame = frame.map_err(Error::other)?;
@@ -25,14 +27,15 @@ pub(super) fn jsonl(engine: &Engine, order: &Order, out: &Out) -> std::io::Resul
                 chunk.push(b'\n');
             }
         }
-        if chunk.len() >= CHUNK_BYTES && !send(out, std::mem::take(&mut chunk)) {
+        out.did(frame.count);
+        if chunk.len() >= CHUNK_BYTES && !out.send(std::mem::take(&mut chunk)) {
             return Ok(());
         }
         if frame.first_seq.saturating_add(frame.count.into()) > until {
             break;
         }
     }
-    send(out, chunk);
+    out.send(chunk);
     Ok(())
 }
 

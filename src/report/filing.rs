@@ -1,10 +1,12 @@
 //! The FEC's files: what somebody asks for, what it comes to and what is to be looked at, and the file.
 
 mod asked;
+mod ordered;
 
+use super::Order;
 use super::as_of::AsOf;
 use super::contacts::{self, Contacts};
-use super::{Order, Out, send};
+use super::desk::Out;
 use crate::domain::committee::filer::Filer;
 use crate::domain::id::CommitteeId;
 use crate::engine::Engine;
@@ -17,6 +19,7 @@ use crate::export::fec::rows::{self, NotDollars, Source};
 use crate::export::fec::{self, Detail, NoSuchField, Report};
 pub use asked::{Wrong, notice, report};
 use chrono::{DateTime, NaiveDate, Utc};
+pub use ordered::NotOrdered;
 use thiserror::Error;
 
 /// Rows gathered while the projections are held: a millisecond or two.
@@ -43,6 +46,9 @@ pub enum Fault {
     /// Nobody reads on.
     #[error("the file is not wanted any more")]
     Gone,
+    /// A fault of this program, in a thread of its own.
+    #[error(transparent)]
+    Panicked(tokio::task::JoinError),
 }
 
 /// A file that somebody asks for, and whose.
@@ -104,10 +110,17 @@ pub struct Preview {
 /// [`Fault`].
 pub fn preview(engine: &Engine, committee: CommitteeId, report: &Report, seq: u64) -> Result<Preview, Fault> {
     let mut checker = Checker::new();
-    let (totals, mut findings) = made(engine, committee, report, seq, |bytes| {
-        checker.read(&bytes);
-        Ok(())
-    })?;
+    let (totals, mut findings) = made(
+        engine,
+        committee,
+        report,
+        seq,
+        |_| (),
+        |bytes| {
+            checker.read(&bytes);
+            Ok(())
+        },
+    )?;
     findings.extend(checker.finish());
     Ok(Preview { totals, cover: amounts(report, &totals), findings })
 }
@@ -170,12 +183,14 @@ pub(super) fn fec(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<
     let seq = order.selection.seq(&engine.world());
     let sent = match what {
         What::Report(report) => {
-            let put = |bytes| if send(out, bytes) { Ok(()) } else { Err(Fault::Gone) };
-            made(engine, *committee, report, seq, put).map(drop)
+            // Every row is gathered, and then those are written that are named: mostly fewer.
+            out.has(engine.world().ledger.rows_at(seq).len().saturating_mul(2));
+            let put = |bytes| if out.send(bytes) { Ok(()) } else { Err(Fault::Gone) };
+            made(engine, *committee, report, seq, |rows| out.did(rows), put).map(drop)
         }
         What::Notice(notice, from, through) => {
             notice_file(engine, *committee, notice, (*from, *through), seq).map(|(bytes, _)| {
-                send(out, bytes);
+                out.send(bytes);
             })
         }
     };
@@ -190,21 +205,28 @@ fn made(
     committee: CommitteeId,
     report: &Report,
     seq: u64,
+    did: impl Fn(usize),
     put: impl FnMut(Vec<u8>) -> Result<(), Fault>,
 ) -> Result<(Totals, Findings), Fault> {
-    let history = gathered(engine, committee, seq)?;
+    let history = gathered(engine, committee, seq, &did)?;
     let totals = Totals::of(report, &history);
     let mut details = Details::new(engine, committee, seq);
-    let findings = fec::write(report, &totals, &history, |places| details.of(places), put)?;
+    let findings = fec::write(report, &totals, &history, |places| details.of(places).inspect(|of| did(of.len())), put)?;
     Ok((totals, findings))
 }
 
-/// Every movement of a committee's money, as of an event.
-pub(super) fn gathered(engine: &Engine, committee: CommitteeId, seq: u64) -> Result<History, Fault> {
+/// Every movement of a committee's money, as of an event; `did` is told how far it is.
+pub(super) fn gathered(
+    engine: &Engine,
+    committee: CommitteeId,
+    seq: u64,
+    did: impl Fn(usize),
+) -> Result<History, Fault> {
     let end = engine.world().ledger.rows_at(seq).len();
     let mut gathering = Gathering::with_capacity(end);
     for start in (0..end).step_by(CHUNK_ROWS) {
         let chunk = start..end.min(start.saturating_add(CHUNK_ROWS));
+        did(chunk.len());
         rows::gather(&engine.world(), committee, seq, chunk, &mut gathering)?;
     }
     rows::gather_remedies(&engine.world(), committee, seq, &mut gathering);

@@ -92,7 +92,7 @@ struct Named {
 /// # Errors
 /// [`filing::Fault`].
 pub fn look(engine: &Engine, committee: CommitteeId, filer: &Filer, today: NaiveDate) -> Result<Found, filing::Fault> {
-    let history = filing::gathered(engine, committee, engine.world().seq)?;
+    let history = filing::gathered(engine, committee, engine.world().seq, |_| ())?;
     let first = period::begins(filer, today.checked_sub_days(Days::new(GRACE_DAYS)).unwrap_or(today));
     let is_named =
         |item: &crate::export::fec::history::Item| item.is_itemized && item.kind == Kind::Donation && item.day >= first;

@@ -2,6 +2,7 @@
 
 use super::chosen::Chosen;
 use super::contacts::{Contacts, Fault};
+use super::desk::Out;
 use super::selection::Selection;
 use crate::domain::committee::joint::Part;
 use crate::domain::id::{CommitteeId, RallyId, SourceId};
@@ -39,19 +40,21 @@ impl<'a> Opened<'a> {
         Self { engine, selection, as_of, end }
     }
 
-    /// Gives every chunk of rows to `make`, on every core, and what it makes of them to `take`, in the ledger's order; ends
-    /// with false when `take` wants no more.
+    /// Gives every chunk of rows to `make`, on every core, and what it makes of them to `take`, in the ledger's order, and tells
+    /// `out` how far it is; ends with false when `take` wants no more.
     ///
     /// # Errors
     /// The first of reading, `make` or `take`.
     pub(super) fn each<Made: Send>(
         &self,
+        out: &Out,
         make: impl Fn(Vec<Row>) -> std::io::Result<Made> + Sync,
         mut take: impl FnMut(Made) -> std::io::Result<bool>,
     ) -> std::io::Result<bool> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let chunks = self.end.div_ceil(CHUNK_ROWS);
         let threads = cores.min(chunks).clamp(1, THREADS_MAX);
+        out.has(self.end);
         std::thread::scope(|scope| {
             // Chunks are dealt out in turn, and taken in the same turn.
             let lanes: Vec<Receiver<std::io::Result<Made>>> = (0..threads)
@@ -77,6 +80,7 @@ impl<'a> Opened<'a> {
                 if !take(made)? {
                     return Ok(false);
                 }
+                out.did(CHUNK_ROWS);
             }
             Ok(true)
         })

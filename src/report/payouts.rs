@@ -1,8 +1,9 @@
 //! Payouts with what is in them: read back from the log, a payout's part at a time.
 
+use super::Order;
 use super::contacts::Contacts;
+use super::desk::Out;
 use super::selection::Selection;
-use super::{Order, Out, send};
 use crate::domain::Event;
 use crate::domain::books::{self, Payout};
 use crate::domain::id::{PayoutId, PersonId};
@@ -30,12 +31,14 @@ pub(super) fn csv(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<
     let (mut lines, mut contacts) = (engine.lines(), Contacts::as_of(engine, as_of));
     let mut first = vec![];
     payouts::header(&mut first)?;
-    if !send(out, first) {
+    if !out.send(first) {
         return Ok(());
     }
+    out.has(asked.iter().map(|asked| asked.parts.len()).sum::<usize>());
     for Asked { head, parts } in asked {
         let mut net_minor = 0_i64;
         for seq in parts {
+            out.did(1);
             let event = lines.event(seq).map_err(Error::other)?;
             let Some(Event::Books(books::Event::PayoutComposed(part))) = event else { continue };
             net_minor = part.entries.iter().map(books::Entry::net_minor).fold(net_minor, i64::saturating_add);
@@ -51,7 +54,7 @@ pub(super) fn csv(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<
             }
             let mut chunk = vec![];
             payouts::lines(&mut chunk, &head, &asked)?;
-            if !send(out, chunk) {
+            if !out.send(chunk) {
                 return Ok(());
             }
         }
@@ -59,13 +62,13 @@ pub(super) fn csv(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<
         if selection.rally.is_none() {
             payouts::end(&mut last, &head, net_minor)?;
         }
-        if !send(out, last) {
+        if !out.send(last) {
             return Ok(());
         }
     }
     let mut last = vec![];
     payouts::footer(&mut last, &made)?;
-    send(out, last);
+    out.send(last);
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! People as files: a rally's attendees, and those who agreed to be written to, as they are now. They are taken from the projection
 //! a chunk at a time, opened and written, so that a file of any length needs the memory of one chunk.
 
+use super::Order;
+use super::desk::Out;
 use super::profiles::{Fault, Profiles};
 use super::selection::Selection;
-use super::{Order, Out, send};
 use crate::domain::id::{PersonId, RallyId};
 use crate::domain::rally::Rally;
 use crate::engine::Engine;
@@ -23,8 +24,8 @@ pub(super) fn attendees(engine: &Engine, order: &Order, out: &Out) -> std::io::R
     let mut first = vec![];
     attendance::header(&mut first)?;
     let (mut profiles, now) = (Profiles::new(engine), engine.clock().now());
-    let mut goes_on = send(out, first);
-    for rally in rallies(engine, &order.selection) {
+    let mut goes_on = out.send(first);
+    for rally in rallies(engine, &order.selection, out) {
         let of = {
             let world = engine.world();
             let Some(known) = world.state.rallies.get(rally) else { continue };
@@ -35,12 +36,13 @@ pub(super) fn attendees(engine: &Engine, order: &Order, out: &Out) -> std::io::R
             && each_chunk(
                 engine,
                 rally,
+                out,
                 |world, known| Some(Copied::new(world, rally, known)),
                 |copied| {
                     let people: Result<Vec<_>, _> = copied.into_iter().map(|one| one.open(&mut profiles)).collect();
                     let mut chunk = vec![];
                     attendance::people(&mut chunk, &of, people.map_err(Error::other)?)?;
-                    Ok(send(out, chunk))
+                    Ok(out.send(chunk))
                 },
             )?;
     }
@@ -54,15 +56,15 @@ pub(super) fn contacts(engine: &Engine, order: &Order, out: &Out) -> std::io::Re
     let mut first = vec![];
     contacts::header(&mut first)?;
     let mut profiles = Profiles::new(engine);
-    let mut goes_on = send(out, first);
-    for rally in rallies(engine, &order.selection) {
+    let mut goes_on = out.send(first);
+    for rally in rallies(engine, &order.selection, out) {
         let slug = engine.world().state.rallies.get(rally).map(|known| known.details.slug.clone()).unwrap_or_default();
         let agreed = |world: &Projections, known: &Attendee| {
             let consent = world.crowd.consent(known.person)?;
             (is_of_one || consent.profile == known.seq).then(|| (known.person, consent.clone()))
         };
         goes_on = goes_on
-            && each_chunk(engine, rally, agreed, |copied| {
+            && each_chunk(engine, rally, out, agreed, |copied| {
                 let mut opened = vec![];
                 for (person, Consent { profile, at, wording }) in copied {
                     let (_, known) = profiles.open(person, profile).map_err(Error::other)?;
@@ -72,14 +74,14 @@ pub(super) fn contacts(engine: &Engine, order: &Order, out: &Out) -> std::io::Re
                 }
                 let mut chunk = vec![];
                 contacts::contacts(&mut chunk, opened)?;
-                Ok(send(out, chunk))
+                Ok(out.send(chunk))
             })?;
     }
     Ok(())
 }
 
-/// The rallies that are asked for, in the order in which they take place.
-fn rallies(engine: &Engine, selection: &Selection) -> Vec<RallyId> {
+/// The rallies that are asked for, in the order in which they take place; `out` is told how many registered for them.
+fn rallies(engine: &Engine, selection: &Selection, out: &Out) -> Vec<RallyId> {
     let world = engine.world();
     let is_asked = |(id, rally): &(RallyId, &Rally)| {
         let details = &rally.details;
@@ -88,6 +90,8 @@ fn rallies(engine: &Engine, selection: &Selection) -> Vec<RallyId> {
     };
     let mut rallies: Vec<_> = world.state.rallies.iter().filter(is_asked).collect();
     rallies.sort_by_key(|(id, rally)| (rally.details.starts_at, *id));
+    let registered = |(id, _): &(RallyId, _)| world.crowd.of(*id).map_or(0, |crowd| crowd.people.attendees().len());
+    out.has(rallies.iter().map(registered).sum::<usize>());
     rallies.into_iter().map(|(id, _)| id).collect()
 }
 
@@ -96,17 +100,20 @@ fn rallies(engine: &Engine, selection: &Selection) -> Vec<RallyId> {
 fn each_chunk<One>(
     engine: &Engine,
     rally: RallyId,
+    out: &Out,
     copy: impl Fn(&Projections, &Attendee) -> Option<One>,
     mut take: impl FnMut(Vec<One>) -> std::io::Result<bool>,
 ) -> std::io::Result<bool> {
     let end = engine.world().crowd.of(rally).map_or(0, |crowd| crowd.people.attendees().len());
     for from in (0..end).step_by(CHUNK_PEOPLE) {
+        let chunk = from..end.min(from.saturating_add(CHUNK_PEOPLE));
         let copied = {
             let world = engine.world();
             let people = world.crowd.of(rally).map(|crowd| crowd.people.attendees()).unwrap_or_default();
-            let chunk = people.get(from..end.min(from.saturating_add(CHUNK_PEOPLE))).unwrap_or_default();
+            let chunk = people.get(chunk.clone()).unwrap_or_default();
             chunk.iter().filter_map(|known| copy(&world, known)).collect()
         };
+        out.did(chunk.len());
         if !take(copied)? {
             return Ok(false);
         }

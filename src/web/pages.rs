@@ -49,3 +49,4 @@ pub mod tokens;
 pub mod transcript;
 pub mod webhook;
 pub mod whip;
+pub mod work;

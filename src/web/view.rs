@@ -7,6 +7,7 @@ pub mod captions;
 pub mod chart;
 pub mod drive;
 pub mod letters;
+pub mod making;
 pub mod restream;
 pub mod run;
 pub mod storage;

@@ -120,6 +120,23 @@ step("a season of forty calls", async () => {
   assert.match(await textOf(page, "main"), /no rally on these days/);
   await page.goto(new URL("/host", server.url).href);
   await look(page, "host-season");
+  // Finance sees the days of the season, and of one call the money against who was on.
+  await page.goto(new URL("/finance", server.url).href);
+  assert.match(await page.locator(".timeline figure").getAttribute("aria-label"), /^Money by day: \$[\d,.]+ in all; most came on /);
+  await look(page, "ledger-season");
+  await page.locator("[aria-label='Money by rally'] tbody th a").first().click();
+  await page.getByRole("heading", { name: "Money and who was on" }).waitFor();
+  const said = await page.locator(".timeline figure").getAttribute("aria-label");
+  const [, name, most] = said.match(/Most while one was on: (.*), (\$[\d,.]+)\./);
+  const turns = page.locator("[aria-label='Money while who was on'] tbody tr");
+  assert.equal(await turns.filter({ hasText: name }).filter({ hasText: most }).count(), 1, said);
+  await look(page, "ledger-call");
+  // A turn opens the rows of whoever gave in it, to the cent.
+  const turn = turns.filter({ hasText: name });
+  const gifts = Number(await turn.locator("[data-th=Donations]").innerText());
+  await turn.locator("a").click();
+  await page.getByRole("heading", { name: "Ledger" }).waitFor();
+  assert.equal(await page.locator("tbody tr").count(), Math.min(gifts, 50), `${name}: ${gifts}`);
   host.clean();
 });
 

@@ -42,6 +42,7 @@ test("figures say by what the money came, and open their rows", async () => {
   page = await host.open("/finance");
   assert.match(await page.locator(".figures").textContent(), /\$550\.00/);
   await page.locator("h2", { hasText: "By refcode" }).waitFor();
+  assert.match(await page.locator(".timeline figure").getAttribute("aria-label"), /^Money by minute: \$550\.00 in all; /);
   await look(page, "ledger-figures");
   await page.click(".bys a:has-text('text-tuesday')");
   await page.locator("h1", { hasText: "Ledger" }).waitFor();

@@ -1,6 +1,6 @@
 //! Programs that read the ledger: tokens with scopes, rows a page at a time, and a description that a fuzzer believes.
 
-use crate::server::{Answer, House, PATIENCE, Server, give, pledge, said};
+use crate::server::{Answer, House, PATIENCE, Server, give, pledge, run, said};
 use serde_json::Value;
 use std::process::Command;
 use uuid::Uuid;
@@ -203,7 +203,76 @@ async fn fuzz(server: &Server, token: &str, known: &str, arguments: &[&str]) {
     let run = tokio::task::spawn_blocking(move || command.output());
     let output = tokio::time::timeout(PATIENCE * 5, run).await.expect("the fuzzer does not end").unwrap().unwrap();
     let words = said(&output);
-    assert!(output.status.success() && words.contains("6 passed"), "{words}");
+    assert!(output.status.success() && words.contains("9 passed"), "{words}");
+}
+
+#[tokio::test]
+async fn files_are_those_of_the_page_and_only_for_tokens_that_may_see_people() {
+    let house = House::new().await;
+    let server = &house.server;
+    give(server, "25", "joan@example.org").await;
+    give(server, "50.50", "omar@example.org").await;
+    let rows = token(&house, "Warehouse", &["donations"]).await;
+    let people = token(&house, "CRM", &["donations", "donors"]).await;
+    let all = token(&house, "Archive", &["donations", "donors", "attendance"]).await;
+    for kind in ["csv", "xlsx", "actblue-csv", "payouts", "jsonl", "fec", "fec-notice"] {
+        is_problem(&ask(server, &rows, &format!("/api/v1/exports/{kind}")).await, 403, "no-scope", "“donors”");
+    }
+    for kind in ["attendance", "contacts"] {
+        is_problem(&ask(server, &people, &format!("/api/v1/exports/{kind}")).await, 403, "no-scope", "“attendance”");
+    }
+    is_problem(&server.get("/api/v1/exports/csv").await, 401, "no-token", "Bearer");
+    is_problem(&ask(server, &all, "/api/v1/exports/pdf").await, 404, "not-found", "no such kind of file");
+    is_problem(&ask(server, &all, "/api/v1/exports/csv?form=2020-01-01").await, 400, "malformed", "form");
+    is_problem(
+        &ask(server, &all, "/api/v1/exports/csv?rally=no-such").await,
+        404,
+        "not-found",
+        "rally has that address",
+    );
+    let named = "/api/v1/exports/csv?reason=for+joan@example.org";
+    is_problem(&ask(server, &all, named).await, 409, "refused", "leave the e-mail address out");
+    for (path, words) in [
+        ("/api/v1/exports/fec", "Write first who files"),
+        ("/api/v1/exports/fec-notice?from=2026-01-01&to=2026-12-31", "Write first who files"),
+    ] {
+        is_problem(&ask(server, &all, path).await, 409, "refused", words);
+    }
+
+    // The last line says who took it and when.
+    let body = |answer: &Answer| {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let text = answer.text();
+        text.lines().filter(|line| !line.contains("ledger head")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let ours = ask(server, &people, "/api/v1/exports/csv?rally=call&reason=nightly+copy").await;
+    assert_eq!(ours.header("content-disposition"), "attachment; filename=\"donations-call.csv\"");
+    let page = server.get_as(&house.owner.cookie, "/finance/exports/csv?rally=call").await;
+    assert_eq!(body(&ours), body(&page));
+    assert!(ours.text().contains("CRM") && ours.text().contains("nightly copy"), "{}", ours.text());
+    let then = ask(server, &people, "/api/v1/exports/csv?to=2020-01-01").await;
+    assert_eq!(body(&then).len(), 1, "the head alone: {}", then.text());
+    for (kind, media_type) in [
+        ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        ("actblue-csv?report=refunded", "text/csv; charset=utf-8"),
+        ("payouts", "text/csv; charset=utf-8"),
+        ("attendance", "text/csv; charset=utf-8"),
+        ("contacts", "text/csv; charset=utf-8"),
+        ("jsonl", "application/jsonl"),
+    ] {
+        let file = ask(server, &all, &format!("/api/v1/exports/{kind}")).await;
+        assert_eq!((file.status, file.header("content-type").as_str()), (200, media_type), "{}", file.text());
+    }
+    let log = run(&["export", "jsonl"], &house.data());
+    let taken: Vec<Value> = String::from_utf8(log.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|event| event["kind"] == "privacy.exported")
+        .collect();
+    let by = |who: &str| taken.iter().filter(|event| event["by"].as_str().unwrap().starts_with(who)).count();
+    assert_eq!((by("token:"), by("staff:"), by("shell:")), (8, 1, 1), "each is told, and nothing that was refused");
+    assert_eq!(taken[0]["data"]["reason"], "nightly copy");
 }
 
 #[tokio::test]

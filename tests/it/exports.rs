@@ -117,8 +117,8 @@ async fn page_and_shell_give_the_same_and_each_taking_is_an_event() {
     assert_eq!(csv_rows(&page).iter().map(|row| minor(&row["amount"])).sum::<i64>(), 10_800 - 3_650);
     for (format, lines) in [("xlsx", None), ("actblue-csv", Some(5)), ("payouts", Some(2)), ("jsonl", None)] {
         let path = house.data().join(format!("file.{format}"));
-        let output = run(&["export", format, "--out", path.to_str().unwrap()], &house.data());
-        assert!(output.status.success(), "{format}: {}", said(&output));
+        let output = run(&["export", format, "--progress", "--out", path.to_str().unwrap()], &house.data());
+        assert!(output.status.success() && said(&output).contains(" bytes, done"), "{format}: {}", said(&output));
         let bytes = std::fs::read(&path).unwrap();
         assert!(!bytes.is_empty(), "{format}");
         if let Some(lines) = lines {

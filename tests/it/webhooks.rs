@@ -182,7 +182,7 @@ async fn a_declined_card_says_why_and_keeps_the_gift() {
 }
 
 /// What Stripe tells of a dispute about a whole payment; what moved so far, with Stripe's fee.
-fn dispute(event: &str, kind: &str, status: &str, moved: &[(i64, i64)]) -> String {
+pub fn dispute(event: &str, kind: &str, status: &str, moved: &[(i64, i64)]) -> String {
     let moved =
         moved.iter().map(|(amount, fee)| serde_json::json!({ "amount": amount, "fee": fee, "currency": "usd" }));
     serde_json::json!({

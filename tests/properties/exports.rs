@@ -21,6 +21,7 @@ use groundswell::export::actblue::Report;
 use groundswell::log::Log as _;
 use groundswell::log::sled::SledLog;
 use groundswell::report::as_of::AsOf;
+use groundswell::report::desk::Desk;
 use groundswell::report::selection::Selection;
 use groundswell::report::{Format, Order};
 use groundswell::vault::Vault;
@@ -262,9 +263,10 @@ struct Taker {
 impl Taker {
     fn take(&self, format: Format, report: Report) -> Vec<u8> {
         let (selection, who, name) = (self.selection.clone(), "shell:test".to_owned(), "a test".to_owned());
-        let order = Order { format, selection, who, name, reason: String::new(), report, filing: None };
+        let order =
+            Order { id: Uuid::now_v7(), format, selection, who, name, reason: String::new(), report, filing: None };
         self.runtime.block_on(async {
-            let mut parts = order.take(&self.engine).await.unwrap();
+            let mut parts = Desk::new(self.engine.clone()).take(order).await.unwrap();
             let mut file = vec![];
             while let Some(part) = parts.recv().await {
                 file.extend_from_slice(&part.unwrap());

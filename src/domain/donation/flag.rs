@@ -73,11 +73,16 @@ impl Donations {
 
 /// Gifts whose card stands out, until they are given back or somebody says why that is fine; those of one card together.
 pub fn flagged(state: &State) -> Vec<(DonationId, Flag)> {
-    let is_here = |id| state.donations.get(id).is_some_and(|gift| gift.left_minor() > 0);
-    let open = state.donations.flags.0.iter().filter(|(id, flag)| !flag.cleared && is_here(**id));
+    let open = state.donations.flags.0.iter().filter(|(id, _)| stands_out(state, **id));
     let mut flagged: Vec<_> = open.map(|(id, flag)| (*id, *flag)).collect();
     flagged.sort_unstable_by_key(|(id, flag)| (flag.card, flag.at, *id));
     flagged
+}
+
+/// Whether a gift's card stands out, it is not given back and nobody has said why that is fine.
+pub fn stands_out(state: &State, id: DonationId) -> bool {
+    let is_here = || state.donations.get(id).is_some_and(|gift| gift.left_minor() > 0);
+    state.donations.flags.0.get(&id).is_some_and(|flag| !flag.cleared) && is_here()
 }
 
 pub(super) fn flag(state: &State, flagged: CardFlagged) -> Vec<Event> {

@@ -85,13 +85,17 @@ impl Donations {
 
 /// Gifts that wait for a person, and since when; the oldest first.
 pub fn held(state: &State) -> Vec<(DateTime<Utc>, DonationId)> {
-    let open = state.donations.holds.0.iter().filter(|(_, hold)| hold.verdict == Verdict::Open);
-    // Whose name was erased can't give any more; and an attempt of before may settle after all.
-    let is_paid = |id| state.donations.get(id).is_none_or(|gift| gift.settled_minor() > 0);
-    let open = open.filter(|(id, _)| !state.privacy.is_closed(**id) && !is_paid(**id));
+    let open = state.donations.holds.0.iter().filter(|(id, _)| is_held(state, **id));
     let mut held: Vec<_> = open.map(|(id, hold)| (hold.since, *id)).collect();
     held.sort_unstable();
     held
+}
+
+/// Whether a gift waits for a person.
+pub fn is_held(state: &State, id: DonationId) -> bool {
+    // Whose name was erased can't give any more; and an attempt of before may settle after all.
+    let is_paid = || state.donations.get(id).is_none_or(|gift| gift.settled_minor() > 0);
+    state.donations.verdict(id) == Some(Verdict::Open) && !state.privacy.is_closed(id) && !is_paid()
 }
 
 /// The sum above which gifts to a committee are held, where this amount is above it; in other currencies nothing is held.
@@ -152,7 +156,7 @@ pub(super) fn turn_away(state: &State, donation: DonationId, reason: String) -> 
 }
 
 /// It stays in the log for good: no address.
-pub(super) fn check_note(note: &str) -> Result<(), Refusal> {
+pub(in crate::domain) fn check_note(note: &str) -> Result<(), Refusal> {
     let too_long = note.chars().nth(HOLD_NOTE_CHARS_MAX).is_some();
     if note.trim().is_empty() || too_long || note.contains('@') { Err(Refusal::HoldNote) } else { Ok(()) }
 }

@@ -1,10 +1,11 @@
-//! `/api/v1/…`: figures and rows for programs. The head is for everybody; all else is for who signed in, and for tokens that may
+//! `/api/v1/…`: figures, rows and files for programs. The head is for everybody; all else is for who signed in, and for tokens that may
 //! read it.
 //!
 //! `/api/openapi.json` is made from these handlers and the types that they read and answer with.
 
 mod attendance;
 mod donations;
+mod exports;
 mod query;
 mod rallies;
 mod totals;
@@ -30,7 +31,7 @@ use utoipa_axum::routes;
 #[openapi(
     info(
         title = "Groundswell",
-        description = "Figures and rows of a campaign's ledger. Amounts are whole minor units of their currency. \
+        description = "Figures, rows and files of a campaign's ledger. Amounts are whole minor units of their currency. \
             Whatever is wrong is told as application/problem+json (RFC 9457)."
     ),
     components(schemas(Told)),
@@ -57,6 +58,9 @@ pub fn routes() -> Router<App> {
         .routes(routes!(attendance::attendance))
         .routes(routes!(donations::donations))
         .routes(routes!(donations::donation))
+        .routes(routes!(exports::file))
+        .routes(routes!(exports::fec))
+        .routes(routes!(exports::fec_notice))
         .split_for_parts();
     let described = serde_json::to_vec(&api).map(Bytes::from).map_err(|error| problem::internal(&error));
     let describe =

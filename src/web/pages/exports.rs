@@ -2,13 +2,16 @@
 
 use super::finance::{committees, in_words, rallies};
 use crate::domain::Refusal;
+use crate::domain::money::group_thousands;
 use crate::engine::Failure;
 use crate::export::actblue::Report;
+use crate::report::desk::Progress;
 use crate::report::selection::Selection;
 use crate::report::{Format, Order};
 use crate::web::form::Form;
 use crate::web::problem::{Problem, sentence};
 use crate::web::session::Staff;
+use crate::web::view::making::{MakingLine, MakingPart};
 use crate::web::view::{Choice, Field, Layout, StaffRoom};
 use crate::web::{App, see_other};
 use askama::Template;
@@ -20,6 +23,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use tokio_stream::wrappers::ReceiverStream;
+use uuid::Uuid;
 
 /// The page of files.
 #[derive(Debug, Clone, Template)]
@@ -43,6 +47,8 @@ pub struct Exports {
     pub reason: Field,
     /// The formats: each button sends the form to its address.
     pub formats: Vec<FormatLine>,
+    /// What is being made.
+    pub making: MakingPart,
 }
 
 /// One format.
@@ -64,6 +70,7 @@ pub struct FormatLine {
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/finance/exports", get(show))
+        .route("/finance/exports/making", get(show_making))
         .route("/finance/exports/{format}", get(file))
         .route("/finance/donations.csv", get(csv))
 }
@@ -96,9 +103,28 @@ fn page(
             as_of: field("as_of"),
             reason: field("reason"),
             formats: Format::ALL.map(line).into(),
+            making: making(app),
         }
     };
     Ok((status, Html(page.render()?)).into_response())
+}
+
+fn making(app: &App) -> MakingPart {
+    let line = |known: Progress| {
+        let Progress { done, of, .. } = known;
+        MakingLine {
+            format: known.format.name(),
+            name: known.name,
+            percent: done.saturating_mul(100).checked_div(of).unwrap_or(0),
+            rows: format!("{} of {} rows", group_thousands(done), group_thousands(of)),
+        }
+    };
+    MakingPart { files: app.desk().making().into_iter().map(line).collect() }
+}
+
+async fn show_making(State(app): State<App>, staff: Staff) -> Result<Html<String>, Problem> {
+    staff.sees_money()?;
+    Ok(Html(making(&app).render()?))
 }
 
 fn line(format: Format) -> FormatLine {
@@ -140,19 +166,33 @@ async fn file(
     }
     let (who, name) = (staff.actor(), staff.name.clone());
     let report = form.get("report").parse().unwrap_or_default();
-    let order =
-        Order { format, selection: selection.clone(), who, name, reason: form.get("reason"), report, filing: None };
-    let file_name = order.file_name();
-    let parts = match order.take(app.engine()).await {
-        Ok(parts) => parts,
-        Err(Failure::Refused(Refusal::Privacy(refusal))) => {
-            return page(&app, &staff, &form, &selection, Some(sentence(&refusal.to_string())));
-        }
-        Err(failure) => return Err(failure.into()),
+    let order = Order {
+        id: Uuid::now_v7(),
+        format,
+        selection: selection.clone(),
+        who,
+        name,
+        reason: form.get("reason"),
+        report,
+        filing: None,
     };
+    match taken(&app, order).await {
+        Err(Failure::Refused(Refusal::Privacy(refusal))) => {
+            page(&app, &staff, &form, &selection, Some(sentence(&refusal.to_string())))
+        }
+        answer => Ok(answer?),
+    }
+}
+
+/// The file, to be saved under its name.
+///
+/// # Errors
+/// [`Failure`]: the reason can't stay in the log, or the writer has no time.
+pub async fn taken(app: &App, order: Order) -> Result<Response, Failure> {
     let headers = [
-        (CONTENT_TYPE, format.media_type().to_owned()),
-        (CONTENT_DISPOSITION, format!("attachment; filename=\"{file_name}\"")),
+        (CONTENT_TYPE, order.format.media_type().to_owned()),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", order.file_name())),
     ];
+    let parts = app.desk().take(order).await?;
     Ok((headers, Body::from_stream(ReceiverStream::new(parts))).into_response())
 }

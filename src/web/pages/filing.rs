@@ -3,6 +3,7 @@
 
 mod shown;
 
+use super::exports::taken;
 use super::filer::{committee, tabs};
 use super::finance::in_words;
 use crate::domain::Refusal;
@@ -23,16 +24,14 @@ use crate::web::session::Staff;
 use crate::web::view::{Choice, Field, FormError, Layout, StaffRoom};
 use askama::Template;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use shown::{DueLine, Shown};
-use tokio_stream::wrappers::ReceiverStream;
+use uuid::Uuid;
 
 /// Where this page is.
 pub const PATH: &str = "/finance/filing";
@@ -122,6 +121,7 @@ impl Asked {
     fn order(&self, format: Format, filing: Filing, staff: &Staff) -> Order {
         let selection = Selection { as_of: Some(self.as_of), ..self.selection.clone() };
         Order {
+            id: Uuid::now_v7(),
             format,
             selection,
             who: staff.actor(),
@@ -208,20 +208,13 @@ async fn findings(app: &App, asked: &mut Asked, filing: &Filing) -> Result<Optio
 
 async fn take(app: &App, staff: &Staff, mut asked: Asked, filing: Filing, format: Format) -> Result<Response, Problem> {
     let order = asked.order(format, filing, staff);
-    let file_name = order.file_name();
-    let parts = match order.take(app.engine()).await {
-        Ok(parts) => parts,
+    match taken(app, order).await {
         Err(Failure::Refused(Refusal::Privacy(refusal))) => {
             asked.errors.add("reason", sentence(&refusal.to_string()));
-            return page(app, staff, asked, None, vec![]).await;
+            page(app, staff, asked, None, vec![]).await
         }
-        Err(failure) => return Err(failure.into()),
-    };
-    let headers = [
-        (CONTENT_TYPE, format.media_type().to_owned()),
-        (CONTENT_DISPOSITION, format!("attachment; filename=\"{file_name}\"")),
-    ];
-    Ok((headers, Body::from_stream(ReceiverStream::new(parts))).into_response())
+        answer => Ok(answer?),
+    }
 }
 
 async fn page(

@@ -5,11 +5,13 @@ pub(in crate::web::pages) mod committees;
 mod gift;
 pub(super) mod refund;
 pub mod rows;
+pub mod timeline;
 
 use askama::Template;
 
 use crate::clock;
 use crate::domain::donation;
+use crate::domain::id::RallyId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::rally;
 use crate::projections::Projections;
@@ -29,10 +31,11 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 pub use committees::FinanceCommittee;
 use rows::{Found, LedgerRow};
 use std::collections::BTreeMap;
+use timeline::Timeline;
 
 /// The finance page.
 #[derive(Debug, Clone, Template)]
@@ -68,18 +71,26 @@ pub struct Finance {
     pub exports_href: String,
     /// Field `committee` of the filter; empty where there is one alone.
     pub committees_choice: Vec<Choice>,
+    /// Money over time; one a currency, where there is enough to draw.
+    pub timelines: Vec<Timeline>,
     /// Money by committee; empty where there is one alone.
     pub committees: Vec<FinanceCommittee>,
-    /// Money by rally.
+    /// Money by rally, the newest first.
     pub rallies: Vec<FinanceRally>,
+    /// The older ones.
+    pub rallies_more: Vec<FinanceRally>,
     /// Money by refcode, speaker and method.
     pub by: Vec<by::By>,
     /// Money by day, latest first.
     pub days: Vec<FinanceDay>,
+    /// The earlier ones.
+    pub days_more: Vec<FinanceDay>,
     /// The latest donations and refunds, latest first.
     pub rows: Vec<LedgerRow>,
     /// The page of all rows, where there are more than these.
     pub more_href: Option<String>,
+    /// Items of work that are open, as it is now.
+    pub to_do: usize,
     /// Gifts that a person is to look at, as it is now.
     pub to_look_at: usize,
     /// Part `letters`: mail that waits or failed, as it is now.
@@ -165,6 +176,8 @@ pub struct FinanceDay {
     pub share: u32,
 }
 
+/// Lines of a table that are there at once; the others are unfolded.
+const LINES_MAX: usize = 12;
 /// What stands where a figure is not known.
 const UNKNOWN: &str = "–";
 
@@ -192,7 +205,10 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
         let zone = selection.zone(&world);
         let at = selection.as_of.map_or_else(clock::now, |as_of| as_of.at);
         let seq = selection.seq(&world);
-        let money = Selected::new(&world, &selection);
+        let mut money = Selected::new(&world, &selection);
+        let rallies_more = money.rallies.split_off(LINES_MAX.min(money.rallies.len()));
+        let mut days = days(&selection, &money.by_day);
+        let days_more = days.split_off(LINES_MAX.min(days.len()));
         let latest = Found::latest(&world, &selection);
         // As the browser's own field for an instant wants it, also where an event's number was asked for.
         let typed = match selection.as_of {
@@ -216,12 +232,16 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
             rows_href: format!("/finance/rows?{}", selection.query()),
             exports_href: format!("/finance/exports?{}", selection.query()),
             committees_choice: committees::choices(&world, &selection),
+            timelines: money.timelines(&world, &selection, at),
             committees: committees::lines(&world, &selection, seq),
             rallies: money.rallies,
+            rallies_more,
             by: by::tables(&world, &selection),
-            days: days(&selection, money.by_day),
+            days,
+            days_more,
             rows: vec![],
             more_href: latest.more.then(|| format!("/finance/rows?{}", selection.query())),
+            to_do: super::work::count(&world),
             to_look_at: to_look_at(&world),
             letters: present::letters::letters(&world),
             head: String::new(),
@@ -272,12 +292,14 @@ struct Selected {
     open: BTreeMap<&'static str, (Currency, OpenSums)>,
     by_day: BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>,
     rallies: Vec<FinanceRally>,
+    /// The same rallies.
+    ids: Vec<RallyId>,
 }
 
 impl Selected {
     fn new(world: &Projections, selection: &Selection) -> Self {
         let (by_currency, by_day) = (BTreeMap::new(), BTreeMap::new());
-        let mut selected = Self { by_currency, by_day, open: open_now(world, selection), rallies: vec![] };
+        let mut selected = Self { by_currency, by_day, open: open_now(world, selection), rallies: vec![], ids: vec![] };
         for (code, (currency, _)) in &selected.open {
             selected.by_currency.insert(code, (*currency, Sums::default()));
         }
@@ -290,9 +312,20 @@ impl Selected {
                 selected.by_day.entry(key).or_insert((currency, Sums::default())).1.add(&of_day);
             }
             selected.by_currency.entry(currency.code()).or_insert((currency, Sums::default())).1.add(&sums);
+            selected.ids.push(id);
             selected.rallies.push(rally_line(world, id, rally, &sums));
         }
         selected
+    }
+
+    /// Of one rally by minute and speaker, of several by day.
+    fn timelines(&self, world: &Projections, selection: &Selection, now: DateTime<Utc>) -> Vec<Timeline> {
+        if let [id] = self.ids.as_slice() {
+            let rally = world.state.rallies.get(*id).map(|rally| (*id, rally));
+            return rally.and_then(|rally| timeline::of_rally(world, selection, rally, now)).into_iter().collect();
+        }
+        let currencies = self.by_currency.values().map(|(currency, _)| *currency);
+        currencies.filter_map(|currency| timeline::of_days(&self.by_day, currency)).collect()
     }
 
     fn figures(&self) -> Vec<Figures> {
@@ -387,7 +420,7 @@ impl Texts {
     }
 }
 
-fn rally_line(world: &Projections, id: crate::domain::id::RallyId, rally: &rally::Rally, sums: &Sums) -> FinanceRally {
+fn rally_line(world: &Projections, id: RallyId, rally: &rally::Rally, sums: &Sums) -> FinanceRally {
     let texts = Texts::new(rally.details.currency, sums);
     FinanceRally {
         title: rally.details.title.clone(),
@@ -402,7 +435,7 @@ fn rally_line(world: &Projections, id: crate::domain::id::RallyId, rally: &rally
     }
 }
 
-fn days(selection: &Selection, by_day: BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>) -> Vec<FinanceDay> {
+fn days(selection: &Selection, by_day: &BTreeMap<(NaiveDate, &'static str), (Currency, Sums)>) -> Vec<FinanceDay> {
     let best = by_day.values().map(|(_, sums)| sums.gross_minor).max().unwrap_or(0).max(1);
     let lines = by_day.iter().rev().map(|((day, _), (currency, sums))| {
         let texts = Texts::new(*currency, sums);

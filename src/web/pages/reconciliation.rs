@@ -1,6 +1,6 @@
 //! `/finance/reconciliation`: what the ledger still waits for, what the processor's own books say, and what differs.
 
-mod mismatches;
+pub(super) mod mismatches;
 
 use super::home::when_in_words;
 use super::payout::in_words;

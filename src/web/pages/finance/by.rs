@@ -31,6 +31,8 @@ pub struct By {
 pub struct ByLine {
     /// What brought it.
     pub name: String,
+    /// At which rally, of a speaker where there are several; else empty.
+    pub of: String,
     /// The rows beneath it.
     pub href: String,
     /// The number of donations.
@@ -57,18 +59,23 @@ pub(super) fn tables(world: &Projections, selection: &Selection) -> Vec<By> {
             selection,
             ("By refcode", "Refcode", "refcodes"),
             |row| row.refcode,
-            |key| (refcode(key), Selection { refcode: without(narrow(refcode(key))), ..selection.clone() }),
+            |key| {
+                (refcode(key), String::new(), Selection { refcode: without(narrow(refcode(key))), ..selection.clone() })
+            },
         ),
         table(
             world,
             selection,
-            ("By speaker", "On program when the form was sent", "speakers"),
+            ("By speaker", "On program", "speakers"),
             |row| (row.rally, row.speaker),
             |key| {
                 let id = key.1.map(|source| source.to_string());
                 // Nobody's minutes are a rally's own.
-                let rally = world.state.rallies.get(key.0).map(|rally| rally.details.slug.clone());
-                (speaker(key), Selection { speaker: without(narrow(id)), rally, ..selection.clone() })
+                let rally = world.state.rallies.get(key.0).map(|rally| &rally.details);
+                let of = rally.filter(|_| selection.rally.is_none()).map(|details| details.title.clone());
+                let rally = rally.map(|details| details.slug.clone());
+                let beneath = Selection { speaker: without(narrow(id)), rally, ..selection.clone() };
+                (speaker(key), of.unwrap_or_default(), beneath)
             },
         ),
         table(
@@ -76,7 +83,7 @@ pub(super) fn tables(world: &Projections, selection: &Selection) -> Vec<By> {
             selection,
             ("By payment method", "Paid with", "methods"),
             |row| row.method().map(str::to_owned),
-            |key| (key.clone(), Selection { method: without(narrow(key.clone())), ..selection.clone() }),
+            |key| (key.clone(), String::new(), Selection { method: without(narrow(key.clone())), ..selection.clone() }),
         ),
     ];
     tables.into_iter().flatten().collect()
@@ -91,7 +98,7 @@ fn table<Key: Hash + Eq>(
     selection: &Selection,
     (title, head, what): (&'static str, &'static str, &str),
     key: impl Fn(&Row) -> Key,
-    name: impl Fn(&Key) -> (Option<String>, Selection),
+    name: impl Fn(&Key) -> (Option<String>, String, Selection),
 ) -> Option<By> {
     let chosen = Chosen::new(world, selection);
     let sums = world.ledger.sums_by(selection.seq(world), |row| chosen.has(row), key);
@@ -105,10 +112,11 @@ fn table<Key: Hash + Eq>(
     let most = sums.first().map_or(1, |(_, sums)| sums.gross_minor).max(1);
     let rest: Vec<_> = sums.split_off(LINES_MAX.min(sums.len()));
     let line = |((key, currency), sums): ((Key, Currency), Sums)| {
-        let (name, beneath) = name(&key);
+        let (name, of, beneath) = name(&key);
         let texts = Texts::new(currency, &sums);
         ByLine {
             name: name.unwrap_or_else(|| "none".into()),
+            of,
             href: format!("/finance/rows?{}", beneath.query()),
             donations: group_thousands(sums.donations),
             gross: texts.gross,

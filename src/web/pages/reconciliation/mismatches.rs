@@ -60,7 +60,8 @@ pub fn mismatches(world: &Projections, zone: Tz, sent: Option<&super::Sent>, mos
     open.into_iter().take(most).map(line).collect()
 }
 
-fn words(what: What) -> (&'static str, &'static str) {
+/// What differs, and what to do about it.
+pub fn words(what: What) -> (&'static str, &'static str) {
     match what {
         What::Unknown => (
             "Money with our mark that the ledger lacks",

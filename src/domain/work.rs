@@ -1,0 +1,276 @@
+//! What waits for a person of the finance team: who has taken it on, and what somebody says is done.
+//!
+//! Most of it is done by a fact elsewhere in the log: a gift is released, a dispute is over. Only where no such fact may come
+//! does a person say so, with a note.
+
+use super::State;
+use super::donation;
+use super::id::{DisputeId, DonationId, MismatchId, PersonId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// Items that somebody has taken on or called done: more than a team of tens sees to within a season.
+pub const ITEMS_MAX: usize = 20_000;
+/// Characters of what an item is about: two ids and a space.
+pub const OF_CHARS_MAX: usize = 300;
+
+/// Kinds of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A gift is held before a card is asked for.
+    Held,
+    /// A gift was paid with a card that stands out.
+    Card,
+    /// A donor's bank disputes a payment.
+    Dispute,
+    /// The ledger and the processor's books differ.
+    Mismatch,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Held, Self::Card, Self::Dispute, Self::Mismatch];
+
+    /// The word for it in addresses.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Card => "card",
+            Self::Dispute => "dispute",
+            Self::Mismatch => "mismatch",
+        }
+    }
+
+    /// The kind with this word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
+    /// Whether a person says that it is done; what is not, leaves the list by a fact.
+    pub fn is_said(self) -> bool {
+        match self {
+            Self::Dispute => true,
+            Self::Held | Self::Card | Self::Mismatch => false,
+        }
+    }
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Item {
+    /// Of which kind.
+    pub kind: Kind,
+    /// What it is about, as text: a donation's id, with a dispute's after a space; a mismatch's id.
+    pub of: Box<str>,
+}
+
+impl Item {
+    /// About a donation.
+    pub fn of_donation(kind: Kind, donation: DonationId) -> Self {
+        Self { kind, of: donation.to_string().into() }
+    }
+
+    /// About a dispute.
+    pub fn of_dispute(donation: DonationId, dispute: &DisputeId) -> Self {
+        Self { kind: Kind::Dispute, of: format!("{donation} {dispute}").into() }
+    }
+
+    /// About a mismatch.
+    pub fn of_mismatch(mismatch: &MismatchId) -> Self {
+        Self { kind: Kind::Mismatch, of: mismatch.0.as_str().into() }
+    }
+
+    /// The donation it is about, where it is about one.
+    pub fn donation(&self) -> Option<DonationId> {
+        match self.kind {
+            Kind::Held | Kind::Card => self.of.parse().ok(),
+            Kind::Dispute => self.dispute().map(|(donation, _)| donation),
+            Kind::Mismatch => None,
+        }
+    }
+
+    /// The dispute it is about, where it is about one.
+    pub fn dispute(&self) -> Option<(DonationId, DisputeId)> {
+        let (donation, dispute) = self.of.split_once(' ').filter(|_| self.kind == Kind::Dispute)?;
+        Some((donation.parse().ok()?, DisputeId(dispute.into())))
+    }
+
+    /// Whether the facts want it done.
+    pub fn waits(&self, state: &State) -> bool {
+        match self.kind {
+            Kind::Held => self.donation().is_some_and(|id| donation::is_held(state, id)),
+            Kind::Card => self.donation().is_some_and(|id| donation::stands_out(state, id)),
+            Kind::Dispute => self.dispute().is_some_and(|(donation, dispute)| {
+                let known = state.donations.get(donation).into_iter().flat_map(donation::Donation::disputes);
+                known.into_iter().any(|(id, known)| *id == dispute && known.closed.is_none())
+            }),
+            Kind::Mismatch => state.audit.is_open(&MismatchId(self.of.as_ref().into())),
+        }
+    }
+}
+
+/// What may be asked.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum Command {
+    /// Somebody takes an item on, is given it, or gives it back.
+    Assign { item: Item, to: Option<PersonId> },
+    /// A person says that it is done.
+    Finish { item: Item, note: String },
+    /// It is not done after all.
+    Reopen { item: Item },
+}
+
+/// What happened. Who asked for it stands in the event's `by`.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Event {
+    Assigned(Assigned),
+    Done(Done),
+    Reopened(Reopened),
+}
+
+/// Somebody has an item now, or nobody has it any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Assigned {
+    /// Which.
+    pub item: Item,
+    /// Who has it; absent where it was given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<PersonId>,
+}
+
+/// A person says that an item is done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Done {
+    /// Which.
+    pub item: Item,
+    /// What was done.
+    pub note: String,
+}
+
+/// An item that was called done is not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reopened {
+    /// Which.
+    pub item: Item,
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// Nothing is to be done there.
+    #[error("this does not wait for anybody any more: somebody has seen to it meanwhile")]
+    NotWaiting,
+    /// [`Kind::is_said`].
+    #[error("this leaves the list by itself once it is done where its link leads")]
+    NotSaid,
+    /// Nobody called it done.
+    #[error("nobody has called this done: it is open already")]
+    NotDone,
+    /// The account is gone, or sees no money.
+    #[error("whoever is to do this needs an account that sees money: choose somebody else")]
+    NoSuchStaff,
+    /// A note says something, and names nobody.
+    #[error(
+        "say what was done in 1 to {} characters, without an e-mail address: it stays in the log for ever",
+        donation::HOLD_NOTE_CHARS_MAX
+    )]
+    Note,
+    /// [`ITEMS_MAX`].
+    #[error("more than {ITEMS_MAX} items are taken on or called done: see to the oldest first")]
+    TooMany,
+}
+
+/// How an item stands, besides what the facts say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Who has it.
+    pub to: Option<PersonId>,
+    /// Whether somebody called it done.
+    pub done: bool,
+}
+
+/// Every item that somebody has, or called done.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Work(BTreeMap<Item, Standing>);
+
+impl Work {
+    /// How an item stands.
+    pub fn standing(&self, item: &Item) -> Standing {
+        self.0.get(item).copied().unwrap_or_default()
+    }
+
+    fn change(&mut self, item: &Item, change: impl FnOnce(&mut Standing)) {
+        let mut standing = self.standing(item);
+        change(&mut standing);
+        if standing == Standing::default() {
+            self.0.remove(item);
+        } else {
+            self.0.insert(item.clone(), standing);
+        }
+    }
+}
+
+pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
+    let event = match command {
+        Command::Assign { item, to } => {
+            let sees_money = |who: PersonId| state.staff.get(&who).is_some_and(|member| member.role.sees_money());
+            if to.is_some_and(|to| !sees_money(to)) {
+                return Err(Refusal::NoSuchStaff);
+            }
+            check(state, &item)?;
+            if state.work.standing(&item).to == to {
+                return Ok(vec![]);
+            }
+            Event::Assigned(Assigned { item, to })
+        }
+        Command::Finish { item, note } => {
+            if !item.kind.is_said() {
+                return Err(Refusal::NotSaid);
+            }
+            donation::check_note(&note).map_err(|_| Refusal::Note)?;
+            check(state, &item)?;
+            if state.work.standing(&item).done {
+                return Ok(vec![]);
+            }
+            Event::Done(Done { item, note })
+        }
+        Command::Reopen { item } => {
+            if !state.work.standing(&item).done {
+                return Err(Refusal::NotDone);
+            }
+            Event::Reopened(Reopened { item })
+        }
+    };
+    Ok(vec![super::Event::Work(event)])
+}
+
+fn check(state: &State, item: &Item) -> Result<(), Refusal> {
+    if item.of.chars().nth(OF_CHARS_MAX).is_some() || !item.waits(state) {
+        return Err(Refusal::NotWaiting);
+    }
+    let known = &state.work.0;
+    let is_full = || known.len() >= ITEMS_MAX && known.keys().filter(|item| item.waits(state)).count() >= ITEMS_MAX;
+    if !known.contains_key(item) && is_full() { Err(Refusal::TooMany) } else { Ok(()) }
+}
+
+pub(super) fn evolve(state: &mut State, event: &Event) {
+    // What the facts have done meanwhile makes room only when it is needed: nobody looks at it.
+    if state.work.0.len() >= ITEMS_MAX {
+        let mut work = std::mem::take(&mut state.work);
+        work.0.retain(|item, _| item.waits(state));
+        state.work = work;
+    }
+    let work = &mut state.work;
+    match event {
+        Event::Assigned(assigned) => work.change(&assigned.item, |standing| standing.to = assigned.to),
+        Event::Done(done) => work.change(&done.item, |standing| standing.done = true),
+        Event::Reopened(reopened) => work.change(&reopened.item, |standing| standing.done = false),
+    }
+}
+
+#[cfg(test)]
+mod tests;

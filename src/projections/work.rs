@@ -1,0 +1,195 @@
+//! The finance team's work: what waits for a person and until when, and what was done lately. What waits is read from what the
+//! state knows of it, one function a kind; what was done is kept as it happens, for the facts that did it leave nothing behind.
+
+use super::Projections;
+use crate::domain::donation::{self, Donation};
+use crate::domain::id::DonationId;
+use crate::domain::work::{self, Item, Kind};
+use crate::domain::{Event, Recorded, State, audit};
+use chrono::serde::ts_microseconds;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// Until a held gift is decided on: its donor waits, and was told that a person looks.
+const HELD: TimeDelta = TimeDelta::days(2);
+/// Until a treasurer has found out whether a gift that is in question is lawful, or gives it back (11 CFR 103.3(b)(1)).
+const IN_QUESTION: TimeDelta = TimeDelta::days(30);
+/// Until the books agree: whoever looks later has forgotten what it was about.
+const MISMATCH: TimeDelta = TimeDelta::days(7);
+/// Items that are kept after they were done: a page lists fewer, and a team of tens does fewer in [`FINISHED`].
+const FINISHED_MAX: usize = 2_000;
+/// How long they are shown: a quarter, between one report and the next.
+pub const FINISHED: TimeDelta = TimeDelta::days(90);
+
+/// Something that waits for a person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waiting {
+    /// What.
+    pub item: Item,
+    /// The gift it is about, and so the donor; none where it is about none.
+    pub donation: Option<DonationId>,
+    /// Until when it is to be done; none where nobody has told.
+    pub due: Option<DateTime<Utc>>,
+}
+
+/// All that waits for a person, the first due first; what has no day is last.
+pub fn waiting(world: &Projections) -> Vec<Waiting> {
+    let mut waiting = vec![];
+    for list in [held, cards, disputes, mismatches] {
+        waiting.extend(list(world));
+    }
+    waiting.retain(|one| !world.state.work.standing(&one.item).done);
+    waiting.sort_by(|one, other| {
+        (one.due.is_none(), one.due, &one.item).cmp(&(other.due.is_none(), other.due, &other.item))
+    });
+    waiting
+}
+
+fn held(world: &Projections) -> Vec<Waiting> {
+    let waiting = |(since, id): (DateTime<Utc>, DonationId)| Waiting {
+        item: Item::of_donation(Kind::Held, id),
+        donation: Some(id),
+        due: since.checked_add_signed(HELD),
+    };
+    donation::held(&world.state).into_iter().map(waiting).collect()
+}
+
+fn cards(world: &Projections) -> Vec<Waiting> {
+    let waiting = |(id, flag): (DonationId, donation::Flag)| Waiting {
+        item: Item::of_donation(Kind::Card, id),
+        donation: Some(id),
+        due: flag.at.checked_add_signed(IN_QUESTION),
+    };
+    donation::flagged(&world.state).into_iter().map(waiting).collect()
+}
+
+fn disputes(world: &Projections) -> Vec<Waiting> {
+    let gifts = world.ledger.disputed().filter_map(|id| Some((id, world.state.donations.get(id)?)));
+    let open = gifts.flat_map(|(id, gift)| gift.disputes().map(move |dispute| (id, dispute)));
+    let open = open.filter(|(_, (_, dispute))| dispute.closed.is_none());
+    let waiting = |(donation, (id, dispute)): (DonationId, (_, &donation::Dispute))| Waiting {
+        item: Item::of_dispute(donation, id),
+        donation: Some(donation),
+        due: dispute.due_by,
+    };
+    open.map(waiting).collect()
+}
+
+fn mismatches(world: &Projections) -> Vec<Waiting> {
+    let waiting = |open: &audit::Open| Waiting {
+        item: Item::of_mismatch(&open.finding.mismatch),
+        donation: open.finding.donation,
+        due: open.since.checked_add_signed(MISMATCH),
+    };
+    world.state.audit.open().map(waiting).collect()
+}
+
+/// Something that was done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Done {
+    /// What.
+    pub item: Item,
+    /// The event by which it was done: who asked for that is read there.
+    pub seq: u64,
+    /// When.
+    #[serde(with = "ts_microseconds")]
+    pub at: DateTime<Utc>,
+    /// Whether a person said so, and can take it back.
+    pub is_said: bool,
+}
+
+/// What was done lately.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Finished(VecDeque<Done>);
+
+impl Finished {
+    /// What was done within [`FINISHED`], the latest first.
+    pub fn since(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Done> {
+        self.0.iter().take_while(move |done| now.signed_duration_since(done.at) <= FINISHED)
+    }
+
+    pub(super) fn apply(&mut self, recorded: &Recorded, state: &State) {
+        if let Event::Work(work::Event::Reopened(reopened)) = &recorded.event {
+            self.0.retain(|done| done.item != reopened.item);
+        }
+        let Some(item) = done_by(&recorded.event, state) else { return };
+        self.0.retain(|done| done.item != item);
+        let is_said = matches!(recorded.event, Event::Work(_));
+        self.0.push_front(Done { item, seq: recorded.seq, at: recorded.at, is_said });
+        self.0.truncate(FINISHED_MAX);
+    }
+}
+
+/// What an event does of what waited.
+fn done_by(event: &Event, state: &State) -> Option<Item> {
+    match event {
+        Event::Donation(event) => done_by_donation(event, state),
+        Event::Audit(audit::Event::Settled(settled)) => Some(Item::of_mismatch(&settled.mismatch)),
+        Event::Work(work::Event::Done(done)) => Some(done.item.clone()),
+        Event::Work(work::Event::Assigned(_) | work::Event::Reopened(_))
+        | Event::Audit(audit::Event::Found(_))
+        | Event::Ledger(_)
+        | Event::Staff(_)
+        | Event::Rally(_)
+        | Event::Broadcast(_)
+        | Event::Show(_)
+        | Event::Clip(_)
+        | Event::Restream(_)
+        | Event::Attendance(_)
+        | Event::Inbox(_)
+        | Event::Mail(_)
+        | Event::Privacy(_)
+        | Event::Committee(_)
+        | Event::Drive(_)
+        | Event::Books(_)
+        | Event::Plan(_)
+        | Event::Donor(_)
+        | Event::Remedy(_)
+        | Event::Token(_)
+        | Event::Hook(_) => None,
+    }
+}
+
+fn done_by_donation(event: &donation::Event, state: &State) -> Option<Item> {
+    use donation::Event;
+    let given_back = |id: DonationId| {
+        let left = state.donations.get(id).map_or(0, Donation::left_minor);
+        (state.donations.is_flagged(id) && left == 0).then(|| Item::of_donation(Kind::Card, id))
+    };
+    match event {
+        Event::Released(data) => Some(Item::of_donation(Kind::Held, data.donation)),
+        Event::TurnedAway(data) => Some(Item::of_donation(Kind::Held, data.donation)),
+        Event::CardCleared(data) => Some(Item::of_donation(Kind::Card, data.donation)),
+        Event::DisputeClosed(data) => Some(Item::of_dispute(data.donation, &data.dispute)),
+        Event::Refunded(data) => given_back(data.donation),
+        Event::DebitReturned(data) => given_back(data.donation),
+        Event::Pledged(_)
+        | Event::Renewed(_)
+        | Event::Held(_)
+        | Event::CardFlagged(_)
+        | Event::PaymentRequested(_)
+        | Event::ActionRequired(_)
+        | Event::Processing(_)
+        | Event::CheckoutOpened(_)
+        | Event::CheckoutClosed(_)
+        | Event::Settled(_)
+        | Event::FeeRecorded(_)
+        | Event::Declined(_)
+        | Event::RefundRequested(_)
+        | Event::RefundUnmatched(_)
+        | Event::RefundFailed(_)
+        | Event::RefundReversed(_)
+        | Event::RefundFailureUnmatched(_)
+        | Event::DisputeOpened(_)
+        | Event::DisputeRevised(_)
+        | Event::DisputeWithdrawn(_)
+        | Event::DisputeReinstated(_)
+        | Event::DisputeUnmatched(_)
+        | Event::ReturnUnmatched(_)
+        | Event::CostRecorded(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! What was done lately, by whom: who asked for an event and what they wrote stand in the log alone.
+
+use super::words;
+use super::{Wanted, zone};
+use crate::domain::Event;
+use crate::domain::audit::{self, How};
+use crate::domain::donation::{self, DisputeOutcome};
+use crate::domain::id::PersonId;
+use crate::domain::work;
+use crate::engine::Fault;
+use crate::engine::lines::Lines;
+use crate::projections::Projections;
+use crate::projections::work::Done;
+use crate::web::pages::home::when_in_words;
+use crate::web::present;
+use chrono::{DateTime, Utc};
+
+/// Something that was done.
+#[derive(Debug, Clone)]
+pub struct DoneLine {
+    /// Of which kind.
+    pub kind: &'static str,
+    /// For the form that takes it back.
+    pub kind_word: &'static str,
+    /// The same: what it is about.
+    pub of: String,
+    /// What was to be done.
+    pub what: String,
+    /// Where.
+    pub href: String,
+    /// Whom it was about.
+    pub who: String,
+    /// What came of it.
+    pub outcome: String,
+    /// When.
+    pub when: String,
+    /// The same as RFC 3339.
+    pub when_iso: String,
+    /// Who did it.
+    pub by: String,
+    /// Whether a person said so, and can take it back.
+    pub is_said: bool,
+}
+
+/// What was done, the latest first, with its events' numbers.
+pub(super) fn lines(
+    world: &Projections,
+    is_asked: impl Fn(&Done) -> bool,
+    now: DateTime<Utc>,
+) -> Vec<(Wanted<DoneLine>, u64)> {
+    let zone = zone(world);
+    let line = |done: &Done| {
+        let said = words::words(world, &done.item);
+        let line = DoneLine {
+            kind: words::name(done.item.kind).0,
+            kind_word: done.item.kind.word(),
+            of: done.item.of.to_string(),
+            what: said.what,
+            href: said.href,
+            who: words::about_nobody(done.item.kind).into(),
+            outcome: String::new(),
+            when: when_in_words(done.at, zone),
+            when_iso: present::iso(done.at),
+            by: String::new(),
+            is_said: done.is_said,
+        };
+        (Wanted::new(world, line, done.item.donation()), done.seq)
+    };
+    world.finished.since(now).filter(|done| is_asked(done)).map(line).collect()
+}
+
+/// What came of an item by its event, and who asked for that.
+pub(super) fn told(lines: &mut Lines, seq: u64) -> Result<(String, String), Fault> {
+    let Some((recorded, by)) = lines.signed(seq)? else { return Ok(Default::default()) };
+    Ok((outcome(&recorded.event).unwrap_or_default(), by))
+}
+
+/// The member of staff that the log names.
+pub(super) fn staff_of(by: &str) -> Option<PersonId> {
+    by.strip_prefix("staff:")?.parse().ok()
+}
+
+/// Who it was, where it was no member of staff.
+pub(super) fn program_of(by: &str) -> &'static str {
+    if by.starts_with("processor") { "The processor" } else { "This server" }
+}
+
+fn outcome(event: &Event) -> Option<String> {
+    use donation::Event as Donation;
+    if let Event::Work(work::Event::Done(done)) = event {
+        return Some(done.note.clone());
+    }
+    if let Event::Audit(audit::Event::Settled(settled)) = event {
+        return Some(match (settled.how, &settled.note) {
+            (How::Noted, Some(note)) => format!("Said to be fine: {note}"),
+            (How::Agrees | How::Noted, _) => "A later reading found both sides the same.".into(),
+        });
+    }
+    let Event::Donation(event) = event else { return None };
+    if let Donation::Released(data) = event {
+        return Some(format!("Released. {}", data.note.as_deref().unwrap_or_default()));
+    }
+    if let Donation::TurnedAway(data) = event {
+        return Some(format!("Turned away: {}", data.reason));
+    }
+    if let Donation::CardCleared(data) = event {
+        return Some(format!("Said to be fine: {}", data.note));
+    }
+    if let Donation::DisputeClosed(data) = event {
+        let how = match data.outcome {
+            DisputeOutcome::Won => "we keep the money",
+            DisputeOutcome::Lost => "the donor keeps the money",
+            DisputeOutcome::Dropped => "it was never more than a question",
+        };
+        return Some(format!("The dispute is over: {how}."));
+    }
+    matches!(event, Donation::Refunded(_) | Donation::DebitReturned(_)).then(|| "The money went back.".into())
+}
