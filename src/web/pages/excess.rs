@@ -174,7 +174,15 @@ async fn page(
     if !found.is_empty() {
         app.shows(staff, "over the limit", format!("committee={committee}")).await?;
     }
-    let (mut open, over): (Vec<_>, Vec<_>) = found.into_iter().partition(|one| one.is_open);
+    // What was moved of one that is still over can be undone, too.
+    let over: Vec<excess::Excess> = {
+        let world = app.engine().world();
+        let is_moved = |one: &excess::Excess| {
+            world.remedies.of(one.donation).any(|remedy| remedy.undone.is_none() && remedy.committee == committee)
+        };
+        found.iter().filter(|one| !one.is_open || is_moved(one)).cloned().collect()
+    };
+    let mut open: Vec<excess::Excess> = found.into_iter().filter(|one| one.is_open).collect();
     // What was sent and refused is shown again, however many there are.
     open.sort_by_key(|one| sent.as_ref().is_none_or(|sent| sent.donation != one.donation));
     let mut lines = lines::Lines::new(app, committee);

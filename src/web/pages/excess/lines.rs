@@ -103,7 +103,7 @@ pub struct Done {
     pub donation: DonationId,
     /// Who.
     pub name: String,
-    /// What was over, and which limit: `$1,500.00 over the primary election 2026`.
+    /// What was over, or still is, and which limit: `$1,500.00 over the primary election 2026`.
     pub was: String,
     /// What was done, by whom and when, a sentence an entry; with a remedy that can be undone.
     pub how: Vec<(String, Option<RemedyId>)>,
@@ -270,7 +270,8 @@ impl<'a> Lines<'a> {
             how.push(("This person’s gifts are within the limit again.".into(), None));
         }
         let contact = self.who(one, &gift);
-        let was = format!("{} over the {}", money(one.over_minor), one.limit.name);
+        let still = if one.is_open { "still " } else { "" };
+        let was = format!("{} {still}over the {}", money(one.over_minor), one.limit.name);
         Ok(Some(Done { donation: one.donation, name: name(contact.as_ref()), was, how }))
     }
 
