@@ -21,10 +21,12 @@ pub mod ledger;
 pub mod likeness;
 pub mod mail;
 pub mod money;
+pub mod period;
 pub mod plan;
 pub mod privacy;
 pub mod profile;
 pub mod rally;
+pub mod refund;
 pub mod remedy;
 pub mod restream;
 pub mod sealed;
@@ -66,6 +68,8 @@ pub enum Command {
     Remedy(remedy::Command),
     Token(token::Command),
     Hook(hook::Command),
+    Period(period::Command),
+    Refund(refund::Command),
     Work(work::Command),
 }
 
@@ -94,6 +98,8 @@ pub enum Event {
     Remedy(remedy::Event),
     Token(token::Event),
     Hook(hook::Event),
+    Period(period::Event),
+    Refund(refund::Event),
     Work(work::Event),
 }
 
@@ -143,6 +149,10 @@ pub enum Refusal {
     Token(#[from] token::Refusal),
     #[error(transparent)]
     Hook(#[from] hook::Refusal),
+    #[error(transparent)]
+    Period(#[from] period::Refusal),
+    #[error(transparent)]
+    Refund(#[from] refund::Refusal),
     #[error(transparent)]
     Work(#[from] work::Refusal),
 }
@@ -199,6 +209,10 @@ pub struct State {
     pub tokens: token::Tokens,
     /// Who outside is told.
     pub hooks: hook::Hooks,
+    /// Periods that were closed.
+    pub periods: period::Periods,
+    /// Refunds that wait for a second person.
+    pub refunds: refund::Refunds,
     /// Who does what of the finance team's work.
     pub work: work::Work,
     /// Who was erased, and whose data the law keeps.
@@ -232,6 +246,8 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Remedy(command) => remedy::decide(state, command)?,
         Command::Token(command) => token::decide(state, command)?,
         Command::Hook(command) => hook::decide(state, command)?,
+        Command::Period(command) => period::decide(state, command)?,
+        Command::Refund(command) => refund::decide(state, command)?,
         Command::Work(command) => work::decide(state, command)?,
     };
     mail::ask_for(state, &mut events);
@@ -263,6 +279,8 @@ impl State {
             Event::Remedy(event) => remedy::evolve(self, event),
             Event::Token(event) => token::evolve(self, event, at),
             Event::Hook(event) => hook::evolve(self, event, at),
+            Event::Period(event) => period::evolve(self, event, at),
+            Event::Refund(event) => refund::evolve(self, event, at),
             Event::Work(event) => work::evolve(self, event),
         }
         privacy::follow(self, event, at);

@@ -1,5 +1,6 @@
 //! Files for finance and hosts: one file a format, pure: what to write comes in, bytes go out.
 
+pub mod access;
 pub mod actblue;
 pub mod attendance;
 pub mod contacts;

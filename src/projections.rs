@@ -1,5 +1,6 @@
 //! What pages and exports read: pure folds over recorded events, as of the last durable one.
 
+pub mod access;
 pub mod crowd;
 pub mod donors;
 pub mod drive;
@@ -47,6 +48,8 @@ pub struct Projections {
     pub drive: drive::Drive,
     /// What happened to recurring gifts.
     pub recurring: recurring::Recurring,
+    /// Who looked at people's data.
+    pub accesses: access::Accesses,
     /// What a host has to know of feeds.
     pub signals: signals::Signals,
     /// What the finance team has done lately.
@@ -69,6 +72,7 @@ impl Projections {
         self.remedies.apply(recorded);
         self.drive.apply(recorded, &self.state, &self.ledger);
         self.recurring.apply(recorded);
+        self.accesses.apply(recorded);
         self.signals.apply(recorded);
         self.finished.apply(recorded, &self.state);
         self.seq = recorded.seq;
@@ -110,6 +114,8 @@ impl Projections {
             ("privacy", self.state.privacy == other.state.privacy),
             ("tokens", self.state.tokens == other.state.tokens),
             ("webhooks", self.state.hooks == other.state.hooks),
+            ("closed periods", self.state.periods == other.state.periods),
+            ("refunds that wait", self.state.refunds == other.state.refunds),
             ("work", self.state.work == other.state.work),
             ("turns of recurring gifts", self.recurring == other.recurring),
             ("totals", self.totals == other.totals),
@@ -121,6 +127,7 @@ impl Projections {
             ("donors asked", self.donors == other.donors),
             ("remedies", self.remedies == other.remedies),
             ("drive", self.drive == other.drive),
+            ("accesses", self.accesses == other.accesses),
             ("signals", self.signals == other.signals),
             ("finished work", self.finished == other.finished),
             ("changes", self.changed == other.changed),
@@ -150,6 +157,8 @@ pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         | Event::Audit(_)
         | Event::Token(_)
         | Event::Hook(_)
+        | Event::Period(_)
+        | Event::Refund(_)
         | Event::Work(_) => None,
         Event::Drive(event) => Some(event.rally()),
         Event::Plan(event) => state.plans.get(event.plan()).map(|plan| plan.rally),

@@ -1,8 +1,10 @@
 //! What finance takes home: which part of the ledger, opened, in which format; as a stream, for the page, the API and the
 //! shell alike. That somebody takes it is an event before the first byte leaves.
 
+pub mod accesses;
 pub mod as_of;
 pub mod chosen;
+pub mod closing;
 pub mod contacts;
 pub mod desk;
 mod donations;
@@ -16,6 +18,7 @@ mod payouts;
 mod people;
 mod profiles;
 pub mod selection;
+pub mod who;
 
 use crate::engine::Engine;
 use crate::export::actblue::Report;
@@ -50,11 +53,13 @@ pub enum Format {
     Attendance,
     /// Who agreed to be written to.
     Contacts,
+    /// Who looked at people's data or took it.
+    Access,
 }
 
 impl Format {
     /// Every format, in the order in which they are offered.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Csv,
         Self::Xlsx,
         Self::Fec,
@@ -63,6 +68,7 @@ impl Format {
         Self::Payouts,
         Self::Attendance,
         Self::Contacts,
+        Self::Access,
         Self::Jsonl,
     ];
 
@@ -78,6 +84,7 @@ impl Format {
             Self::FecNotice => "fec-notice",
             Self::Attendance => "attendance",
             Self::Contacts => "contacts",
+            Self::Access => "access",
         }
     }
 
@@ -93,6 +100,7 @@ impl Format {
             Self::FecNotice => "48-hour notice to the FEC",
             Self::Attendance => "Attendee report, CSV",
             Self::Contacts => "Contacts who agreed, CSV",
+            Self::Access => "Who looked at personal data, CSV",
         }
     }
 
@@ -110,6 +118,7 @@ impl Format {
                 "One row a stay in the room, with join and leave times, of the rallies on these days; as it is now"
             }
             Self::Contacts => "Who agreed to be e-mailed, with when and to which words; as it is now",
+            Self::Access => "Each time somebody saw people’s data or took a file of it: who, when, which part, why",
         }
     }
 
@@ -125,13 +134,14 @@ impl Format {
             Self::FecNotice => ("notice", "fec"),
             Self::Attendance => ("attendance", "csv"),
             Self::Contacts => ("contacts", "csv"),
+            Self::Access => ("access", "csv"),
         }
     }
 
     /// Its media type.
     pub fn media_type(self) -> &'static str {
         match self {
-            Self::Csv | Self::ActblueCsv | Self::Payouts | Self::Attendance | Self::Contacts => {
+            Self::Csv | Self::ActblueCsv | Self::Payouts | Self::Attendance | Self::Contacts | Self::Access => {
                 "text/csv; charset=utf-8"
             }
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -218,6 +228,7 @@ impl Order {
             Format::Fec | Format::FecNotice => filing::fec(engine, self, out),
             Format::Attendance => people::attendees(engine, self, out),
             Format::Contacts => people::contacts(engine, self, out),
+            Format::Access => accesses::csv(engine, self, out),
         }
     }
 

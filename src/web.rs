@@ -36,6 +36,7 @@ use crate::payments::cashier::Cashier;
 use crate::payments::cashiers::Cashiers;
 use crate::report::contacts::Contacts;
 use crate::report::desk::Desk;
+use crate::report::who;
 use accent::Accent;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
@@ -329,7 +330,8 @@ impl App {
     /// The log can't be written.
     pub async fn tells(&self, who: &str, what: &str, of: String) -> Result<(), Problem> {
         let access = Access { who: who.into(), what: what.into(), of, reason: String::new() };
-        let command = crate::domain::Command::Privacy(privacy::Command::View(access));
+        let now = self.engine().clock().now();
+        let command = crate::domain::Command::Privacy(privacy::Command::View { access, now });
         self.engine().execute(command, fresh_key("view"), who).await?;
         Ok(())
     }
@@ -360,15 +362,9 @@ impl App {
         self.open_sealed(staff, ACCOUNT, sealed)
     }
 
-    /// Who asked for an event, for people: a member of staff's name, or what they are.
+    /// Who asked for an event, as people read it; of a donor's own, that it was the donor.
     pub fn name_of(&self, by: &str) -> String {
-        let Some(("staff", id)) = by.split_once(':') else {
-            return format!("the {}", by.split(':').next().unwrap_or_default());
-        };
-        let member =
-            id.parse().ok().and_then(|id| Some((id, self.engine().world().state.staff.get(&id)?.account.clone())));
-        let account = member.and_then(|(id, account)| self.open_account(id, &account));
-        account.map_or_else(|| present::ERASED.into(), |account| account.name)
+        if by.starts_with("donor:") { "the donor".into() } else { who::name(self.engine(), by) }
     }
 
     /// The rally at an address.
@@ -451,6 +447,9 @@ pub fn router(app: App) -> Router {
         .merge(pages::exports::routes())
         .merge(pages::filer::routes())
         .merge(pages::filing::routes())
+        .merge(pages::access::routes())
+        .merge(pages::periods::routes())
+        .merge(pages::refunds::routes())
         .merge(pages::rules::routes())
         .merge(pages::work::routes())
         .merge(pages::held::routes())
@@ -597,6 +596,12 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "work-asked" => "Noted, with your account: reports say from now on that you asked.",
         "work-answered" => "Saved: reports and files have it from now on.",
         "refunded" => "The refund is under way.",
+        "refund-asked" => "Asked: it goes back when a second person approves it.",
+        "refund-turned-down" => "Turned down: nothing goes back.",
+        "refund-rule" => "Saved: it holds for every refund from now on.",
+        "closed" => "Closed: what comes later is listed beneath, and changes nothing above.",
+        "filed" => "Noted: what comes later is an amendment’s.",
+        "period-withdrawn" => "Withdrawn: these days can be closed anew.",
         "assigned" => "Noted: the list says who has it.",
         "finished" => "Done: it stands among what was done, with your note.",
         "reopened" => "Open again.",

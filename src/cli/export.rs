@@ -2,6 +2,7 @@
 
 use super::log::shell_user;
 use super::{DataArgs, control, serve};
+use crate::domain::id::PeriodId;
 use crate::domain::money::group_thousands;
 use crate::engine::Engine;
 use crate::export::actblue::Report;
@@ -46,6 +47,9 @@ pub struct ExportArgs {
     /// number.
     #[arg(long, value_name = "T")]
     as_of: Option<String>,
+    /// Of this closed period only, as it was closed: its number at /finance/periods.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["rally", "committee", "from", "to", "as_of", "code"])]
+    period: Option<PeriodId>,
     /// Of actblue-csv: which contributions.
     #[arg(long, value_name = "REPORT", default_value = "paid")]
     report: Report,
@@ -134,6 +138,9 @@ pub async fn run(args: ExportArgs) -> anyhow::Result<()> {
     let own = [("committee", &args.committee), ("as_of", &args.as_of), ("reason", &args.reason)];
     for (name, value) in own.into_iter().chain(args.filing.pairs()) {
         query.append_pair(name, value.as_deref().unwrap_or_default());
+    }
+    if let Some(period) = args.period {
+        query.append_pair("period", &period.to_string());
     }
     query.append_pair("who", &shell_user()).append_pair("report", args.report.word());
     let query = query.append_pair("id", &id.to_string()).finish();
@@ -235,6 +242,9 @@ pub(super) async fn order(engine: &Engine, format: &str, query: &[u8]) -> anyhow
     let id = form.get("id").parse().unwrap_or_else(|_| Uuid::now_v7());
     let name = who.clone();
     let order = Order { id, format, selection, name, who, reason: form.get("reason"), report, filing: None };
+    if form.has("period") {
+        return Ok(order.of_period(&form.get("period"), engine).await?);
+    }
     match format {
         Format::Fec | Format::FecNotice => Ok(order.of_filing(|name| form.get(name), engine).await?),
         Format::Csv
@@ -243,6 +253,7 @@ pub(super) async fn order(engine: &Engine, format: &str, query: &[u8]) -> anyhow
         | Format::Payouts
         | Format::Attendance
         | Format::Contacts
+        | Format::Access
         | Format::Jsonl => Ok(order),
     }
 }

@@ -19,9 +19,11 @@ use super::hook::Event as Hook;
 use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
 use super::mail::Event as Mail;
+use super::period::Event as Period;
 use super::plan::Event as Plan;
 use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
+use super::refund::Event as Refund;
 use super::remedy::Event as Remedy;
 use super::restream::Event as Restream;
 use super::show::Event as Show;
@@ -233,6 +235,13 @@ kinds! {
     "hook.advanced" 1 Hook Advanced,
     "hook.gave_up" 1 Hook GaveUp,
     "hook.sent_again" 1 Hook SentAgain,
+    "period.closed" 1 Period Closed,
+    "period.filed" 1 Period Filed,
+    "period.withdrawn" 1 Period Withdrawn,
+    "refund.proposed" 1 Refund Proposed,
+    "refund.approved" 1 Refund Approved,
+    "refund.turned_down" 1 Refund TurnedDown,
+    "refund.rule_set" 1 Refund RuleSet,
     "work.assigned" 1 Work Assigned,
     "work.done" 1 Work Done,
     "work.reopened" 1 Work Reopened,

@@ -199,6 +199,10 @@ pub enum Refusal {
     MethodMissing,
     #[error("there is nothing left to refund of this donation: at most {}", .0.to_exact())]
     RefundTooLarge(Money),
+    #[error(
+        "a refund of this size waits for a second person: ask for it, and somebody else who sees money approves it"
+    )]
+    NeedsSecond,
     #[error("a refund is more than nothing")]
     RefundNotPositive,
     #[error("there is no such refund under way")]
@@ -291,7 +295,11 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             if current.refund_requests.contains_key(&refund) {
                 return Ok(vec![]);
             }
-            vec![request_refund(current, donation, refund, amount)?]
+            let requested = refundable(current, donation, refund, amount)?;
+            if super::refund::needs_second(state, current, amount) {
+                return Err(Refusal::NeedsSecond);
+            }
+            vec![requested]
         }
         Command::RecordRefunded { payment, processor_refund, refund, amount } => {
             learn(state, News::Refund(RefundUnmatched { payment, processor_refund, refund, amount }))?
@@ -412,7 +420,16 @@ fn countable(reported: Money) -> bool {
     (1..=AMOUNT_MINOR_MAX).contains(&reported.minor)
 }
 
-fn request_refund(current: &Donation, donation: DonationId, refund: RefundId, amount: Money) -> Result<Event, Refusal> {
+/// The event by which so much of a donation is to go back.
+///
+/// # Errors
+/// That much is not left of one of its payments.
+pub(super) fn refundable(
+    current: &Donation,
+    donation: DonationId,
+    refund: RefundId,
+    amount: Money,
+) -> Result<Event, Refusal> {
     if amount.currency != current.amount.currency {
         return Err(Refusal::WrongCurrency);
     }

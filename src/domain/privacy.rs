@@ -7,7 +7,7 @@ use super::id::{DonationId, ErasureId, PersonId};
 use super::staff::Role;
 use super::{State, attendance, donation, ledger, remedy, staff};
 use chrono::serde::ts_microseconds;
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -19,6 +19,10 @@ pub const WHO_CHARS_MAX: usize = 64;
 const OF_CHARS_MAX: usize = 400;
 /// Notices, and pledges, that one event lists at most: together they fill half of the longest line.
 const NAMED_MAX: usize = 300;
+/// How long a page that somebody sees again counts as the same look, since it was last told of.
+pub const ONE_LOOK: TimeDelta = TimeDelta::minutes(10);
+/// Looks of that time that are known: those of a large finance team on a busy day.
+const LOOKS_MAX: usize = 4_096;
 /// The longest a law can be asked to keep a name, in years.
 pub const RETENTION_YEARS_MAX: u16 = 100;
 
@@ -29,8 +33,13 @@ pub enum Command {
     Erase(Erase),
     /// Open seals for somebody to read.
     Disclose(Disclosed),
-    /// Show people's data on a page.
-    View(Access),
+    /// Show people's data on a page. The same person's same page within [`ONE_LOOK`] is one look: somebody reloads it.
+    View {
+        /// Who sees what.
+        access: Access,
+        /// Now.
+        now: DateTime<Utc>,
+    },
     /// Give somebody a file of people's data.
     Export(Access),
 }
@@ -177,6 +186,7 @@ pub struct Privacy {
     closed: HashSet<DonationId>,
     /// Each donor's last gift of real money, in seconds since 1970.
     last_gift: HashMap<PersonId, i64>,
+    looks: Looks,
 }
 
 impl Privacy {
@@ -219,6 +229,35 @@ pub fn keep_until(given: DateTime<Utc>, retention_years: u16) -> Option<NaiveDat
     NaiveDate::from_ymd_opt(given.year().saturating_add(1).saturating_add(years), 12, 31)
 }
 
+/// The latest looks at people's data, by who and what.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Looks(HashMap<String, i64>);
+
+impl Looks {
+    /// Whether it goes on with one that stands in the log.
+    fn is_one(&self, access: &Access, now: DateTime<Utc>) -> bool {
+        self.0
+            .get(&Self::name(access))
+            .is_some_and(|last| now.timestamp().saturating_sub(*last) < ONE_LOOK.num_seconds())
+    }
+
+    fn add(&mut self, access: &Access, at: DateTime<Utc>) {
+        if self.0.len() >= LOOKS_MAX {
+            self.0.retain(|_, last| at.timestamp().saturating_sub(*last) < ONE_LOOK.num_seconds());
+        }
+        if self.0.len() >= LOOKS_MAX {
+            // Then some are told of once more.
+            self.0.clear();
+        }
+        self.0.insert(Self::name(access), at.timestamp());
+    }
+
+    /// No part of it has a line break in it.
+    fn name(access: &Access) -> String {
+        format!("{}\n{}\n{}", access.who, access.what, access.of)
+    }
+}
+
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
     let events = match command {
         Command::Erase(erase) => decide_erase(state, erase)?,
@@ -227,7 +266,10 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
             let who = disclosed.who.chars().filter(|c| !c.is_control()).take(WHO_CHARS_MAX).collect();
             vec![Event::Disclosed(Disclosed { who, ..disclosed })]
         }
-        Command::View(access) => vec![Event::Viewed(access.check()?)],
+        Command::View { access, now } => {
+            let access = access.check()?;
+            if state.privacy.looks.is_one(&access, now) { vec![] } else { vec![Event::Viewed(access)] }
+        }
         Command::Export(access) => vec![Event::Exported(access.check()?)],
     };
     Ok(events.into_iter().map(super::Event::Privacy).collect())
@@ -309,7 +351,8 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
             state.mail.forget(erased.person);
             state.donors.forget(erased.person);
         }
-        Event::Disclosed(_) | Event::Viewed(_) | Event::Exported(_) => {}
+        Event::Viewed(access) => state.privacy.looks.add(access, at),
+        Event::Disclosed(_) | Event::Exported(_) => {}
     }
 }
 
@@ -351,6 +394,8 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Remedy(_)
         | super::Event::Token(_)
         | super::Event::Hook(_)
+        | super::Event::Period(_)
+        | super::Event::Refund(_)
         | super::Event::Work(_) => {}
     }
 }

@@ -109,6 +109,8 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Plan(_)
         | Event::Remedy(remedy::Event::Redesignated(_) | remedy::Event::Undone(_))
         | Event::Token(_)
+        | Event::Period(_)
+        | Event::Refund(_)
         | Event::Work(_)
         | Event::Hook(
             hook::Event::Removed(_)

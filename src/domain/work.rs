@@ -5,7 +5,7 @@
 
 use super::State;
 use super::donation;
-use super::id::{DisputeId, DonationId, MismatchId, PersonId};
+use super::id::{DisputeId, DonationId, MismatchId, PeriodId, PersonId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -27,11 +27,15 @@ pub enum Kind {
     Dispute,
     /// The ledger and the processor's books differ.
     Mismatch,
+    /// A refund waits for a second person.
+    Refund,
+    /// A period was closed with a report that was not filed yet.
+    Report,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Held, Self::Card, Self::Dispute, Self::Mismatch];
+    pub const ALL: [Self; 6] = [Self::Held, Self::Card, Self::Dispute, Self::Mismatch, Self::Refund, Self::Report];
 
     /// The word for it in addresses.
     pub fn word(self) -> &'static str {
@@ -40,6 +44,8 @@ impl Kind {
             Self::Card => "card",
             Self::Dispute => "dispute",
             Self::Mismatch => "mismatch",
+            Self::Refund => "refund",
+            Self::Report => "report",
         }
     }
 
@@ -52,7 +58,7 @@ impl Kind {
     pub fn is_said(self) -> bool {
         match self {
             Self::Dispute => true,
-            Self::Held | Self::Card | Self::Mismatch => false,
+            Self::Held | Self::Card | Self::Mismatch | Self::Refund | Self::Report => false,
         }
     }
 }
@@ -62,7 +68,7 @@ impl Kind {
 pub struct Item {
     /// Of which kind.
     pub kind: Kind,
-    /// What it is about, as text: a donation's id, with a dispute's after a space; a mismatch's id.
+    /// What it is about, as text: a donation's id, with a dispute's after a space; a mismatch's id; a period's number.
     pub of: Box<str>,
 }
 
@@ -82,12 +88,22 @@ impl Item {
         Self { kind: Kind::Mismatch, of: mismatch.0.as_str().into() }
     }
 
+    /// About a closed period.
+    pub fn of_period(period: PeriodId) -> Self {
+        Self { kind: Kind::Report, of: period.to_string().into() }
+    }
+
+    /// The period it is about, where it is about one.
+    pub fn period(&self) -> Option<PeriodId> {
+        self.of.parse().ok().filter(|_| self.kind == Kind::Report)
+    }
+
     /// The donation it is about, where it is about one.
     pub fn donation(&self) -> Option<DonationId> {
         match self.kind {
-            Kind::Held | Kind::Card => self.of.parse().ok(),
+            Kind::Held | Kind::Card | Kind::Refund => self.of.parse().ok(),
             Kind::Dispute => self.dispute().map(|(donation, _)| donation),
-            Kind::Mismatch => None,
+            Kind::Mismatch | Kind::Report => None,
         }
     }
 
@@ -107,6 +123,8 @@ impl Item {
                 known.into_iter().any(|(id, known)| *id == dispute && known.closed.is_none())
             }),
             Kind::Mismatch => state.audit.is_open(&MismatchId(self.of.as_ref().into())),
+            Kind::Refund => self.donation().is_some_and(|id| state.refunds.of(id).is_some()),
+            Kind::Report => self.period().is_some_and(|id| state.periods.is_to_file(id)),
         }
     }
 }

@@ -182,15 +182,20 @@ pub fn header(out: impl Write) -> std::io::Result<()> {
 }
 
 /// Writes the rows that the report has, in their order; of other currencies than dollars the format knows nothing, so they are
-/// left out.
+/// left out. What a large file says of itself stands in each row's own field, which importers keep or leave out: the format has
+/// no line that is not a contribution.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn rows(out: impl Write, report: Report, rows: &[Row]) -> std::io::Result<()> {
+pub fn rows(out: impl Write, report: Report, rows: &[Row], mark: Option<&str>) -> std::io::Result<()> {
     let mut csv = ::csv::Writer::from_writer(out);
     for row in rows.iter().filter(|row| report.takes(row) && row.amount.currency == Currency::USD) {
         for column in COLUMNS {
-            let cell = cell(column, row);
+            let cell = match (column, mark) {
+                ("Custom Field 1 Label", Some(_)) => "Export".into(),
+                ("Custom Field 1 Value", Some(mark)) => mark.into(),
+                _ => cell(column, row),
+            };
             // The sum of what was undone begins with a sign, and is a number.
             let is_number = matches!(column, "Amount" | "Fee");
             csv.write_field(if is_number { Cow::from(&cell) } else { text::inert(&cell) }.as_bytes())?;
@@ -266,7 +271,14 @@ mod tests {
         for (report, file) in Report::ALL.into_iter().zip(files) {
             let mut out = vec![];
             header(&mut out).unwrap();
-            rows(&mut out, report, &example::rows()).unwrap();
+            let mark = example::made().watermark();
+            rows(
+                &mut out,
+                report,
+                &example::rows(),
+                Some(&mark).filter(|_| report == Report::Refunded).map(|mark| &**mark),
+            )
+            .unwrap();
             example::golden(file, &out);
         }
     }

@@ -1,9 +1,10 @@
 //! A rally's attendee report as CSV, as webinar programs give one: a line a stay in the room, and one for whoever registered and
 //! never came.
 
+use super::row::Made;
 use super::text::{self, ERASED, inert};
 use crate::domain::profile::Attendee;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
 use std::io::Write;
 
@@ -108,13 +109,24 @@ pub fn people(out: impl Write, rally: &Rally, people: impl IntoIterator<Item = P
     csv.flush()
 }
 
+/// Writes a last line: what a large file says of itself, and the log's head.
+///
+/// # Errors
+/// Those of `out`.
+pub fn footer(out: impl Write, made: &Made) -> std::io::Result<()> {
+    let mut csv = text::csv(out);
+    let (mark, at) = (made.watermark(), made.at.to_rfc3339_opts(SecondsFormat::Secs, true));
+    csv.write_record(["", "", "", &*inert(&mark), "", "", &at, "", "", "UTC", "", "", "ledger head", &made.head, ""])?;
+    csv.flush()
+}
+
 fn yes(it_is: bool) -> &'static str {
     if it_is { "Yes" } else { "No" }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::example::golden;
+    use super::super::row::example;
     use super::*;
 
     #[test]
@@ -149,7 +161,8 @@ mod tests {
         let mut out = vec![];
         header(&mut out).unwrap();
         people(&mut out, &rally, all).unwrap();
-        golden("attendance.csv", &out);
+        footer(&mut out, &example::made()).unwrap();
+        example::golden("attendance.csv", &out);
         let read: Vec<_> = ::csv::Reader::from_reader(out.as_slice()).into_records().map(Result::unwrap).collect();
         assert_eq!(read.iter().map(|line| line[3].to_owned()).collect::<Vec<_>>()[0], "Joan \"JJ\" O’Neil, Jr.");
         assert_eq!((&read[2][3], &read[3][3]), ("'+1 555\nsecond line", "ليلى حداد"));

@@ -1,5 +1,6 @@
 //! People who agreed to be written to, as CSV, with when and to which words.
 
+use super::row::Made;
 use super::text::{self, inert};
 use crate::domain::attendance::wording;
 use crate::domain::profile::Attendee;
@@ -51,9 +52,20 @@ pub fn contacts(out: impl Write, contacts: impl IntoIterator<Item = Contact>) ->
     csv.flush()
 }
 
+/// Writes a last line: what a large file says of itself, and the log's head. It has no address, so no program writes to it.
+///
+/// # Errors
+/// Those of `out`.
+pub fn footer(out: impl Write, made: &Made) -> std::io::Result<()> {
+    let mut csv = text::csv(out);
+    let (mark, at) = (made.watermark(), made.at.to_rfc3339_opts(SecondsFormat::Micros, true));
+    csv.write_record([&*inert(&mark), "", "", "", &at, "ledger head", &made.head])?;
+    csv.flush()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::row::example::golden;
+    use super::super::row::example;
     use super::*;
     use crate::domain::attendance::WORDING;
 
@@ -73,6 +85,7 @@ mod tests {
             contact("ليلى حداد 👩‍🏫", "layla@example.org", "updates-99"),
         ];
         contacts(&mut out, all).unwrap();
-        golden("contacts.csv", &out);
+        footer(&mut out, &example::made()).unwrap();
+        example::golden("contacts.csv", &out);
     }
 }

@@ -54,6 +54,15 @@ pub struct Report {
     pub mode: Mode,
 }
 
+/// As of where in the log a report is.
+#[derive(Clone, Debug)]
+pub struct Stands {
+    /// The last event that counts.
+    pub seq: u64,
+    /// The log's head hash there, 64 hex digits.
+    pub head: String,
+}
+
 /// An earlier file that a new one takes the place of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amends {

@@ -89,6 +89,10 @@ pub struct Payout {
     pub arrival: NaiveDate,
 }
 
+/// Lines from which on a file is a large one, and says of itself who took it also where its format is made for other programs:
+/// a list of fewer is read by a person, and no program has to be told what is not a row.
+pub const LARGE_LINES: usize = 1_000;
+
 /// Of what, and for whom, a file was made.
 #[derive(Clone, Debug)]
 pub struct Made {

@@ -21,9 +21,9 @@ use super::notice::settled;
 use super::{Fault, Mode, Outcome, Processor, Refund, RefundOutcome, WebhookRefusal};
 use super::{Repeats, refund_key};
 use crate::domain::donation::{self, Attempt};
-use crate::domain::id::{CommitteeId, DonationId, PaymentId, ProcessorRefundId, RefundId};
+use crate::domain::id::{CommitteeId, DonationId, PaymentId, PersonId, ProcessorRefundId, RefundId};
 use crate::domain::money::Money;
-use crate::domain::{Command, Refusal};
+use crate::domain::{Command, Refusal, refund};
 use crate::engine::{Engine, Failure, Receipt};
 use crate::projections::Projections;
 use crate::vault;
@@ -265,6 +265,17 @@ impl Cashier {
     pub async fn refund(&self, donation: DonationId, refund: RefundId, amount: Money, by: &str) -> Result<(), Trouble> {
         let command = donation::Command::RequestRefund { donation, refund, amount };
         self.tell(command, format!("refund:{refund}"), by).await?;
+        self.ask_refund(donation, refund).await
+    }
+
+    /// Gives money back that one person asked for and a second one, this, approves.
+    ///
+    /// # Errors
+    /// As [`Self::refund`].
+    pub async fn approve_refund(&self, donation: DonationId, refund: RefundId, by: PersonId) -> Result<(), Trouble> {
+        let command = Command::Refund(refund::Command::Approve(refund::Approved { donation, refund, by }));
+        // A key of each person's own: whoever comes second is told so.
+        self.engine.execute(command, format!("approve-refund:{refund}:{by}"), &format!("staff:{by}")).await?;
         self.ask_refund(donation, refund).await
     }
 

@@ -134,6 +134,8 @@ impl Crowd {
             | Event::Remedy(_)
             | Event::Token(_)
             | Event::Hook(_)
+            | Event::Period(_)
+            | Event::Refund(_)
             | Event::Audit(_)
             | Event::Work(_) => {}
         }

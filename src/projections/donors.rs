@@ -157,6 +157,8 @@ impl Donors {
             | Event::Remedy(_)
             | Event::Token(_)
             | Event::Hook(_)
+            | Event::Period(_)
+            | Event::Refund(_)
             | Event::Work(_) => {}
         }
     }

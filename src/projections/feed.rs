@@ -78,6 +78,8 @@ impl Feed {
             | Event::Remedy(_)
             | Event::Token(_)
             | Event::Hook(_)
+            | Event::Period(_)
+            | Event::Refund(_)
             | Event::Work(_) => {}
         }
     }

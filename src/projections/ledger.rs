@@ -335,6 +335,11 @@ impl Ledger {
         {
             pledge.events.push(recorded.seq);
         }
+        if let Event::Refund(event) = &recorded.event
+            && let Some(pledge) = event.donation().and_then(|donation| self.pledges.get_mut(&donation))
+        {
+            pledge.events.push(recorded.seq);
+        }
         let Event::Donation(event) = &recorded.event else { return };
         if let Some(donation) = event.donation() {
             self.keep_unfinished(donation, recorded.seq, recorded.at, state);

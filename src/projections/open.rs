@@ -73,6 +73,8 @@ impl Open {
             | Event::Remedy(_)
             | Event::Token(_)
             | Event::Hook(_)
+            | Event::Period(_)
+            | Event::Refund(_)
             | Event::Work(_) => {}
         }
     }

@@ -66,6 +66,8 @@ impl Room {
             | Event::Remedy(_)
             | Event::Token(_)
             | Event::Hook(_)
+            | Event::Period(_)
+            | Event::Refund(_)
             | Event::Work(_) => {}
         }
     }

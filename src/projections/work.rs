@@ -5,13 +5,13 @@ use super::Projections;
 use crate::domain::donation::{self, Donation};
 use crate::domain::id::DonationId;
 use crate::domain::work::{self, Item, Kind};
-use crate::domain::{Event, Recorded, State, audit};
+use crate::domain::{Event, Recorded, State, audit, period, refund};
 use chrono::serde::ts_microseconds;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Until a held gift is decided on: its donor waits, and was told that a person looks.
+/// Until a held gift is decided on, or a refund: its donor waits, and was told that a person looks.
 const HELD: TimeDelta = TimeDelta::days(2);
 /// Until a treasurer has found out whether a gift that is in question is lawful, or gives it back (11 CFR 103.3(b)(1)).
 const IN_QUESTION: TimeDelta = TimeDelta::days(30);
@@ -36,7 +36,7 @@ pub struct Waiting {
 /// All that waits for a person, the first due first; what has no day is last.
 pub fn waiting(world: &Projections) -> Vec<Waiting> {
     let mut waiting = vec![];
-    for list in [held, cards, disputes, mismatches] {
+    for list in [held, cards, disputes, mismatches, refunds, reports] {
         waiting.extend(list(world));
     }
     waiting.retain(|one| !world.state.work.standing(&one.item).done);
@@ -85,6 +85,21 @@ fn mismatches(world: &Projections) -> Vec<Waiting> {
     world.state.audit.open().map(waiting).collect()
 }
 
+fn refunds(world: &Projections) -> Vec<Waiting> {
+    let waiting = |(_, refund): (_, &refund::Waiting)| Waiting {
+        item: Item::of_donation(Kind::Refund, refund.donation),
+        donation: Some(refund.donation),
+        due: refund.at.checked_add_signed(HELD),
+    };
+    world.state.refunds.waiting().into_iter().map(waiting).collect()
+}
+
+/// Until when a report is filed depends on who files: nobody has told.
+fn reports(world: &Projections) -> Vec<Waiting> {
+    let open = world.state.periods.live().filter(|(id, _)| world.state.periods.is_to_file(*id));
+    open.map(|(id, _)| Waiting { item: Item::of_period(id), donation: None, due: None }).collect()
+}
+
 /// Something that was done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Done {
@@ -127,7 +142,13 @@ fn done_by(event: &Event, state: &State) -> Option<Item> {
         Event::Donation(event) => done_by_donation(event, state),
         Event::Audit(audit::Event::Settled(settled)) => Some(Item::of_mismatch(&settled.mismatch)),
         Event::Work(work::Event::Done(done)) => Some(done.item.clone()),
-        Event::Work(work::Event::Assigned(_) | work::Event::Reopened(_))
+        Event::Refund(refund::Event::Approved(data)) => Some(Item::of_donation(Kind::Refund, data.donation)),
+        Event::Refund(refund::Event::TurnedDown(data)) => Some(Item::of_donation(Kind::Refund, data.donation)),
+        Event::Period(period::Event::Filed(filed)) => Some(Item::of_period(filed.period)),
+        Event::Period(period::Event::Withdrawn(gone)) => Some(Item::of_period(gone.period)),
+        Event::Refund(refund::Event::Proposed(_) | refund::Event::RuleSet(_))
+        | Event::Period(period::Event::Closed(_))
+        | Event::Work(work::Event::Assigned(_) | work::Event::Reopened(_))
         | Event::Audit(audit::Event::Found(_))
         | Event::Ledger(_)
         | Event::Staff(_)

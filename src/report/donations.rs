@@ -29,13 +29,15 @@ pub(super) fn csv(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<
     Ok(())
 }
 
-/// Contributions as CSV for campaign databases. The format has no place for what a file says of itself.
+/// Contributions as CSV for campaign databases.
 pub(super) fn actblue(engine: &Engine, order: &Order, report: Report, out: &Out) -> std::io::Result<()> {
     let opened = Opened::new(engine, &order.selection);
+    let mark = if opened.is_large() { Some(order.made(engine, opened.as_of)?) } else { None };
+    let mark = mark.map(|made| format!("{}; as of event {}, head {}", made.watermark(), made.seq, made.head));
     let mut first = vec![];
     actblue::header(&mut first)?;
     if out.send(first) {
-        let write = |rows: Vec<Row>| written(&rows, |chunk| actblue::rows(chunk, report, &rows));
+        let write = |rows: Vec<Row>| written(&rows, |chunk| actblue::rows(chunk, report, &rows, mark.as_deref()));
         opened.each(out, write, |chunk| Ok(out.send(chunk)))?;
     }
     Ok(())

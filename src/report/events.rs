@@ -5,11 +5,24 @@ use super::Order;
 use super::desk::Out;
 use crate::domain::{Event, codec};
 use crate::engine::Engine;
+use crate::export::row::LARGE_LINES;
 use crate::projections::{self, totals};
+use serde::Serialize;
 use std::io::Error;
 
 /// Bytes of text that are sent at once.
 const CHUNK_BYTES: usize = 256 * 1024;
+
+/// The first line of what is taken of a large log: who took it. An event has a `seq`, and this has none.
+#[derive(Serialize)]
+struct Mark<'a> {
+    /// Who, when and what for.
+    export: String,
+    /// The last event that counts.
+    as_of_seq: u64,
+    /// The log's head hash there.
+    head: &'a str,
+}
 
 /// The events of a selection: all of them; with a rally, a committee or days, those that are of a rally and in it.
 pub(super) fn jsonl(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<()> {
@@ -19,6 +32,11 @@ pub(super) fn jsonl(engine: &Engine, order: &Order, out: &Out) -> std::io::Resul
     let all = selection.is_of_everything();
     out.has(until);
     let mut chunk = vec![];
+    if usize::try_from(until).unwrap_or(usize::MAX) >= LARGE_LINES {
+        let made = order.made(engine, until)?;
+        serde_json::to_writer(&mut chunk, &Mark { export: made.watermark(), as_of_seq: made.seq, head: &made.head })?;
+        chunk.push(b'\n');
+    }
     for frame in engine.reader().frames_from(1) {
         let frame = frame.map_err(Error::other)?;
         for (_, line) in frame.lines().take_while(|(seq, _)| *seq <= until) {

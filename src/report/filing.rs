@@ -8,15 +8,15 @@ use super::as_of::AsOf;
 use super::contacts::{self, Contacts};
 use super::desk::Out;
 use crate::domain::committee::filer::Filer;
-use crate::domain::id::CommitteeId;
-use crate::engine::Engine;
+use crate::domain::id::{CommitteeId, PeriodId};
+use crate::engine::{self, Engine};
 use crate::export::fec::check::Checker;
 use crate::export::fec::cover::{Amount, Totals, amounts};
 use crate::export::fec::finding::Findings;
 use crate::export::fec::history::{Gathering, History, Place};
 use crate::export::fec::notice::{self as notices, Gift, Notice};
 use crate::export::fec::rows::{self, NotDollars, Source};
-use crate::export::fec::{self, Detail, NoSuchField, Report};
+use crate::export::fec::{self, Detail, NoSuchField, Report, Stands};
 pub use asked::{Wrong, notice, report};
 use chrono::{DateTime, NaiveDate, Utc};
 pub use ordered::NotOrdered;
@@ -43,6 +43,9 @@ pub enum Fault {
     /// Who gave can't be read.
     #[error(transparent)]
     Contacts(#[from] contacts::Fault),
+    /// The log is damaged.
+    #[error(transparent)]
+    Log(#[from] engine::Fault),
     /// Nobody reads on.
     #[error("the file is not wanted any more")]
     Gone,
@@ -58,6 +61,8 @@ pub struct Filing {
     pub committee: CommitteeId,
     /// Which.
     pub what: What,
+    /// Where its period was closed with it: which, and the event as of which it stands.
+    pub closed: Option<(PeriodId, u64)>,
 }
 
 /// A file of the FEC's.
@@ -76,8 +81,14 @@ impl Filing {
             What::Report(report) => (report.code.as_str(), report.from, report.through),
             What::Notice(_, from, through) => ("48H", *from, *through),
         };
-        let as_of = as_of.map(|as_of| format!("&as_of={}", as_of.seq)).unwrap_or_default();
+        let as_of = self.closed.map(|(_, seq)| seq).or(as_of.map(|as_of| as_of.seq));
+        let as_of = as_of.map(|seq| format!("&as_of={seq}")).unwrap_or_default();
         format!("committee={}&code={code}&from={from}&to={through}{as_of}", self.committee)
+    }
+
+    /// The last event that counts, where that is `asked` unless the period was closed.
+    pub fn seq(&self, asked: u64) -> u64 {
+        self.closed.map_or(asked, |(_, seq)| seq)
     }
 
     /// What is to be looked at before it is taken, as of an event.
@@ -85,6 +96,7 @@ impl Filing {
     /// # Errors
     /// [`Fault`].
     pub fn findings(&self, engine: &Engine, seq: u64) -> Result<Findings, Fault> {
+        let seq = self.seq(seq);
         match &self.what {
             What::Report(report) => Ok(preview(engine, self.committee, report, seq)?.findings),
             What::Notice(notice, from, through) => {
@@ -102,6 +114,8 @@ pub struct Preview {
     pub cover: Vec<Amount>,
     /// What is to be looked at.
     pub findings: Findings,
+    /// BLAKE3 of the file's bytes, 64 hex digits.
+    pub file: String,
 }
 
 /// Makes a report as of an event, reads it again and lets go of it.
@@ -109,7 +123,7 @@ pub struct Preview {
 /// # Errors
 /// [`Fault`].
 pub fn preview(engine: &Engine, committee: CommitteeId, report: &Report, seq: u64) -> Result<Preview, Fault> {
-    let mut checker = Checker::new();
+    let (mut checker, mut hasher) = (Checker::new(), blake3::Hasher::new());
     let (totals, mut findings) = made(
         engine,
         committee,
@@ -118,11 +132,20 @@ pub fn preview(engine: &Engine, committee: CommitteeId, report: &Report, seq: u6
         |_| (),
         |bytes| {
             checker.read(&bytes);
+            hasher.update(&bytes);
             Ok(())
         },
     )?;
     findings.extend(checker.finish());
-    Ok(Preview { totals, cover: amounts(report, &totals), findings })
+    Ok(Preview { totals, cover: amounts(report, &totals), findings, file: hasher.finalize().to_hex().to_string() })
+}
+
+/// What a report comes to as of an event, without its lines.
+///
+/// # Errors
+/// [`Fault`].
+pub fn totals(engine: &Engine, committee: CommitteeId, report: &Report, seq: u64) -> Result<Totals, Fault> {
+    Ok(Totals::of(report, &gathered(engine, committee, seq, &|_| ())?))
 }
 
 /// A gift that is told of within 48 hours.
@@ -177,10 +200,11 @@ pub fn notice_file(
 
 /// Sends the file that was asked for.
 pub(super) fn fec(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<()> {
-    let Some(Filing { committee, what }) = &order.filing else {
+    let Some(filing) = &order.filing else {
         return Err(std::io::Error::other("nothing says which report it is"));
     };
-    let seq = order.selection.seq(&engine.world());
+    let Filing { committee, what, .. } = filing;
+    let seq = filing.seq(order.selection.seq(&engine.world()));
     let sent = match what {
         What::Report(report) => {
             // Every row is gathered, and then those are written that are named: mostly fewer.
@@ -211,7 +235,9 @@ fn made(
     let history = gathered(engine, committee, seq, &did)?;
     let totals = Totals::of(report, &history);
     let mut details = Details::new(engine, committee, seq);
-    let findings = fec::write(report, &totals, &history, |places| details.of(places).inspect(|of| did(of.len())), put)?;
+    let stands = Stands { seq, head: engine.head_at(seq)?.to_string() };
+    let named = |places: &[Place]| details.of(places).inspect(|of| did(of.len()));
+    let findings = fec::write(report, &totals, &history, &stands, named, put)?;
     Ok((totals, findings))
 }
 

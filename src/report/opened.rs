@@ -7,7 +7,7 @@ use super::selection::Selection;
 use crate::domain::committee::joint::Part;
 use crate::domain::id::{CommitteeId, RallyId, SourceId};
 use crate::engine::Engine;
-use crate::export::row::{Payout, Rally, Recurring, Row};
+use crate::export::row::{LARGE_LINES, Payout, Rally, Recurring, Row};
 use crate::projections::Projections;
 use crate::projections::ledger::{self, ContactAt};
 use std::collections::HashMap;
@@ -38,6 +38,14 @@ impl<'a> Opened<'a> {
         let as_of = selection.seq(&world);
         let end = world.ledger.rows_at(as_of).len();
         Self { engine, selection, as_of, end }
+    }
+
+    /// Whether there are so many of them that a file of them says of itself who took it.
+    pub(super) fn is_large(&self) -> bool {
+        let world = self.engine.world();
+        let chosen = Chosen::new(&world, self.selection);
+        let rows = world.ledger.rows.get(..self.end).unwrap_or_default();
+        rows.iter().filter(|row| chosen.has(row)).nth(LARGE_LINES.saturating_sub(1)).is_some()
     }
 
     /// Gives every chunk of rows to `make`, on every core, and what it makes of them to `take`, in the ledger's order, and tells

@@ -8,6 +8,7 @@ use super::selection::Selection;
 use crate::domain::id::{PersonId, RallyId};
 use crate::domain::rally::Rally;
 use crate::engine::Engine;
+use crate::export::row::{LARGE_LINES, Made};
 use crate::export::{attendance, contacts};
 use crate::projections::Projections;
 use crate::projections::crowd::origin::Origin;
@@ -24,7 +25,7 @@ pub(super) fn attendees(engine: &Engine, order: &Order, out: &Out) -> std::io::R
     let mut first = vec![];
     attendance::header(&mut first)?;
     let (mut profiles, now) = (Profiles::new(engine), engine.clock().now());
-    let mut goes_on = out.send(first);
+    let (mut goes_on, mut count) = (out.send(first), 0_usize);
     for rally in rallies(engine, &order.selection, out) {
         let of = {
             let world = engine.world();
@@ -39,12 +40,30 @@ pub(super) fn attendees(engine: &Engine, order: &Order, out: &Out) -> std::io::R
                 out,
                 |world, known| Some(Copied::new(world, rally, known)),
                 |copied| {
+                    count = count.saturating_add(copied.len());
                     let people: Result<Vec<_>, _> = copied.into_iter().map(|one| one.open(&mut profiles)).collect();
                     let mut chunk = vec![];
                     attendance::people(&mut chunk, &of, people.map_err(Error::other)?)?;
                     Ok(out.send(chunk))
                 },
             )?;
+    }
+    mark(engine, order, out, goes_on && count >= LARGE_LINES, |last, made| attendance::footer(last, made))
+}
+
+/// Ends a file with what it says of itself, where it is a large one.
+fn mark(
+    engine: &Engine,
+    order: &Order,
+    out: &Out,
+    is_large: bool,
+    footer: impl FnOnce(&mut Vec<u8>, &Made) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    if is_large {
+        let seq = engine.world().seq;
+        let mut last = vec![];
+        footer(&mut last, &order.made(engine, seq)?)?;
+        out.send(last);
     }
     Ok(())
 }
@@ -56,7 +75,7 @@ pub(super) fn contacts(engine: &Engine, order: &Order, out: &Out) -> std::io::Re
     let mut first = vec![];
     contacts::header(&mut first)?;
     let mut profiles = Profiles::new(engine);
-    let mut goes_on = out.send(first);
+    let (mut goes_on, mut count) = (out.send(first), 0_usize);
     for rally in rallies(engine, &order.selection, out) {
         let slug = engine.world().state.rallies.get(rally).map(|known| known.details.slug.clone()).unwrap_or_default();
         let agreed = |world: &Projections, known: &Attendee| {
@@ -72,12 +91,13 @@ pub(super) fn contacts(engine: &Engine, order: &Order, out: &Out) -> std::io::Re
                     // Who was erased meanwhile is left out.
                     opened.extend(known.map(|profile| contacts::Contact { profile, rally, agreed_at: at, wording }));
                 }
+                count = count.saturating_add(opened.len());
                 let mut chunk = vec![];
                 contacts::contacts(&mut chunk, opened)?;
                 Ok(out.send(chunk))
             })?;
     }
-    Ok(())
+    mark(engine, order, out, goes_on && count >= LARGE_LINES, |last, made| contacts::footer(last, made))
 }
 
 /// The rallies that are asked for, in the order in which they take place; `out` is told how many registered for them.

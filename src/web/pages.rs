@@ -1,5 +1,6 @@
 //! One file a page; each holds the page's askama struct, made of text that is already in its final form.
 
+pub mod access;
 pub mod answer;
 pub mod api;
 pub mod attendance;
@@ -29,6 +30,7 @@ pub mod live;
 pub mod message;
 pub mod overlay;
 pub mod payout;
+pub mod periods;
 pub mod plan;
 pub mod plans;
 pub mod program;
@@ -36,6 +38,7 @@ pub mod rally;
 pub mod rally_form;
 pub mod reconciliation;
 pub mod recording;
+pub mod refunds;
 pub mod restream;
 pub mod rules;
 pub mod share;

@@ -77,6 +77,14 @@ fn each_broken_promise_is_named_with_file_line_and_rule() {
         ("src/export/x.rs", "fn f() { format!(\"{}\", 1e3); }", 1, "a float: 1e3"),
         ("src/media/hls.rs", "fn f() { let x = 2f64; }", 1, "a float: 2f64"),
         ("src/media/hls/x.rs", "use std::time::Instant;", 1, "a clock: std::time::Instant"),
+        // Who sees people's data.
+        (
+            "src/web/pages/x.rs",
+            "fn f() {}\nfn g(app: &App) { app.contacts(); }",
+            2,
+            "opens people's data and tells nobody",
+        ),
+        ("src/web/present/x.rs", "fn g() { Profiles::new(engine); }", 1, "opens people's data and tells nobody"),
         // The names of the house.
         ("src/web/mod.rs", "", 0, "no mod.rs"),
         ("src/web/util.rs", "", 0, "a room called util"),

@@ -105,6 +105,12 @@ pub const IMPURE: &[(&str, &str)] = &[
 /// An export writes into what it is given: the trait and the words of its signature, nothing that opens anything.
 pub const EXPORT_MAY: &[&str] =
     &["std::io::Write", "std::io::Seek", "std::io::Result", "std::io::Error", "std::io::ErrorKind"];
+/// What opens people's data on a page, and what tells the log of it first.
+pub const OPENS: &[&str] = &[".contacts()", "Contacts::new(", "Profiles::new("];
+pub const TELLS: &[&str] = &[".shows(", ".tells("];
+/// Pages that show donors what they themselves have typed, and the room that has the doors to it.
+pub const OPENS_UNTOLD: &[&str] =
+    &["src/web.rs", "src/web/pages/donate.rs", "src/web/pages/card.rs", "src/web/pages/thanks.rs"];
 pub const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln"];
 pub const UNFINISHED: &[&str] = &["todo", "unimplemented", "dbg"];
 

@@ -1,6 +1,7 @@
 //! All sources and golden files, and what is wrong with them.
 
 use crate::reader::{Reader, only_in_tests};
+use crate::rules::{OPENS, OPENS_UNTOLD, TELLS};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -82,6 +83,7 @@ impl Tree {
                 texts.append(&mut reader.texts);
             }
         }
+        self.look_for_the_untold(&mut broken);
         for path in &self.golden {
             let name = path.rsplit('/').next().unwrap_or(path);
             let folders: Vec<&str> = path.match_indices('/').skip(1).map(|(at, _)| &path[..at]).collect();
@@ -96,6 +98,19 @@ impl Tree {
         broken.sort();
         broken.dedup();
         broken
+    }
+
+    /// A page of the staff that opens people's data tells the log who sees it.
+    fn look_for_the_untold(&self, broken: &mut Vec<Broken>) {
+        let has = |text: &str, words: &[&str]| words.iter().any(|word| text.contains(word));
+        let pages = self.rust.iter().filter(|(path, _)| path.starts_with("src/web"));
+        for (path, text) in pages.filter(|(path, _)| !OPENS_UNTOLD.contains(&path.as_str())) {
+            let line = text.lines().position(|line| has(line, OPENS));
+            if let Some(line) = line.filter(|_| !has(text, TELLS)) {
+                let rule = "opens people's data and tells nobody: call shows first".into();
+                broken.push(Broken { file: path.clone(), line: line + 1, rule });
+            }
+        }
     }
 }
 

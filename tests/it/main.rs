@@ -11,6 +11,7 @@
     clippy::wildcard_enum_match_arm
 )]
 
+mod access;
 #[path = "../support/ahead.rs"]
 mod ahead;
 mod api;
@@ -51,6 +52,7 @@ mod mail;
 mod mail_server;
 mod media;
 mod past;
+mod periods;
 mod permutations;
 mod plans;
 mod privacy;
@@ -58,6 +60,7 @@ mod program;
 mod proof;
 mod receipts;
 mod reconcile;
+mod refunds;
 mod restream;
 mod rules;
 #[path = "../support/sample.rs"]

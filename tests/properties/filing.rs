@@ -15,7 +15,7 @@ use groundswell::domain::sealed::Sealed;
 use groundswell::domain::{Command, Event, Recorded, State, decide, rally};
 use groundswell::export::fec::cover::{Sums, Totals};
 use groundswell::export::fec::history::{Gathering, History, Place};
-use groundswell::export::fec::{Detail, NoSuchField, Report, check::Checker, rows, write};
+use groundswell::export::fec::{Detail, NoSuchField, Report, Stands, check::Checker, rows, write};
 use groundswell::projections::Projections;
 use hardmoney::{Filing, Table};
 use proptest::collection::vec;
@@ -425,7 +425,8 @@ fn file(world: &Projections, report: &Report, history: &History, totals: &Totals
     };
     let (mut bytes, mut checker) = (vec![], Checker::new());
     let details = |places: &[Place]| Ok::<_, NoSuchField>(places.iter().map(detail).collect());
-    write(report, totals, history, details, |chunk| {
+    let stands = Stands { seq: 1, head: String::new() };
+    write(report, totals, history, &stands, details, |chunk| {
         checker.read(&chunk);
         bytes.extend(chunk);
         Ok(())

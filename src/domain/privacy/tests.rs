@@ -195,3 +195,34 @@ fn what_was_disclosed_is_kept_with_who_and_why() {
     let cut = disclosed(&long[..WHO_CHARS_MAX], "audit 4");
     given_nothing().when(show(&long, "audit 4")).then([Event::Disclosed(cut)]);
 }
+
+/// A page that is reloaded is one look; another page, another part or another person is another, and so is a file.
+#[test]
+fn a_page_that_is_seen_again_within_minutes_is_one_look() {
+    let access = |who: &str, what: &str, of: &str| Access {
+        who: who.into(),
+        what: what.into(),
+        of: of.into(),
+        reason: String::new(),
+    };
+    let ledger = access("staff:1", "ledger", "rally=call");
+    let view = |access: &Access, second| Command::View { access: access.clone(), now: at(second) };
+    // It was told of at the first second.
+    let once = given_nothing().when(view(&ledger, 0)).then([Event::Viewed(ledger.clone())]);
+    once.when(view(&ledger, 599)).changes_nothing();
+    once.when(view(&ledger, 600)).then([Event::Viewed(ledger.clone())]);
+    for other in [
+        access("staff:2", "ledger", "rally=call"),
+        access("staff:1", "rows", "rally=call"),
+        access("staff:1", "ledger", ""),
+    ] {
+        once.when(view(&other, 1)).then([Event::Viewed(other.clone())]);
+    }
+    let taken = once.when(Command::Export(ledger.clone())).then([Event::Exported(ledger.clone())]);
+    taken.when(Command::Export(ledger.clone())).then([Event::Exported(ledger.clone())]);
+    // However many there are, they are bounded; then some are told of once more.
+    let many = (0..5_000).map(|number| Event::Viewed(access("staff:1", "rows", &number.to_string())));
+    let full = given(many.collect::<Vec<_>>());
+    let last = access("staff:1", "rows", "4999");
+    full.when(view(&last, 5_001)).changes_nothing();
+}

@@ -19,6 +19,7 @@ fn file(report: &Report, book: &Book, history: &History) -> (Vec<u8>, Findings) 
         report,
         &totals,
         history,
+        &Stands { seq: 7, head: "ab".repeat(32) },
         |places| Ok::<_, NoSuchField>(book.details(places)),
         |chunk| {
             checker.read(&chunk);
@@ -374,4 +375,18 @@ fn findings_are_bounded() {
     }
     assert!(findings.stops && findings.more == 1);
     assert_eq!(findings.in_order().len(), finding::FINDINGS_MAX);
+}
+
+/// A large report says in its header as of where it is; that of simulated money says so first, and all of it fits.
+#[test]
+fn a_large_report_says_as_of_which_event_it_is() {
+    let gifts = |count: u128| (0..count).fold(Book::default(), |book, donor| book.gift(donor, "2026-07-04", 30_000));
+    let header = |report: &Report, count| made(report, &gifts(count)).0.lines().next().unwrap().to_owned();
+    let live = report(Form::F3X, "Q3", "2026-07-01", "2026-09-30");
+    let large = header(&live, 1_000);
+    assert!(large.ends_with(&format!("AS OF EVENT 7, LOG HEAD {}", "ab".repeat(32))), "{large}");
+    assert!(!header(&live, 999).contains("EVENT"));
+    let test = Report { mode: Mode::Simulated, ..live };
+    let marked = header(&test, 1_000);
+    assert!(marked.contains("DO NOT FILE IT. AS OF EVENT 7") && marked.ends_with(&"ab".repeat(32)), "{marked}");
 }

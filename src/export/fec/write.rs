@@ -5,11 +5,15 @@ use super::finding::Findings;
 use super::history::{History, Item, Place};
 use super::lines::Schedules;
 use super::record::{self, NoSuchField, Record};
-use super::{BATCH_LINES, Detail, Lines, Report, mark, period, text};
+use super::{BATCH_LINES, Detail, Lines, Report, Stands, mark, period, text};
 use crate::domain::committee::filer::{Candidate, Election, Filer, Form};
+use crate::export::row::LARGE_LINES;
 use chrono::{Datelike, NaiveDate};
 use hardmoney::parser::FieldKind;
 use hardmoney::parser::tables::Table;
+
+/// Signs of the header's comment (format 8.5, record HDR).
+const COMMENT_MAX: usize = 200;
 
 /// What a report's lines are told of, each in one go over all of it.
 const PARTS: [fn(&Item) -> bool; 3] =
@@ -24,12 +28,14 @@ pub fn write<E: From<NoSuchField>>(
     report: &Report,
     totals: &Totals,
     history: &History,
+    stands: &Stands,
     mut details: impl FnMut(&[Place]) -> Result<Vec<Detail>, E>,
     mut put: impl FnMut(Vec<u8>) -> Result<(), E>,
 ) -> Result<Findings, E> {
     let mut findings = Findings::default();
     let schedules = Schedules::new(&report.filer)?;
-    let mut head = header(report.amends.map(|amends| (amends.filing, amends.number)), mark(report.mode).as_deref())?;
+    let mut head =
+        header(report.amends.map(|amends| (amends.filing, amends.number)), comment(report, totals, stands).as_deref())?;
     cover(&mut head, report, totals)?;
     put(head)?;
     for is_of_part in PARTS {
@@ -50,6 +56,16 @@ pub fn write<E: From<NoSuchField>>(
         put(note(&report.filer, &form_type(report), &mark)?)?;
     }
     Ok(findings)
+}
+
+/// What the header says besides: that it is no report, and of a large one, as of which event of which log it was made. Who took
+/// it is left out: what is filed is published, and the log knows.
+fn comment(report: &Report, totals: &Totals, stands: &Stands) -> Option<String> {
+    let lines = totals.receipt_lines.saturating_add(totals.refund_lines).saturating_add(totals.memo_lines);
+    let is_large = usize::try_from(lines).unwrap_or(usize::MAX) >= LARGE_LINES;
+    let as_of = is_large.then(|| format!("AS OF EVENT {}, LOG HEAD {}", stands.seq, stands.head));
+    let words: Vec<String> = mark(report.mode).into_iter().chain(as_of).collect();
+    (!words.is_empty()).then(|| text::fit(&words.join(" "), COMMENT_MAX))
 }
 
 /// The header: which format, by whom, and what is amended.

@@ -8,6 +8,7 @@ use crate::domain::money::{Currency, Money};
 use crate::export::fec::notice::Notice;
 use crate::export::fec::{AMENDMENT_MAX, Amends, Report, period};
 use crate::projections::Projections;
+use crate::report::closing;
 use chrono::{Datelike, NaiveDate};
 
 /// What is wrong with what was typed: the field's name, and a sentence.
@@ -24,8 +25,8 @@ fn filer(committee: Option<CommitteeId>, world: &Projections) -> Result<(Committ
     known.map(|filer| (id, filer)).ok_or_else(missing)
 }
 
-/// Reads a report: the fields `code`, `from`, `to`, `election`, `signed`, `cash`, `amends` and `amendment`, of which `get` gives
-/// each by name, empty where it is not there.
+/// Reads a report: the fields `code`, `from`, `to`, `election`, `signed`, `cash`, `amends`, `amendment` and `as_of`, of which `get`
+/// gives each by name, empty where it is not there. The report that a period was closed with is that one, whatever else is said.
 ///
 /// # Errors
 /// What is wrong with them.
@@ -59,7 +60,13 @@ pub fn report(
     }
     let mode = world.state.mode.unwrap_or(Mode::Simulated);
     let report = Report { filer, code, from, through, election, signed, cash_minor, amends, mode };
-    Ok(Filing { committee, what: What::Report(Box::new(report)) })
+    // What was closed is asked for by its days; as of another event, by its number, it is another report.
+    let closed = closing::closed_as(world, committee, &report);
+    let is_asked = |filing: &Filing| get("as_of").is_empty() || get("as_of") == filing.seq(0).to_string();
+    match closed.filter(is_asked) {
+        Some(filing) => Ok(filing),
+        None => Ok(Filing { committee, what: What::Report(Box::new(report)), closed: None }),
+    }
 }
 
 /// Reads a notice: the fields `from`, `to`, `signed`, `amends`, `amendment` and `filed`, the day on which what it amends was.
@@ -95,7 +102,7 @@ pub fn notice(
     }
     let mode = world.state.mode.unwrap_or(Mode::Simulated);
     let notice = Notice { filer, signed, amends: amends.zip(filed), mode };
-    Ok(Filing { committee, what: What::Notice(Box::new(notice), from, through) })
+    Ok(Filing { committee, what: What::Notice(Box::new(notice), from, through), closed: None })
 }
 
 fn days(

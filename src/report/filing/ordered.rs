@@ -4,6 +4,7 @@ use super::Fault;
 use super::asked::{self, Wrong};
 use crate::engine::Engine;
 use crate::report::as_of::AsOf;
+use crate::report::closing::Unlike;
 use crate::report::{Format, Order};
 use thiserror::Error;
 
@@ -19,6 +20,12 @@ pub enum NotOrdered {
     /// What is in it, in sentences.
     #[error("the FEC would not take this file: {0}")]
     Stopped(String),
+    /// Which closed period it is of, in a sentence.
+    #[error("{0}")]
+    Period(String),
+    /// It does not come out as its period was closed.
+    #[error(transparent)]
+    Unlike(Unlike),
     /// It can't be made.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -38,6 +45,8 @@ impl Order {
             let world = engine.world();
             let committee = self.selection.committee;
             let today = now.with_timezone(&self.selection.zone(&world)).date_naive();
+            let seq = self.selection.as_of.map(|as_of| as_of.seq.to_string()).unwrap_or_default();
+            let get = |name: &str| if name == "as_of" { seq.clone() } else { get(name) };
             let filing = if self.format == Format::Fec {
                 asked::report(get, committee, &world, today)
             } else {
@@ -46,6 +55,9 @@ impl Order {
             let said = |wrong: Vec<Wrong>| wrong.into_iter().map(|(_, what)| what).collect::<Vec<_>>().join(" ");
             (filing.map_err(|wrong| NotOrdered::Wrong(said(wrong)))?, self.selection.seq(&world))
         };
+        if let Some((period, _)) = filing.closed {
+            return self.of_period(&period.to_string(), engine).await;
+        }
         let (engine, looked_at) = (engine.clone(), filing.clone());
         let looking = tokio::task::spawn_blocking(move || looked_at.findings(&engine, seq)).await;
         let findings = looking.map_err(Fault::Panicked)??;

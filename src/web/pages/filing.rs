@@ -1,6 +1,7 @@
 //! `/finance/filing`: a report to the FEC before it is filed: what its cover says, what a person is to look at, and the file; and
 //! the large gifts that are told of within 48 hours.
 
+pub(super) mod close;
 mod shown;
 
 use super::exports::taken;
@@ -11,25 +12,27 @@ use crate::domain::committee::filer::Filer;
 use crate::domain::id::CommitteeId;
 use crate::engine::Failure;
 use crate::export::actblue;
+use crate::export::fec::Report;
 use crate::export::fec::finding::Findings;
 use crate::export::fec::period::CODES;
 use crate::report::as_of::AsOf;
-use crate::report::filing::{self, Filing, What, Wrong};
+use crate::report::filing::{self, Filing, Preview, What, Wrong};
 use crate::report::selection::Selection;
 use crate::report::{Format, Order};
-use crate::web::App;
 use crate::web::form::{Errors, Form};
 use crate::web::problem::{self, Problem, sentence};
 use crate::web::session::Staff;
 use crate::web::view::{Choice, Field, FormError, Layout, StaffRoom};
+use crate::web::{App, see_other};
 use askama::Template;
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
+use close::CloseForm;
 use shown::{DueLine, Shown};
 use uuid::Uuid;
 
@@ -62,6 +65,8 @@ pub struct FilingPage {
     pub fields: [Field; 8],
     /// The report, where one was asked for and can be made.
     pub shown: Option<Shown>,
+    /// The form that closes its period; none where nothing can be closed.
+    pub close: Option<CloseForm>,
     /// Whether notices of 48 hours are this committee's at all.
     pub is_candidates: bool,
     /// Gifts that are told of within 48 hours, the latest first.
@@ -79,6 +84,7 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route(PATH, get(show))
         .route("/finance/filing/report.fec", get(report))
+        .route("/finance/filing/close", post(close::close))
         .route("/finance/filing/notice.fec", get(notice))
 }
 
@@ -145,7 +151,9 @@ fn asked_for(app: &App, asked: &mut Asked) -> Option<Filing> {
     if !asked.form.has("code") {
         return None;
     }
-    let read = filing::report(|name| asked.form.get(name), Some(asked.committee), &app.engine().world(), asked.today);
+    let seq = asked.selection.as_of.map(|as_of| as_of.seq.to_string()).unwrap_or_default();
+    let get = |name: &str| if name == "as_of" { seq.clone() } else { asked.form.get(name) };
+    let read = filing::report(get, Some(asked.committee), &app.engine().world(), asked.today);
     match read {
         Ok(filing) => Some(filing).filter(|_| asked.errors.is_empty()),
         Err(wrong) => {
@@ -164,6 +172,9 @@ async fn report(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery)
         }
         return page(&app, &staff, asked, None, vec![]).await;
     };
+    if let Some((period, _)) = filing.closed {
+        return Ok(see_other(&close::file_of(period, &asked.form.get("reason"))));
+    }
     if findings(&app, &mut asked, &filing).await?.is_none_or(|findings| findings.stops) {
         return page(&app, &staff, asked, Some(filing), vec![]).await;
     }
@@ -189,6 +200,26 @@ async fn notice(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery)
             page(&app, &staff, asked, None, words).await
         }
         None => page(&app, &staff, asked, None, vec![]).await,
+    }
+}
+
+/// What a report comes to as of an event; nothing where there can be none, which is then said.
+async fn preview(
+    app: &App,
+    asked: &mut Asked,
+    committee: CommitteeId,
+    report: &Report,
+    seq: u64,
+) -> Result<Option<Preview>, Problem> {
+    let (engine, report) = (app.engine().clone(), report.clone());
+    let made = tokio::task::spawn_blocking(move || filing::preview(&engine, committee, &report, seq)).await;
+    match made.map_err(|fault| problem::internal(&fault))? {
+        Ok(preview) => Ok(Some(preview)),
+        Err(filing::Fault::NotDollars(fault)) => {
+            asked.errors.add("committee", sentence(&fault.to_string()));
+            Ok(None)
+        }
+        Err(fault) => Err(problem::internal(&fault)),
     }
 }
 
@@ -225,23 +256,19 @@ async fn page(
     notice_findings: Vec<String>,
 ) -> Result<Response, Problem> {
     let shown = match filing {
-        Some(Filing { committee, what: What::Report(report) }) => {
-            let (engine, seq, for_preview) = (app.engine().clone(), asked.as_of.seq, report.clone());
-            let made =
-                tokio::task::spawn_blocking(move || filing::preview(&engine, committee, &for_preview, seq)).await;
-            match made.map_err(|fault| problem::internal(&fault))? {
-                Ok(preview) => Some(Shown::new(&report, preview, &file_query(&asked))),
-                Err(filing::Fault::NotDollars(fault)) => {
-                    asked.errors.add("committee", sentence(&fault.to_string()));
-                    None
-                }
-                Err(fault) => return Err(problem::internal(&fault)),
-            }
+        Some(Filing { committee, what: What::Report(report), closed }) => {
+            let seq = closed.map_or(asked.as_of.seq, |(_, seq)| seq);
+            let file = match closed {
+                Some((period, _)) => close::file_of(period, ""),
+                None => format!("{PATH}/report.fec?{}", file_query(&asked)),
+            };
+            let preview = preview(app, &mut asked, committee, &report, seq).await?;
+            preview.map(|preview| Shown::new(&report, preview, file, closed.map(|(period, _)| period)))
         }
         Some(Filing { what: What::Notice(..), .. }) | None => None,
     };
     // The list of what is to be looked at names donors: that somebody sees it stands in the log.
-    if shown.as_ref().is_some_and(|shown| !shown.findings.is_empty()) {
+    if shown.as_ref().is_some_and(|shown| !shown.findings.is_empty()) || !notice_findings.is_empty() {
         app.shows(staff, "filing", asked.selection.told()).await?;
     }
     let stopped = shown.as_ref().is_some_and(|shown| shown.is_stopped) || !notice_findings.is_empty();
@@ -291,6 +318,7 @@ fn draw(
         elections,
         election_error: errors.of("election"),
         fields: ["from", "to", "as_of", "cash", "signed", "amends", "amendment", "reason"].map(field),
+        close: shown.as_ref().and_then(|shown| CloseForm::new(shown, &asked)),
         shown,
         due_now: due.iter().filter(|due| due.is_open).count(),
         due,

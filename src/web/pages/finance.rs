@@ -93,6 +93,8 @@ pub struct Finance {
     pub to_do: usize,
     /// Gifts that a person is to look at, as it is now.
     pub to_look_at: usize,
+    /// Refunds that wait for a second person, as it is now.
+    pub refunds_waiting: usize,
     /// Part `letters`: mail that waits or failed, as it is now.
     pub letters: Letters,
     /// The log's head hash at that instant, 64 hex digits.
@@ -243,6 +245,7 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
             more_href: latest.more.then(|| format!("/finance/rows?{}", selection.query())),
             to_do: super::work::count(&world),
             to_look_at: to_look_at(&world),
+            refunds_waiting: world.state.refunds.waiting().len(),
             letters: present::letters::letters(&world),
             head: String::new(),
             head_short: String::new(),

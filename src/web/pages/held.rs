@@ -112,7 +112,7 @@ pub fn routes() -> Router<App> {
 async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let staff = staff.sees_money()?;
     let query = Form::parse(query.unwrap_or_default().as_bytes());
-    page(&app, &staff, notice(&query), None)
+    page(&app, &staff, notice(&query), None).await
 }
 
 async fn release(
@@ -167,13 +167,13 @@ async fn decided(
         }
         Err(Failure::Refused(Refusal::Donation(refusal @ donation::Refusal::HoldNote))) => {
             let error = sentence(&refusal.to_string());
-            page(app, &staff, None, Some(Sent { donation, field, text, error }))
+            page(app, &staff, None, Some(Sent { donation, field, text, error })).await
         }
         Err(failure) => Err(failure.into()),
     }
 }
 
-fn page(
+async fn page(
     app: &App,
     staff: &Staff,
     done: Option<crate::web::view::Notice>,
@@ -199,6 +199,9 @@ fn page(
         let above = above(&world.state.committees);
         (lines.collect::<Vec<_>>(), flagged.collect::<Vec<_>>(), mores, above)
     };
+    if !lines.is_empty() || !flagged.is_empty() {
+        app.shows(staff, "held", String::new()).await?;
+    }
     // The log is read while nobody waits for the projections.
     let mut contacts = app.contacts();
     let mut who = |donor, at: Option<ContactAt>| Who::of(at.and_then(|at| contacts.shown(donor, at)));

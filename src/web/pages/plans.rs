@@ -120,6 +120,9 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
         let (wanted, more) = lines(&world);
         (wanted, more, sum(&world))
     };
+    if !wanted.is_empty() {
+        app.shows(&staff, "plans", String::new()).await?;
+    }
     let mut contacts = app.contacts();
     let lines: Vec<Line> = wanted
         .into_iter()

@@ -2,6 +2,7 @@
 //! offer to cover the fee, and among whom gifts are shared out.
 
 mod formula;
+mod second;
 
 use askama::Template;
 
@@ -16,17 +17,18 @@ use crate::engine::Failure;
 use crate::web::form::Form;
 use crate::web::problem::{Problem, sentence};
 use crate::web::session::{Staff, csrf_matches};
-use crate::web::view::{Choice, Layout, StaffRoom};
+use crate::web::view::{Choice, Field, Layout, StaffRoom};
 use crate::web::{App, fresh_key, notice, present, see_other};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use chrono::NaiveDate;
 pub use formula::PartnerLine;
 use formula::TypedFormula;
+use second::SecondPerson;
 
 /// Empty lines below the limits that there are.
 const LINES_SPARE: usize = 2;
@@ -69,6 +71,8 @@ pub struct RulesPage {
     pub fee_fixed: String,
     /// Field `fee_currency`.
     pub currencies: Vec<Choice>,
+    /// Above which sum a second person approves refunds.
+    pub second: SecondPerson,
 }
 
 /// One limit as it is typed. The fields' names end with the line's number.
@@ -88,7 +92,7 @@ pub struct LimitLine {
 
 /// The routes of this page.
 pub fn routes() -> Router<App> {
-    Router::new().route("/finance/rules", get(show).post(save))
+    Router::new().route("/finance/rules", get(show).post(save)).route("/finance/rules/refunds", post(second::save))
 }
 
 async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Html<String>, Problem> {
@@ -107,7 +111,7 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
             until: until.unwrap_or_default().into(),
         }));
     }
-    page(&app, &staff, typed, vec![], notice(&query))
+    page(&app, &staff, typed, vec![], notice(&query), None)
 }
 
 async fn save(State(app): State<App>, staff: Staff, body: Bytes) -> Result<Response, Problem> {
@@ -119,7 +123,7 @@ async fn save(State(app): State<App>, staff: Staff, body: Bytes) -> Result<Respo
     let committee = committee(&app, &form)?;
     let typed = Typed::from_form(committee, &form);
     let again = |typed: Typed, errors: Vec<String>| {
-        let page = page(&app, &staff, typed, errors, None)?;
+        let page = page(&app, &staff, typed, errors, None, None)?;
         Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
     };
     let rules = match typed.read() {
@@ -148,6 +152,7 @@ fn page(
     typed: Typed,
     errors: Vec<String>,
     done: Option<crate::web::view::Notice>,
+    second: Option<Field>,
 ) -> Result<Html<String>, Problem> {
     let currencies = |chosen: &str| {
         let choice = |currency: &Currency| Choice {
@@ -202,6 +207,7 @@ fn page(
         fee_percent: typed.fee_percent,
         fee_fixed: typed.fee_fixed,
         currencies: currencies(&typed.fee_currency),
+        second: SecondPerson::new(&app.engine().world(), staff, second),
     };
     Ok(Html(page.render()?))
 }

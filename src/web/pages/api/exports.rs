@@ -269,7 +269,11 @@ async fn filing(
     let part = Part { committee, as_of, from: asked.from, to: asked.to, rally: None };
     let order = order(&app, &caller, format, part.select(&app)?, reason);
     let order = order.of_filing(|field| asked.get(field), app.engine()).await.map_err(|why| match why {
-        NotOrdered::OfARally | NotOrdered::Wrong(_) | NotOrdered::Stopped(_) => Problem::Refused(why.to_string()),
+        NotOrdered::OfARally
+        | NotOrdered::Wrong(_)
+        | NotOrdered::Stopped(_)
+        | NotOrdered::Period(_)
+        | NotOrdered::Unlike(_) => Problem::Refused(why.to_string()),
         NotOrdered::Fault(Fault::NotDollars(fault)) => Problem::Refused(fault.to_string()),
         NotOrdered::Fault(fault) => problem::internal(&fault),
     })?;

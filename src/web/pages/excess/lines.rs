@@ -64,7 +64,7 @@ pub struct Line {
     pub refund: String,
     /// The same as money.
     pub refund_label: String,
-    /// A refund that is under way; empty where none is.
+    /// That a refund is under way, or waits for a second person; empty where none does.
     pub waiting: String,
     /// Whether it is a part that was reattributed already: that one is undone instead.
     pub is_moved: bool,
@@ -165,6 +165,7 @@ impl<'a> Lines<'a> {
             let limits: Vec<Choice> = rules.limits.iter().filter(is_other).map(choice).collect();
             (limits, through, clock::now().with_timezone(&zone).date_naive())
         };
+        let proposed = self.app.engine().world().state.refunds.of(one.donation).map(|(_, waiting)| waiting.amount);
         let waiting = gift.waiting_refunds().map(|(_, request)| request.amount.minor).fold(0, i64::saturating_add);
         let refund = refund_of(one, &gift, self.committee);
         let left = one.by.signed_duration_since(today).num_days();
@@ -206,9 +207,13 @@ impl<'a> Lines<'a> {
                 days => format!("{days} days left"),
             },
             is_overdue: left < 0,
-            refund: if waiting >= refund { String::new() } else { money(refund).to_decimal() },
+            refund: if waiting >= refund || proposed.is_some() { String::new() } else { money(refund).to_decimal() },
             refund_label: money(refund).to_exact(),
-            waiting: if waiting > 0 { money(waiting).to_exact() } else { String::new() },
+            waiting: match proposed {
+                Some(amount) => format!("A refund of {} waits for a second person.", amount.to_exact()),
+                None if waiting > 0 => format!("A refund of {} is on its way.", money(waiting).to_exact()),
+                None => String::new(),
+            },
             is_moved: one.giver != gift.giver(),
             remedy: RemedyId(Uuid::now_v7()),
             limits,

@@ -1,6 +1,7 @@
 //! A report as a person reads it before they file it.
 
 use crate::domain::committee::filer::Form;
+use crate::domain::id::PeriodId;
 use crate::domain::ledger::Mode;
 use crate::domain::money::{Currency, Money, group_thousands};
 use crate::export::fec::Report;
@@ -35,6 +36,10 @@ pub struct Shown {
     pub findings_more: u64,
     /// Whether one of them stops it.
     pub is_stopped: bool,
+    /// The last day that it is of.
+    pub through: NaiveDate,
+    /// The period that was closed with it.
+    pub closed: Option<PeriodId>,
     /// Where the file is.
     pub file: String,
 }
@@ -100,8 +105,8 @@ impl DueLine {
 }
 
 impl Shown {
-    pub(super) fn new(report: &Report, preview: Preview, query: &str) -> Self {
-        let Preview { totals, cover, findings } = preview;
+    pub(super) fn new(report: &Report, preview: Preview, file: String, closed: Option<PeriodId>) -> Self {
+        let Preview { totals, cover, findings, .. } = preview;
         let (more, is_stopped) = (findings.more, findings.stops);
         let all = findings.in_order();
         let hidden = u64::try_from(all.len().saturating_sub(FINDINGS_SHOWN)).unwrap_or(u64::MAX);
@@ -117,7 +122,9 @@ impl Shown {
             findings: all.into_iter().take(FINDINGS_SHOWN).map(FindingLine::new).collect(),
             findings_more: more.saturating_add(hidden),
             is_stopped,
-            file: format!("{}/report.fec?{query}", super::PATH),
+            through: report.through,
+            closed,
+            file,
         }
     }
 }

@@ -3,17 +3,22 @@
 use super::rows::{LedgerRow, row_line};
 use crate::domain::donation::{Event as Donation, Movement};
 use crate::domain::id::DonationId;
+use crate::domain::privacy::REASON_CHARS_MAX;
+use crate::domain::refund::Event as Refund;
 use crate::domain::remedy::{Consent, Event as Remedy};
 use crate::domain::{Event, codec};
 use crate::engine::lines::Lines;
 use crate::projections::totals::timezone;
+use crate::report::who;
+use crate::web::form::Form;
 use crate::web::gift::day_in_words;
+use crate::web::pages::refunds;
 use crate::web::problem::{Problem, internal};
 use crate::web::session::Staff;
 use crate::web::view::{Layout, StaffRoom};
-use crate::web::{App, present};
+use crate::web::{App, notice, present};
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::{Html, IntoResponse, Response};
 use chrono_tz::Tz;
 
@@ -36,6 +41,10 @@ pub struct DonationPage {
     pub rally_href: String,
     /// Facts: what it is, and its value; empty values are left out.
     pub facts: Vec<(&'static str, String)>,
+    /// Its refund that waits for a second person.
+    pub waiting: Option<refunds::Line>,
+    /// The most characters of a reason to turn that down.
+    pub reason_chars_max: usize,
     /// Rows of the ledger.
     pub rows: Vec<LedgerRow>,
     /// Its events, the first first.
@@ -62,10 +71,16 @@ pub struct EventLine {
 }
 
 /// Shows it.
-pub(super) async fn show(State(app): State<App>, staff: Staff, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn show(
+    State(app): State<App>,
+    staff: Staff,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
     let staff = staff.sees_money()?;
     let id: DonationId = id.parse().map_err(|_| Problem::NotFound)?;
-    let (mut page, zone, contact_at, seqs) = {
+    let query = Form::parse(query.unwrap_or_default().as_bytes());
+    let (mut page, zone, contact_at, seqs, asked_by) = {
         let world = app.engine().world();
         let gift = world.state.donations.get(id).ok_or(Problem::NotFound)?;
         let pledge = world.ledger.pledge(id).ok_or(Problem::NotFound)?;
@@ -86,19 +101,24 @@ pub(super) async fn show(State(app): State<App>, staff: Staff, Path(id): Path<St
             ("Payout", payout.map(|payout| payout.0.clone()).unwrap_or_default()),
         ];
         let seqs: Vec<u64> = pledge.events.clone();
+        let waiting = world.state.refunds.of(id);
+        let waiting = waiting.and_then(|(refund, waiting)| refunds::line(&world, &staff, refund, waiting));
+        let asked_by = waiting.as_ref().map(|(_, _, by)| *by);
         let left = seqs.len().saturating_sub(EVENTS_MAX);
         let page = DonationPage {
-            layout: app.staff_layout("Donation", &staff, StaffRoom::Finance, None),
+            layout: Layout { notice: notice(&query), ..app.staff_layout("Donation", &staff, StaffRoom::Finance, None) },
             amount: gift.amount.to_exact(),
             id: id.to_string(),
             rally: rally.details.title.clone(),
             rally_href: format!("/finance/rows?rally={}", rally.details.slug),
             facts,
+            waiting: waiting.map(|(line, ..)| line),
+            reason_chars_max: REASON_CHARS_MAX,
             rows: world.ledger.rows_of(id).map(row).collect(),
             events: vec![],
             more: if left == 0 { String::new() } else { format!("{left} later events are in the log.") },
         };
-        (page, zone, (gift.donor, pledge.contact), seqs)
+        (page, zone, (gift.donor, pledge.contact), seqs, asked_by)
     };
     app.shows(&staff, "donation", id.to_string()).await?;
     let contact = app.contacts().shown(contact_at.0, contact_at.1);
@@ -120,6 +140,9 @@ pub(super) async fn show(State(app): State<App>, staff: Staff, Path(id): Path<St
     );
     if let Some((_, name)) = who.first() {
         page.rows.iter_mut().for_each(|row| row.donor.clone_from(name));
+        if let (Some(line), Some(by)) = (&mut page.waiting, asked_by) {
+            (line.donor, line.by) = (name.clone(), who::staff(app.engine(), by));
+        }
     }
     page.facts = who.into_iter().chain(page.facts).filter(|(_, value)| !value.is_empty()).collect();
     Ok(Html(page.render()?).into_response())
@@ -169,7 +192,25 @@ fn in_words(event: &Event) -> String {
     if let Event::Remedy(event) = event {
         return of_remedy(event);
     }
+    if let Event::Refund(event) = event {
+        return refund_in_words(event);
+    }
     let Event::Donation(event) = event else { return String::new() };
+    gift_in_words(event)
+}
+
+fn refund_in_words(event: &Refund) -> String {
+    match event {
+        Refund::Proposed(data) => {
+            format!("A second person is to approve a refund of {}: {}", data.amount.to_exact(), data.reason)
+        }
+        Refund::Approved(_) => "A second person approved the refund.".into(),
+        Refund::TurnedDown(data) => format!("The refund was turned down: {}", data.reason),
+        Refund::RuleSet(_) => String::new(),
+    }
+}
+
+fn gift_in_words(event: &Donation) -> String {
     match event {
         Donation::Pledged(data) => format!("The form was sent: {}.", data.amount.to_exact()),
         Donation::Renewed(data) => format!("An instalment fell due: {}.", data.amount.to_exact()),

@@ -300,6 +300,7 @@ pub(super) fn row_line(world: &Projections, row: &Row, fee: Option<Money>) -> Le
     let gift = world.state.donations.get(row.donation);
     let left = gift.map_or(0, Donation::left_minor);
     let waiting = gift.is_some_and(|gift| gift.waiting_refunds().next().is_some());
+    let is_asked = world.state.refunds.of(row.donation).is_some();
     let is_gift = row.kind == Kind::Donation;
     let moved = match row.kind {
         Kind::Donation => "",
@@ -310,6 +311,7 @@ pub(super) fn row_line(world: &Projections, row: &Row, fee: Option<Money>) -> Le
         Kind::Return => "taken back by the bank",
     };
     let state = gift.filter(|_| is_gift).map_or("", |gift| word(gift, waiting, left, row.amount.minor));
+    let state = if is_gift && is_asked { "refund to approve" } else { state };
     let net = match fee {
         Some(fee) => row.amount.checked_sub(fee).ok(),
         None => (!is_gift).then_some(row.amount),
@@ -327,7 +329,8 @@ pub(super) fn row_line(world: &Projections, row: &Row, fee: Option<Money>) -> Le
         state: state.into(),
         href: format!("/finance/donations/{}", row.donation),
         reference: row.reference.as_deref().unwrap_or(&row.payment.0).into(),
-        refund_action: (is_gift && !waiting && left > 0).then(|| format!("/finance/donations/{}/refund", row.donation)),
+        refund_action: (is_gift && !waiting && !is_asked && left > 0)
+            .then(|| format!("/finance/donations/{}/refund", row.donation)),
     }
 }
 

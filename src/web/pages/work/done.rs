@@ -6,7 +6,7 @@ use crate::domain::Event;
 use crate::domain::audit::{self, How};
 use crate::domain::donation::{self, DisputeOutcome};
 use crate::domain::id::PersonId;
-use crate::domain::work;
+use crate::domain::{period, refund, work};
 use crate::engine::Fault;
 use crate::engine::lines::Lines;
 use crate::projections::Projections;
@@ -95,6 +95,18 @@ fn outcome(event: &Event) -> Option<String> {
             (How::Noted, Some(note)) => format!("Said to be fine: {note}"),
             (How::Agrees | How::Noted, _) => "A later reading found both sides the same.".into(),
         });
+    }
+    if let Event::Refund(refund::Event::TurnedDown(data)) = event {
+        return Some(format!("Turned down: {}", data.reason));
+    }
+    if let Event::Refund(refund::Event::Approved(_)) = event {
+        return Some("Approved: the money goes back.".into());
+    }
+    if let Event::Period(period::Event::Filed(filed)) = event {
+        return Some(format!("Filed as FEC-{}.", filed.filing));
+    }
+    if let Event::Period(period::Event::Withdrawn(gone)) = event {
+        return Some(format!("Withdrawn: {}", gone.reason));
     }
     let Event::Donation(event) = event else { return None };
     if let Donation::Released(data) = event {

@@ -4,6 +4,7 @@ use crate::domain::id::MismatchId;
 use crate::domain::money::Money;
 use crate::domain::work::{Item, Kind};
 use crate::projections::Projections;
+use crate::web::pages::periods::period_in_words;
 use crate::web::pages::reconciliation::mismatches;
 
 /// What is to be done, and where.
@@ -21,14 +22,17 @@ pub(super) fn name(kind: Kind) -> (&'static str, &'static str) {
         Kind::Card => ("Card that stands out", "Cards that stand out"),
         Kind::Dispute => ("Dispute", "Disputes"),
         Kind::Mismatch => ("Mismatch", "Mismatches with the processor’s books"),
+        Kind::Refund => ("Refund to approve", "Refunds to approve"),
+        Kind::Report => ("Report to file", "Reports to file"),
     }
 }
 
 /// What stands in place of a donor where an item is about none.
 pub(super) fn about_nobody(kind: Kind) -> &'static str {
     match kind {
-        Kind::Held | Kind::Card | Kind::Dispute => "A donor",
+        Kind::Held | Kind::Card | Kind::Dispute | Kind::Refund => "A donor",
         Kind::Mismatch => "The processor’s books",
+        Kind::Report => "The FEC",
     }
 }
 
@@ -49,6 +53,19 @@ pub(super) fn words(world: &Projections, item: &Item) -> Words {
             href: "/finance/held#cards".into(),
         },
         Kind::Dispute => dispute(world, item),
+        Kind::Refund => {
+            let waiting = item.donation().and_then(|id| world.state.refunds.of(id));
+            let amount = waiting.map(|(_, waiting)| waiting.amount.to_exact());
+            let amount = amount.unwrap_or_else(|| sum(None));
+            let what = format!("Approve the refund of {amount}, or turn it down; not who asked for it.");
+            Words { what, href: "/finance/refunds".into() }
+        }
+        Kind::Report => {
+            let closed = item.period().and_then(|id| world.state.periods.get(id)).map(|period| &period.closed);
+            let title = closed.map(period_in_words).unwrap_or_default();
+            let what = format!("File the report that period {} was closed with, and mark it: {title}.", item.of);
+            Words { what, href: format!("/finance/periods/{}", item.of) }
+        }
         Kind::Mismatch => {
             let open = world.state.audit.get(&MismatchId(item.of.as_ref().into()));
             let what = open.map(|open| mismatches::words(open.finding.what).0);
