@@ -111,7 +111,7 @@ pub fn gather_remedies(world: &Projections, committee: CommitteeId, seq: u64, in
 }
 
 fn moved(world: &Projections, committee: CommitteeId, place: usize, remedy: &Remedy) -> Option<history::Moved> {
-    let row = world.ledger.settled(remedy.donation)?;
+    let row = first_receipt(world, remedy)?;
     let (whole, is_joint) = of_committee(row, committee)?;
     let gift = world.state.donations.get(remedy.donation)?;
     Some(history::Moved {
@@ -125,6 +125,11 @@ fn moved(world: &Projections, committee: CommitteeId, place: usize, remedy: &Rem
         minor: remedy.minor,
         is_joint,
     })
+}
+
+/// The row of the gift that was moved: the first, for a second payment of it may settle later.
+fn first_receipt<'a>(world: &'a Projections, remedy: &Remedy) -> Option<&'a Row> {
+    world.ledger.rows_of(remedy.donation).find(|row| row.kind == Kind::Donation)
 }
 
 /// What of a row is a committee's, and whether that is a part of a joint gift.
@@ -154,7 +159,7 @@ pub fn said(world: &Projections, committee: CommitteeId, seq: u64, place: Place)
         Place::Row(place) => of_row(world, committee, seq, place),
         Place::From(at) | Place::To(at) => {
             let remedy = world.remedies.all.get(usize::try_from(at).ok()?)?;
-            let row = world.ledger.settled(remedy.donation)?;
+            let row = first_receipt(world, remedy)?;
             let place_of_row = short(world.ledger.rows.partition_point(|other| other.seq < row.seq));
             let said = of_row(world, committee, seq, place_of_row)?;
             let moved = Some(match (remedy.to, remedy.consent) {
