@@ -185,7 +185,7 @@ async fn page(
     let mut open: Vec<excess::Excess> = found.into_iter().filter(|one| one.is_open).collect();
     // What was sent and refused is shown again, however many there are.
     open.sort_by_key(|one| sent.as_ref().is_none_or(|sent| sent.donation != one.donation));
-    let mut lines = lines::Lines::new(app, committee);
+    let mut lines = lines::Lines::new(app, committee, app.contacts());
     let (more, done_more) = (open.len().saturating_sub(LINES_MAX), over.len().saturating_sub(DONE_MAX));
     let open = open.iter().take(LINES_MAX).filter_map(|one| lines.open(one, sent.as_ref())).collect();
     let mended = over.iter().take(DONE_MAX).filter_map(|one| lines.done(one).transpose());

@@ -118,8 +118,9 @@ pub(super) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(app: &'a App, committee: CommitteeId) -> Self {
-        Self { app, committee, contacts: app.contacts(), log: app.engine().lines() }
+    /// With what opens people's data: whoever shows it has told of it.
+    pub(super) fn new(app: &'a App, committee: CommitteeId, contacts: Contacts) -> Self {
+        Self { app, committee, contacts, log: app.engine().lines() }
     }
 
     fn gift(&self, donation: DonationId) -> Option<(Donation, Tz)> {
