@@ -11,6 +11,7 @@ pub mod clip;
 pub mod codec;
 pub mod committee;
 pub mod donation;
+pub mod donor;
 pub mod drive;
 pub mod hash;
 pub mod hook;
@@ -27,6 +28,7 @@ pub mod privacy;
 pub mod profile;
 pub mod rally;
 pub mod refund;
+pub mod remedy;
 pub mod restream;
 pub mod sealed;
 pub mod seals;
@@ -55,6 +57,7 @@ pub enum Command {
     Restream(restream::Command),
     Attendance(attendance::Command),
     Donation(donation::Command),
+    Donor(donor::Command),
     Inbox(inbox::Command),
     Mail(mail::Command),
     Privacy(privacy::Command),
@@ -63,6 +66,7 @@ pub enum Command {
     Books(books::Command),
     Audit(audit::Command),
     Plan(plan::Command),
+    Remedy(remedy::Command),
     Token(token::Command),
     Hook(hook::Command),
     Period(period::Command),
@@ -84,6 +88,7 @@ pub enum Event {
     Restream(restream::Event),
     Attendance(attendance::Event),
     Donation(donation::Event),
+    Donor(donor::Event),
     Inbox(inbox::Event),
     Mail(mail::Event),
     Privacy(privacy::Event),
@@ -92,6 +97,7 @@ pub enum Event {
     Books(books::Event),
     Audit(audit::Event),
     Plan(plan::Event),
+    Remedy(remedy::Event),
     Token(token::Event),
     Hook(hook::Event),
     Period(period::Event),
@@ -123,6 +129,8 @@ pub enum Refusal {
     #[error(transparent)]
     Donation(#[from] donation::Refusal),
     #[error(transparent)]
+    Donor(#[from] donor::Refusal),
+    #[error(transparent)]
     Inbox(#[from] inbox::Refusal),
     #[error(transparent)]
     Mail(#[from] mail::Refusal),
@@ -138,6 +146,8 @@ pub enum Refusal {
     Audit(#[from] audit::Refusal),
     #[error(transparent)]
     Plan(#[from] plan::Refusal),
+    #[error(transparent)]
+    Remedy(#[from] remedy::Refusal),
     #[error(transparent)]
     Token(#[from] token::Refusal),
     #[error(transparent)]
@@ -182,6 +192,8 @@ pub struct State {
     pub attendance: attendance::Attendance,
     /// Money.
     pub donations: donation::Donations,
+    /// Who was asked for what their gift lacks.
+    pub donors: donor::Donors,
     /// The processor's notices.
     pub inbox: inbox::Inbox,
     /// The processor's own books, as far as it told them.
@@ -192,6 +204,8 @@ pub struct State {
     pub drives: drive::Drives,
     /// Recurring gifts.
     pub plans: plan::Plans,
+    /// What was done about gifts over a limit.
+    pub remedies: remedy::Remedies,
     /// Who takes the money, and by which rules.
     pub committees: committee::Committees,
     /// Letters.
@@ -227,6 +241,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Restream(command) => restream::decide(state, command)?,
         Command::Attendance(command) => attendance::decide(state, command)?,
         Command::Donation(command) => donation::decide(state, command)?,
+        Command::Donor(command) => donor::decide(state, command)?,
         Command::Inbox(command) => inbox::decide(state, command)?,
         Command::Mail(command) => mail::decide(state, command)?,
         Command::Privacy(command) => privacy::decide(state, command)?,
@@ -235,6 +250,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Books(command) => books::decide(state, command)?,
         Command::Audit(command) => audit::decide(state, command)?,
         Command::Plan(command) => plan::decide(state, command)?,
+        Command::Remedy(command) => remedy::decide(state, command)?,
         Command::Token(command) => token::decide(state, command)?,
         Command::Hook(command) => hook::decide(state, command)?,
         Command::Period(command) => period::decide(state, command)?,
@@ -259,6 +275,7 @@ impl State {
             Event::Restream(event) => restream::evolve(self, event),
             Event::Attendance(event) => attendance::evolve(self, event),
             Event::Donation(event) => donation::evolve(self, event, at),
+            Event::Donor(event) => donor::evolve(self, event),
             Event::Inbox(event) => inbox::evolve(self, event),
             Event::Mail(event) => mail::evolve(self, event, at),
             Event::Privacy(event) => privacy::evolve(self, event, at),
@@ -267,6 +284,7 @@ impl State {
             Event::Books(event) => books::evolve(self, event),
             Event::Audit(event) => audit::evolve(self, event, at),
             Event::Plan(event) => plan::evolve(self, event),
+            Event::Remedy(event) => remedy::evolve(self, event),
             Event::Token(event) => token::evolve(self, event, at),
             Event::Hook(event) => hook::evolve(self, event, at),
             Event::Period(event) => period::evolve(self, event, at),

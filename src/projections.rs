@@ -3,12 +3,14 @@
 pub mod access;
 pub mod alike;
 pub mod crowd;
+pub mod donors;
 pub mod drive;
 pub mod feed;
 pub mod ledger;
 pub mod open;
 pub mod persons;
 pub mod recurring;
+pub mod remedies;
 pub mod room;
 pub mod signals;
 #[cfg(test)]
@@ -40,6 +42,10 @@ pub struct Projections {
     pub feed: feed::Feed,
     /// Every settled donation, and what happened to its money since, for finance.
     pub ledger: ledger::Ledger,
+    /// Who was asked for what their gift lacks, and who answered.
+    pub donors: donors::Donors,
+    /// What was done about gifts over a limit.
+    pub remedies: remedies::Remedies,
     /// What was given towards goals and under matches.
     pub drive: drive::Drive,
     /// What happened to recurring gifts.
@@ -68,6 +74,8 @@ impl Projections {
         self.room.apply(recorded);
         self.feed.apply(recorded);
         self.ledger.apply(recorded, &self.state);
+        self.donors.apply(recorded);
+        self.remedies.apply(recorded);
         self.drive.apply(recorded, &self.state, &self.ledger);
         self.recurring.apply(recorded);
         self.accesses.apply(recorded);
@@ -95,6 +103,7 @@ impl Projections {
         let same = [
             ("seq", self.seq == other.seq),
             ("kind of money", self.state.mode == other.state.mode),
+            ("remedies, by decisions", self.state.remedies == other.state.remedies),
             ("committees", self.state.committees == other.state.committees),
             ("processor's books", self.state.books == other.state.books),
             ("mismatches", self.state.audit == other.state.audit),
@@ -105,6 +114,7 @@ impl Projections {
             ("restreams", self.state.restreams == other.state.restreams),
             ("attendance", self.state.attendance == other.state.attendance),
             ("donations", self.state.donations == other.state.donations),
+            ("donors asked, by decisions", self.state.donors == other.state.donors),
             ("inbox", self.state.inbox == other.state.inbox),
             ("mail", self.state.mail == other.state.mail),
             ("goals and matches", self.state.drives == other.state.drives),
@@ -123,6 +133,8 @@ impl Projections {
             ("crowd", self.crowd == other.crowd),
             ("feed", self.feed == other.feed),
             ("ledger", self.ledger == other.ledger),
+            ("donors asked", self.donors == other.donors),
+            ("remedies", self.remedies == other.remedies),
             ("drive", self.drive == other.drive),
             ("accesses", self.accesses == other.accesses),
             ("signals", self.signals == other.signals),
@@ -194,5 +206,7 @@ pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
             attendance::Event::Agreed(data) => data.rally,
         }),
         Event::Donation(event) => event.donation().and_then(of_donation),
+        Event::Donor(_) => None,
+        Event::Remedy(_) => None,
     }
 }

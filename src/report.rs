@@ -9,7 +9,9 @@ pub mod contacts;
 pub mod desk;
 mod donations;
 mod events;
+pub mod excess;
 pub mod filing;
+pub mod missing;
 mod opened;
 pub mod page;
 mod payouts;
@@ -188,6 +190,7 @@ pub struct Order {
 
 /// The parts of a file, in order; an error breaks it off.
 pub type Parts = mpsc::Receiver<std::io::Result<Bytes>>;
+
 impl Order {
     /// The name to save it under.
     pub fn file_name(&self) -> String {
@@ -205,6 +208,14 @@ impl Order {
         let of = self.selection.rally.as_deref().unwrap_or("all");
         let safe: String = of.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
         format!("{name}-{safe}.{ending}")
+    }
+
+    /// Which part of the ledger it is, or which report, as the log keeps it of whoever takes it.
+    fn told(&self) -> String {
+        match &self.filing {
+            Some(filing) => filing.told(self.selection.as_of),
+            None => self.selection.told(),
+        }
     }
 
     fn make(&self, engine: &Engine, out: &Out) -> std::io::Result<()> {

@@ -36,6 +36,7 @@ use crate::payments::cashier::Cashier;
 use crate::payments::cashiers::Cashiers;
 use crate::report::contacts::Contacts;
 use crate::report::desk::Desk;
+use crate::report::who;
 use accent::Accent;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
@@ -361,6 +362,11 @@ impl App {
         self.open_sealed(staff, ACCOUNT, sealed)
     }
 
+    /// Who asked for an event, as people read it; of a donor's own, that it was the donor.
+    pub fn name_of(&self, by: &str) -> String {
+        if by.starts_with("donor:") { "the donor".into() } else { who::name(self.engine(), by) }
+    }
+
     /// The rally at an address.
     ///
     /// # Errors
@@ -417,6 +423,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::card::routes())
         .merge(pages::thanks::routes())
         .merge(pages::plan::routes())
+        .merge(pages::answer::routes())
         .merge(pages::overlay::routes())
         .merge(pages::share::routes())
         .merge(pages::goals::routes())
@@ -447,6 +454,8 @@ pub fn router(app: App) -> Router {
         .merge(pages::work::routes())
         .merge(pages::duplicates::routes())
         .merge(pages::held::routes())
+        .merge(pages::employers::routes())
+        .merge(pages::excess::routes())
         .merge(pages::reconciliation::routes())
         .merge(pages::payout::routes())
         .merge(pages::plans::routes())
@@ -577,6 +586,16 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "filer" => "Saved: reports name it from now on.",
         "released" => "Released: the donor can pay now, and is told by mail where mail is on.",
         "turned-away" => "Turned away: nothing was charged, and the donor is told by mail where mail is on.",
+        "redesignated" => "Redesignated: limits count it there from now on, and the next report tells of it.",
+        "reattributed" => {
+            "Reattributed: limits count it as the other person’s from now on, and the next report tells of it."
+        }
+        "undone" => "Undone: it counts again as it was given. If a report told of it, amend that report.",
+        "work-letter" => {
+            "The letter goes out now. It asks for this alone, and the donor can answer on a page of their own."
+        }
+        "work-asked" => "Noted, with your account: reports say from now on that you asked.",
+        "work-answered" => "Saved: reports and files have it from now on.",
         "refunded" => "The refund is under way.",
         "refund-asked" => "Asked: it goes back when a second person approves it.",
         "refund-turned-down" => "Turned down: nothing goes back.",

@@ -13,6 +13,7 @@ use super::broadcast::Event as Broadcast;
 use super::clip::Event as Clip;
 use super::committee::Event as Committee;
 use super::donation::Event as Donation;
+use super::donor::Event as Donor;
 use super::drive::Event as Drive;
 use super::hook::Event as Hook;
 use super::inbox::Event as Inbox;
@@ -24,6 +25,7 @@ use super::plan::Event as Plan;
 use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
 use super::refund::Event as Refund;
+use super::remedy::Event as Remedy;
 use super::restream::Event as Restream;
 use super::show::Event as Show;
 use super::staff::Event as Staff;
@@ -188,6 +190,8 @@ kinds! {
     "donation.debit_returned" 1 Donation DebitReturned,
     "donation.return_unmatched" 1 Donation ReturnUnmatched,
     "donation.cost_recorded" 1 Donation CostRecorded,
+    "donor.asked" 1 Donor Asked,
+    "donor.answered" 1 Donor Answered,
     "inbox.received" 1 Inbox Received,
     "inbox.interpreted" 1 Inbox Interpreted,
     "inbox.caught_up" 1 Inbox CaughtUp,
@@ -219,6 +223,9 @@ kinds! {
     "plan.resumed" 1 Plan Resumed,
     "plan.skipped" 1 Plan Skipped,
     "plan.ended" 1 Plan Ended,
+    "remedy.redesignated" 1 Remedy Redesignated,
+    "remedy.reattributed" 1 Remedy Reattributed,
+    "remedy.undone" 1 Remedy Undone,
     "token.created" 1 Token Created,
     "token.revoked" 1 Token Revoked,
     "hook.added" 1 Hook Added,

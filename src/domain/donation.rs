@@ -9,6 +9,7 @@ mod hold;
 mod kin;
 mod one;
 mod payment;
+pub mod persons;
 
 pub use after::{
     CostRecorded, DISPUTES_MAX, DebitReturned, Dispute, DisputeClosed, DisputeMoved, DisputeNews, DisputeOpened,
@@ -22,7 +23,7 @@ pub use flag::{CardCleared, CardFlagged, Flag, flagged, stands_out};
 pub(super) use fold::evolve;
 pub(super) use hold::check_note;
 pub use hold::{HOLD_NOTE_CHARS_MAX, Held, Released, TurnedAway, Verdict, held, held_above, is_held, is_to_be_held};
-pub use kin::{Gift, Giver, KIN_MAX, parts, room};
+pub use kin::{Gift, Giver, KIN_MAX, left_under, parts, room};
 pub use one::Donation;
 pub use payment::{Attempt, CHECKOUT, Decline, RefundRequest};
 

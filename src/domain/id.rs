@@ -69,6 +69,10 @@ id!(
     PlanId
 );
 id!(
+    /// One redesignation or reattribution of a part of a gift.
+    RemedyId
+);
+id!(
     /// One card: a keyed hash of the processor's fingerprint of it.
     CardId
 );

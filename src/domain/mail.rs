@@ -6,7 +6,7 @@
 use super::hash::HashMap;
 use super::id::{DonationId, MailId, PaymentId, PersonId, PlanId, ProcessorRefundId};
 use super::money::Money;
-use super::{State, donation, plan};
+use super::{State, donation, donor, plan};
 use chrono::serde::ts_microseconds;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ pub enum Kind {
     Released,
     /// A gift that was held is not taken.
     TurnedAway,
+    /// Employer or occupation is missing, and asked for.
+    WorkAsked,
 }
 
 /// What may be asked.
@@ -161,6 +163,11 @@ impl MailId {
     /// The word that a held gift is not taken.
     pub fn turned_away(donation: DonationId) -> Self {
         Self::of(&["turned-away", &donation.to_string()])
+    }
+
+    /// The request for an employer or occupation that is missing.
+    pub fn work_asked(donation: DonationId) -> Self {
+        Self::of(&["work-asked", &donation.to_string()])
     }
 
     /// The donation's id is in it because payments of two ledgers may have the same name, and mailboxes drop what they
@@ -312,6 +319,8 @@ fn letter_of(state: &State, event: &super::Event) -> Option<Requested> {
         of_gift(state, event)?
     } else if let super::Event::Plan(plan::Event::Ended(ended)) = event {
         of_end(state, ended)?
+    } else if let super::Event::Donor(donor::Event::Asked(asked)) = event {
+        of_asking(state, asked)?
     } else {
         return None;
     };
@@ -356,6 +365,20 @@ fn of_hold(state: &State, donation: DonationId, letter: Kind, mail: MailId) -> O
     let gift = state.donations.get(donation)?;
     let (payment, refund) = (no_payment(), None);
     Some(Requested { mail, letter, person: gift.donor, donation, payment, refund, amount: gift.amount })
+}
+
+/// Only where it is asked by letter.
+fn of_asking(state: &State, asked: &donor::Asked) -> Option<Requested> {
+    let gift = state.donations.get(asked.donation).filter(|_| asked.how == donor::How::Letter)?;
+    Some(Requested {
+        mail: MailId::work_asked(asked.donation),
+        letter: Kind::WorkAsked,
+        person: asked.person,
+        donation: asked.donation,
+        payment: no_payment(),
+        refund: None,
+        amount: gift.amount,
+    })
 }
 
 fn of_gift(state: &State, event: &donation::Event) -> Option<Requested> {

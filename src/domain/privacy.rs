@@ -5,7 +5,7 @@
 use super::hash::{HashMap, HashSet};
 use super::id::{DonationId, ErasureId, PersonId};
 use super::staff::Role;
-use super::{State, attendance, donation, ledger, staff};
+use super::{State, attendance, donation, ledger, remedy, staff};
 use chrono::serde::ts_microseconds;
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -298,7 +298,8 @@ fn decide_erase(state: &State, erase: Erase) -> Result<Vec<Event>, Refusal> {
     let joined = state.rallies.iter().any(|(rally, _)| state.attendance.has_joined(rally, person));
     let member = state.staff.get(&person);
     let before = state.privacy.erasure(person);
-    let mut gave = false;
+    // Whoever a part of a gift was reattributed to gave it, too.
+    let mut gave = state.remedies.knows(person);
     let mut closed = vec![];
     for (id, gift) in state.donations.iter().filter(|(_, gift)| gift.donor == person) {
         gave = true;
@@ -353,6 +354,7 @@ pub(super) fn evolve(state: &mut State, event: &Event, at: DateTime<Utc>) {
             state.staff.remove(&erased.person);
             state.attendance.forget(erased.person);
             state.mail.forget(erased.person);
+            state.donors.forget(erased.person);
         }
         Event::Viewed(access) => state.privacy.looks.add(access, at),
         Event::Disclosed(_) | Event::Exported(_) => {}
@@ -370,9 +372,16 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         super::Event::Donation(donation::Event::Settled(settled)) if state.mode == Some(ledger::Mode::Live) => {
             privacy.last_gift.insert(settled.donor, at.timestamp());
         }
+        super::Event::Remedy(remedy::Event::Reattributed(data)) => {
+            privacy.returns(data.person);
+            if state.mode == Some(ledger::Mode::Live) {
+                privacy.last_gift.insert(data.person, at.timestamp());
+            }
+        }
         super::Event::Attendance(_)
         | super::Event::Staff(_)
         | super::Event::Donation(_)
+        | super::Event::Donor(_)
         | super::Event::Ledger(_)
         | super::Event::Rally(_)
         | super::Event::Broadcast(_)
@@ -387,6 +396,7 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Books(_)
         | super::Event::Audit(_)
         | super::Event::Plan(_)
+        | super::Event::Remedy(_)
         | super::Event::Token(_)
         | super::Event::Hook(_)
         | super::Event::Period(_)

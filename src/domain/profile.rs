@@ -42,6 +42,15 @@ pub struct Contact {
     pub passport: Option<String>,
 }
 
+/// For whom and as what a donor works, as they answered when they were asked.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Work {
+    /// Employer; "Not employed" where so.
+    pub employer: String,
+    /// Occupation; "Not employed" where so.
+    pub occupation: String,
+}
+
 #[cfg(test)]
 impl Contact {
     /// Somebody, for tests.
@@ -95,4 +104,4 @@ macro_rules! hide {
     )*};
 }
 
-hide!(Attendee, Contact, Shown, Account);
+hide!(Attendee, Contact, Work, Shown, Account);

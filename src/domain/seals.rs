@@ -3,14 +3,18 @@
 
 use super::id::PersonId;
 use super::sealed::Sealed;
-use super::{Event, attendance, donation, hook, inbox, restream, staff};
+use super::{Event, attendance, donation, donor, hook, inbox, remedy, restream, staff};
 
 /// Seals a [`super::profile::Attendee`].
 pub const ATTENDEE: &str = "attendance.joined.profile";
 /// Seals a [`super::profile::Contact`].
 pub const CONTACT: &str = "donation.pledged.contact";
+/// Seals a [`super::profile::Contact`] of whom a part of somebody's gift was reattributed to.
+pub const REATTRIBUTED: &str = "remedy.reattributed.contact";
 /// Seals a [`super::profile::Shown`].
 pub const SHOWN: &str = "donation.pledged.shown";
+/// Seals a [`super::profile::Work`].
+pub const WORK: &str = "donor.answered.work";
 /// Seals a [`super::profile::Account`].
 pub const ACCOUNT: &str = "staff.added.account";
 /// Seals a notice of the processor, packed by zstd.
@@ -40,6 +44,8 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         Event::Donation(donation::Event::Pledged(data)) => {
             vec![seal(&data.donor, CONTACT, &data.contact), seal(&data.donor, SHOWN, &data.shown)]
         }
+        Event::Donor(donor::Event::Answered(data)) => vec![seal(&data.person, WORK, &data.work)],
+        Event::Remedy(remedy::Event::Reattributed(data)) => vec![seal(&data.person, REATTRIBUTED, &data.contact)],
         Event::Inbox(inbox::Event::Received(data)) => vec![seal(&data.sealed_for, NOTICE, &data.body)],
         Event::Restream(restream::Event::Added(data)) => {
             vec![seal(&restream::sealed_for(data.destination), STREAM_KEY, &data.key)]
@@ -86,6 +92,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
             | donation::Event::ReturnUnmatched(_)
             | donation::Event::CostRecorded(_),
         )
+        | Event::Donor(donor::Event::Asked(_))
         | Event::Inbox(inbox::Event::Interpreted(_) | inbox::Event::CaughtUp(_))
         | Event::Ledger(_)
         | Event::Mail(_)
@@ -100,6 +107,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Books(_)
         | Event::Audit(_)
         | Event::Plan(_)
+        | Event::Remedy(remedy::Event::Redesignated(_) | remedy::Event::Undone(_))
         | Event::Token(_)
         | Event::Period(_)
         | Event::Refund(_)

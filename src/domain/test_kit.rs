@@ -216,7 +216,7 @@ macro_rules! wrap {
 }
 
 wrap!(
-    Ledger ledger, Staff staff, Rally rally, Broadcast broadcast, Show show, Attendance attendance, Donation donation, Inbox inbox,
-    Privacy privacy, Clip clip, Restream restream, Committee committee, Drive drive, Mail mail, Books books, Audit audit, Plan plan,
+    Ledger ledger, Staff staff, Rally rally, Broadcast broadcast, Show show, Attendance attendance, Donation donation, Donor donor, Inbox inbox,
+    Privacy privacy, Clip clip, Restream restream, Committee committee, Drive drive, Mail mail, Books books, Audit audit, Plan plan, Remedy remedy,
     Token token, Hook hook, Period period, Refund refund, Work work, Person person
 );

@@ -81,10 +81,27 @@ pub struct Detail {
     pub receipt_seq: u64,
     /// The day on which that was given.
     pub given: NaiveDate,
+    /// The day by which its election is known: the same, but of a part that counts for another.
+    pub counts_on: NaiveDate,
+    /// How a part was moved, where one was.
+    pub moved: Option<Moved>,
     /// Who gave; `None` where they were erased.
     pub contact: Option<Contact>,
     /// The joint committee, of a part of its gift.
     pub joint: Option<String>,
+    /// Whether the donor was asked for what they left out of employer and occupation.
+    pub was_asked: bool,
+}
+
+/// How a part of a gift was moved, as its memos say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// To another election, as the donor wrote.
+    Redesignated,
+    /// The same, presumed, with a notice to the donor.
+    Presumed,
+    /// To another person, as both wrote.
+    Reattributed,
 }
 
 /// What the lines of a form are called: in the format, and on the cover.

@@ -2,6 +2,7 @@
 //!
 //! It is made anew for each try and comes out the same: its Message-ID, date and boundaries follow from what was asked for.
 
+mod asked;
 mod facts;
 mod held;
 mod mime;
@@ -68,7 +69,7 @@ pub enum Fault {
     Form,
 }
 
-/// What a letter says in words of its own: of a recurring gift, or of one that was held.
+/// What a letter says in words of its own: of a recurring gift, of one that was held, or of what a gift lacks.
 #[derive(Clone, Debug)]
 pub struct Note {
     /// What a letter about it alone begins with; empty on a receipt.
@@ -122,7 +123,7 @@ pub struct Facts {
     pub proof: String,
     /// The ledger's head by which the proof is checked, 64 hex digits.
     pub head: String,
-    /// Of the recurring gift it is about or of which the payment is one, or of the gift that was held.
+    /// Of the recurring gift it is about or of which the payment is one, of the gift that was held, or of what it lacks.
     pub note: Option<Note>,
 }
 
@@ -141,7 +142,7 @@ impl Facts {
         match self.kind {
             Kind::Receipt => format!("{mark}Your receipt for {}: {}", self.amount, self.rally),
             Kind::RefundNotice => format!("{mark}Your refund of {}: {}", self.amount, self.rally),
-            Kind::InstalmentRefused | Kind::PlanEnded | Kind::Released | Kind::TurnedAway => {
+            Kind::InstalmentRefused | Kind::PlanEnded | Kind::Released | Kind::TurnedAway | Kind::WorkAsked => {
                 let lead = self.note.as_ref().map(|note| note.lead.as_str()).unwrap_or_default();
                 format!("{mark}{}: {}", lead.trim_end_matches('.'), self.rally)
             }

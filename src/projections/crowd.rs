@@ -130,6 +130,8 @@ impl Crowd {
             | Event::Committee(_)
             | Event::Drive(_)
             | Event::Books(_)
+            | Event::Donor(_)
+            | Event::Remedy(_)
             | Event::Token(_)
             | Event::Hook(_)
             | Event::Period(_)

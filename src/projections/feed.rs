@@ -74,6 +74,8 @@ impl Feed {
             | Event::Books(_)
             | Event::Audit(_)
             | Event::Plan(_)
+            | Event::Donor(_)
+            | Event::Remedy(_)
             | Event::Token(_)
             | Event::Hook(_)
             | Event::Period(_)

@@ -330,6 +330,11 @@ impl Ledger {
         if let Event::Books(event) = &recorded.event {
             self.apply_books(event, recorded.seq, state);
         }
+        if let Event::Remedy(event) = &recorded.event
+            && let Some(pledge) = self.pledges.get_mut(&event.donation())
+        {
+            pledge.events.push(recorded.seq);
+        }
         if let Event::Refund(event) = &recorded.event
             && let Some(pledge) = event.donation().and_then(|donation| self.pledges.get_mut(&donation))
         {

@@ -62,6 +62,8 @@ impl Room {
             | Event::Books(_)
             | Event::Audit(_)
             | Event::Plan(_)
+            | Event::Donor(_)
+            | Event::Remedy(_)
             | Event::Token(_)
             | Event::Hook(_)
             | Event::Period(_)

@@ -179,6 +179,8 @@ fn done_by(event: &Event, state: &State) -> Option<Item> {
         | Event::Drive(_)
         | Event::Books(_)
         | Event::Plan(_)
+        | Event::Donor(_)
+        | Event::Remedy(_)
         | Event::Token(_)
         | Event::Hook(_) => None,
     }

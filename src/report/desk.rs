@@ -71,7 +71,7 @@ impl Desk {
     pub async fn take(&self, order: Order) -> Result<Parts, Failure> {
         let turn = self.0.turns.clone().acquire_owned().await.map_err(|_| Failure::Stopped)?;
         let Order { id, format, name, who, reason, .. } = &order;
-        let of = order.selection.told();
+        let of = order.told();
         let access = Access { who: who.clone(), what: format.word().into(), of, reason: reason.clone() };
         // Each taking counts, whatever it is called.
         let key = format!("export:{}", Uuid::now_v7());

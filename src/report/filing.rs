@@ -4,6 +4,7 @@ mod asked;
 mod ordered;
 
 use super::Order;
+use super::as_of::AsOf;
 use super::contacts::{self, Contacts};
 use super::desk::Out;
 use crate::domain::committee::filer::Filer;
@@ -12,9 +13,9 @@ use crate::engine::{self, Engine};
 use crate::export::fec::check::Checker;
 use crate::export::fec::cover::{Amount, Totals, amounts};
 use crate::export::fec::finding::Findings;
-use crate::export::fec::history::{Gathering, History};
+use crate::export::fec::history::{Gathering, History, Place};
 use crate::export::fec::notice::{self as notices, Gift, Notice};
-use crate::export::fec::rows::{self, NotDollars};
+use crate::export::fec::rows::{self, NotDollars, Source};
 use crate::export::fec::{self, Detail, NoSuchField, Report, Stands};
 pub use asked::{Wrong, notice, report};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -74,6 +75,17 @@ pub enum What {
 }
 
 impl Filing {
+    /// Which file it is, as the log keeps it of whoever takes it.
+    pub(super) fn told(&self, as_of: Option<AsOf>) -> String {
+        let (code, from, through) = match &self.what {
+            What::Report(report) => (report.code.as_str(), report.from, report.through),
+            What::Notice(_, from, through) => ("48H", *from, *through),
+        };
+        let as_of = self.closed.map(|(_, seq)| seq).or(as_of.map(|as_of| as_of.seq));
+        let as_of = as_of.map(|seq| format!("&as_of={seq}")).unwrap_or_default();
+        format!("committee={}&code={code}&from={from}&to={through}{as_of}", self.committee)
+    }
+
     /// The last event that counts, where that is `asked` unless the period was closed.
     pub fn seq(&self, asked: u64) -> u64 {
         self.closed.map_or(asked, |(_, seq)| seq)
@@ -180,8 +192,8 @@ pub fn notice_file(
     let (from, through) = days;
     let mut gifts: Vec<Gift> = due(engine, committee, &notice.filer, seq).into_iter().map(|due| due.gift).collect();
     gifts.retain(|gift| (from..=through).contains(&gift.local.date()));
-    let places: Vec<u32> = gifts.iter().map(|gift| gift.place).collect();
-    let details = Details::new(engine, committee).of(&places)?;
+    let places: Vec<Place> = gifts.iter().map(|gift| Place::Row(gift.place)).collect();
+    let details = Details::new(engine, committee, seq).of(&places)?;
     let gifts: Vec<(Gift, Detail)> = gifts.into_iter().zip(details).collect();
     Ok(notices::write(notice, &gifts)?)
 }
@@ -222,14 +234,20 @@ fn made(
 ) -> Result<(Totals, Findings), Fault> {
     let history = gathered(engine, committee, seq, &did)?;
     let totals = Totals::of(report, &history);
-    let mut details = Details::new(engine, committee);
+    let mut details = Details::new(engine, committee, seq);
     let stands = Stands { seq, head: engine.head_at(seq)?.to_string() };
-    let named = |places: &[u32]| details.of(places).inspect(|of| did(of.len()));
+    let named = |places: &[Place]| details.of(places).inspect(|of| did(of.len()));
     let findings = fec::write(report, &totals, &history, &stands, named, put)?;
     Ok((totals, findings))
 }
 
-fn gathered(engine: &Engine, committee: CommitteeId, seq: u64, did: impl Fn(usize)) -> Result<History, Fault> {
+/// Every movement of a committee's money, as of an event; `did` is told how far it is.
+pub(super) fn gathered(
+    engine: &Engine,
+    committee: CommitteeId,
+    seq: u64,
+    did: impl Fn(usize),
+) -> Result<History, Fault> {
     let end = engine.world().ledger.rows_at(seq).len();
     let mut gathering = Gathering::with_capacity(end);
     for start in (0..end).step_by(CHUNK_ROWS) {
@@ -237,6 +255,7 @@ fn gathered(engine: &Engine, committee: CommitteeId, seq: u64, did: impl Fn(usiz
         did(chunk.len());
         rows::gather(&engine.world(), committee, seq, chunk, &mut gathering)?;
     }
+    rows::gather_remedies(&engine.world(), committee, seq, &mut gathering);
     gathering.merge(engine.world().persons.classes_at(seq));
     Ok(gathering.finish())
 }
@@ -245,24 +264,26 @@ fn gathered(engine: &Engine, committee: CommitteeId, seq: u64, did: impl Fn(usiz
 struct Details<'a> {
     engine: &'a Engine,
     committee: CommitteeId,
+    /// As of which event.
+    seq: u64,
     /// One a core.
     contacts: Vec<Contacts>,
 }
 
 impl<'a> Details<'a> {
-    fn new(engine: &'a Engine, committee: CommitteeId) -> Self {
+    fn new(engine: &'a Engine, committee: CommitteeId, seq: u64) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, THREADS_MAX);
-        Self { engine, committee, contacts: (0..cores).map(|_| Contacts::new(engine)).collect() }
+        Self { engine, committee, seq, contacts: (0..cores).map(|_| Contacts::as_of(engine, seq)).collect() }
     }
 
-    fn of(&mut self, places: &[u32]) -> Result<Vec<Detail>, Fault> {
+    fn of(&mut self, places: &[Place]) -> Result<Vec<Detail>, Fault> {
         let mut said: Vec<(usize, rows::Said)> = {
             let world = self.engine.world();
-            let said = |(at, place): (usize, &u32)| Some((at, rows::said(&world, self.committee, *place)?));
+            let said = |(at, place): (usize, &Place)| Some((at, rows::said(&world, self.committee, self.seq, *place)?));
             places.iter().enumerate().filter_map(said).collect()
         };
         // Contacts are read in the order in which they lie, whatever that of the days: each core goes over a stretch of them.
-        said.sort_by_key(|(_, said)| said.contact.seq);
+        said.sort_by_key(|(_, said)| said.contact.seq());
         let stretch = said.len().div_ceil(self.contacts.len()).max(STRETCH_MIN);
         let mut details = std::thread::scope(|scope| {
             let readers = self.contacts.iter_mut().zip(said.chunks(stretch));
@@ -280,9 +301,13 @@ impl<'a> Details<'a> {
 
 fn opened(contacts: &mut Contacts, said: &[(usize, rows::Said)]) -> Result<Vec<(usize, Detail)>, Fault> {
     let detail = |(at, said): &(usize, rows::Said)| {
-        let rows::Said { seq, receipt_seq, given, donor, contact, joint } = said;
-        let contact = contacts.open(*donor, *contact)?;
-        Ok((*at, Detail { seq: *seq, receipt_seq: *receipt_seq, given: *given, contact, joint: joint.clone() }))
+        let contact = match said.contact {
+            Source::Pledge(contact) => contacts.open(said.donor, contact)?,
+            Source::Remedy(seq) => contacts.reattributed(said.donor, seq)?,
+        };
+        let rows::Said { seq, receipt_seq, given, counts_on, moved, was_asked, .. } = *said;
+        let joint = said.joint.clone();
+        Ok((*at, Detail { seq, receipt_seq, given, counts_on, moved, contact, joint, was_asked }))
     };
     said.iter().map(detail).collect()
 }

@@ -70,7 +70,7 @@ impl<'a> Opened<'a> {
                     let (sender, made) = sync_channel(AHEAD);
                     let make = &make;
                     scope.spawn(move || {
-                        let mut contacts = Contacts::new(self.engine);
+                        let mut contacts = Contacts::as_of(self.engine, self.as_of);
                         for chunk in (lane..chunks).step_by(threads) {
                             let rows = self.open(chunk, &mut contacts).map_err(std::io::Error::other);
                             let made = rows.and_then(make);

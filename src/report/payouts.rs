@@ -28,7 +28,7 @@ pub(super) fn csv(engine: &Engine, order: &Order, out: &Out) -> std::io::Result<
         (asked(&world, selection), selection.seq(&world))
     };
     let made = order.made(engine, as_of)?;
-    let (mut lines, mut contacts) = (engine.lines(), Contacts::new(engine));
+    let (mut lines, mut contacts) = (engine.lines(), Contacts::as_of(engine, as_of));
     let mut first = vec![];
     payouts::header(&mut first)?;
     if !out.send(first) {

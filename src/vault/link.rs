@@ -1,37 +1,57 @@
-//! Links by which a recurring gift is changed without an account: whoever has one may, and nobody guesses one.
+//! Links by which a donor changes a recurring gift, or answers a question about a gift, without an account: whoever has one may,
+//! and nobody guesses one.
 
 use super::Vault;
-use crate::domain::id::PlanId;
+use crate::domain::id::{DonationId, PlanId};
 use std::fmt::Write as _;
 use subtle::ConstantTimeEq as _;
+use uuid::Uuid;
 
-const PURPOSE: &str = "plan link";
-/// Hex digits of the plan's id, and of the half that only this server knows.
+const PLAN: &str = "plan link";
+const ANSWER: &str = "answer link";
+/// Hex digits of the id, and of the half that only this server knows.
 const DIGITS: usize = 32;
 
 impl Vault {
     /// The part of a plan's address that lets its donor in: 64 hex digits.
     pub fn plan_link(&self, plan: PlanId) -> String {
-        let mut link = plan.0.simple().to_string();
-        for byte in self.derive(PURPOSE, plan.0.as_bytes()).iter().take(DIGITS / 2) {
+        self.link(PLAN, plan.0)
+    }
+
+    /// Which plan a link is for, if this server made it.
+    pub fn plan_of_link(&self, link: &str) -> Option<PlanId> {
+        self.of_link(PLAN, link).map(PlanId)
+    }
+
+    /// The part of the address where a donor answers what is asked about a gift: 64 hex digits.
+    pub fn answer_link(&self, donation: DonationId) -> String {
+        self.link(ANSWER, donation.0)
+    }
+
+    /// About which gift such a link is, if this server made it.
+    pub fn donation_of_link(&self, link: &str) -> Option<DonationId> {
+        self.of_link(ANSWER, link).map(DonationId)
+    }
+
+    fn link(&self, purpose: &str, id: Uuid) -> String {
+        let mut link = id.simple().to_string();
+        for byte in self.derive(purpose, id.as_bytes()).iter().take(DIGITS / 2) {
             let _ = write!(link, "{byte:02x}");
         }
         link
     }
 
-    /// Which plan a link is for, if this server made it.
-    pub fn plan_of_link(&self, link: &str) -> Option<PlanId> {
-        let (plan, _) = link.split_at_checked(DIGITS)?;
-        let plan = PlanId(plan.parse().ok()?);
-        let fits: bool = self.plan_link(plan).as_bytes().ct_eq(link.as_bytes()).into();
-        fits.then_some(plan)
+    fn of_link(&self, purpose: &str, link: &str) -> Option<Uuid> {
+        let (id, _) = link.split_at_checked(DIGITS)?;
+        let id = id.parse().ok()?;
+        let fits: bool = self.link(purpose, id).as_bytes().ct_eq(link.as_bytes()).into();
+        fits.then_some(id)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     #[test]
     fn a_link_is_one_plans_and_one_servers() {
@@ -46,5 +66,8 @@ mod tests {
         for broken in ["", "7", &link[..63], &format!("{link}0"), &link.to_uppercase(), &link.replace('0', "1"), "é"] {
             assert_eq!(one.plan_of_link(broken), None, "{broken}");
         }
+        let donation = DonationId(plan.0);
+        assert_eq!(one.donation_of_link(&one.answer_link(donation)), Some(donation));
+        assert_eq!(one.donation_of_link(&link), None, "a link is for one purpose");
     }
 }

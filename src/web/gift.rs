@@ -6,9 +6,10 @@ use super::problem::sentence;
 use super::view::Choice;
 use crate::domain::committee::{Abroad, Rules};
 use crate::domain::donation::{AMOUNT_MINOR_MAX, ATTESTATIONS};
+use crate::domain::donor::Lacks;
 use crate::domain::money::{Currency, Money};
 use crate::domain::plan::{Every, Rhythm};
-use crate::domain::profile::{Contact, Shown};
+use crate::domain::profile::{Contact, Shown, Work};
 use chrono::NaiveDate;
 
 /// Characters of a name, a street, an employer: what the filing format and a screen can hold.
@@ -159,6 +160,32 @@ fn line(form: &Form, errors: &mut Errors, field: &'static str, missing: &str) ->
     value
 }
 
+/// Reads the fields `employer` and `occupation`, or the box `not_employed`.
+pub fn read_work(form: &Form, errors: &mut Errors) -> Work {
+    if form.has("not_employed") {
+        return Work { employer: NOT_EMPLOYED.into(), occupation: NOT_EMPLOYED.into() };
+    }
+    let or_tick = "or tick the box if you are not employed or retired.";
+    Work {
+        employer: line(form, errors, "employer", &format!("Enter your employer, {or_tick}")),
+        occupation: line(form, errors, "occupation", &format!("Enter your occupation, {or_tick}")),
+    }
+}
+
+/// The same of somebody who was asked because they left it out: "n/a" is no answer.
+pub fn read_answer(form: &Form, errors: &mut Errors) -> Work {
+    let work = read_work(form, errors);
+    let lacks = Lacks::of(&work.employer, &work.occupation);
+    for (field, is_missing, what) in
+        [("employer", lacks.employer, "whom you work for"), ("occupation", lacks.occupation, "what you do")]
+    {
+        if is_missing && errors.of(field).is_none() {
+            errors.add(field, format!("Write {what}, or tick the box if you are not employed or retired."));
+        }
+    }
+    work
+}
+
 fn read_contact(form: &Form, abroad: Abroad, errors: &mut Errors) -> Contact {
     let first_name = line(form, errors, "first_name", "Enter your first name.");
     let last_name = line(form, errors, "last_name", "Enter your last name.");
@@ -176,15 +203,7 @@ fn read_contact(form: &Form, abroad: Abroad, errors: &mut Errors) -> Contact {
         errors.add("country", "This campaign takes gifts from addresses in the United States only.");
     }
     let passport = read_passport(form, &country, abroad, errors);
-    let (employer, occupation) = if form.has("not_employed") {
-        (NOT_EMPLOYED.into(), NOT_EMPLOYED.into())
-    } else {
-        let or_tick = "or tick the box if you are not employed or retired.";
-        (
-            line(form, errors, "employer", &format!("Enter your employer, {or_tick}")),
-            line(form, errors, "occupation", &format!("Enter your occupation, {or_tick}")),
-        )
-    };
+    let Work { employer, occupation } = read_work(form, errors);
     Contact {
         first_name,
         last_name,

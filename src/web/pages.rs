@@ -1,6 +1,7 @@
 //! One file a page; each holds the page's askama struct, made of text that is already in its final form.
 
 pub mod access;
+pub mod answer;
 pub mod api;
 pub mod attendance;
 pub mod campaign;
@@ -11,6 +12,8 @@ pub mod confirm;
 pub mod donate;
 pub mod donordrive;
 pub mod duplicates;
+pub mod employers;
+pub mod excess;
 pub mod exports;
 pub mod filer;
 pub mod files;

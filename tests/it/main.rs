@@ -32,6 +32,8 @@ mod desk;
 mod donordrive;
 mod drive;
 mod duplicates;
+mod employers;
+mod excess;
 mod exports;
 mod faults;
 mod filing;

@@ -5,16 +5,18 @@ use super::{RALLY, details, usd};
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use chrono_tz::America::New_York;
 use groundswell::domain::committee::filer::{Address, Candidate, Election, Filer, Form, Named, Office, Payee};
+use groundswell::domain::committee::{self, Limit, Rules};
 use groundswell::domain::donation::{
     self, Command as Notice, DisputeNews, Pledged, RefundFailureNews, ReturnNews, Traces,
 };
-use groundswell::domain::id::{CommitteeId, DisputeId, DonationId, PaymentId, PersonId, ProcessorRefundId};
+use groundswell::domain::id::{CommitteeId, DisputeId, DonationId, PaymentId, PersonId, ProcessorRefundId, RemedyId};
 use groundswell::domain::ledger::Mode;
 use groundswell::domain::profile::Contact;
+use groundswell::domain::remedy::{self, Consent, Reattributed, Redesignate};
 use groundswell::domain::sealed::Sealed;
 use groundswell::domain::{Command, Event, Recorded, State, decide, rally};
 use groundswell::export::fec::cover::{Sums, Totals};
-use groundswell::export::fec::history::{Gathering, History};
+use groundswell::export::fec::history::{Gathering, History, Place};
 use groundswell::export::fec::{Detail, NoSuchField, Report, Stands, check::Checker, rows, write};
 use groundswell::projections::Projections;
 use hardmoney::{Filing, Table};
@@ -40,6 +42,17 @@ enum Step {
     Dispute(Index),
     DisputeWon(Index),
     Return(Index),
+    /// A part of a gift counts for another election.
+    Redesignate(Index, i64),
+    /// A part of a gift counts as somebody else's: by which address, and which home.
+    Reattribute {
+        gift: Index,
+        minor: i64,
+        mail: u128,
+        home: u128,
+    },
+    /// One of those was a mistake.
+    Undo(Index),
 }
 
 fn step() -> impl Strategy<Value = (Step, i64)> {
@@ -53,6 +66,10 @@ fn step() -> impl Strategy<Value = (Step, i64)> {
         1 => any().prop_map(Step::Dispute),
         1 => any().prop_map(Step::DisputeWon),
         1 => any().prop_map(Step::Return),
+        1 => (any(), 100..20_000_i64).prop_map(|(gift, minor)| Step::Redesignate(gift, minor)),
+        2 => (any(), 100..30_000_i64, 1..6_u128, 1..6_u128)
+            .prop_map(|(gift, minor, mail, home)| Step::Reattribute { gift, minor, mail, home }),
+        1 => any().prop_map(Step::Undo),
     ];
     // Half a year in some dozens of steps, over a year's end and an election.
     (what, 1..300_i64)
@@ -77,7 +94,17 @@ fn history(steps: &[(Step, i64)]) -> Vec<Recorded> {
         }
     };
     take(now, Command::Rally(rally::Command::Create { rally: RALLY, details: details("nurses") }));
+    let limit = |name: &str, from: &str, until: &str| Limit {
+        name: name.into(),
+        most: usd(99_999_999),
+        from: from.parse().unwrap(),
+        until: until.parse().unwrap(),
+    };
+    let limits = vec![limit("this", "2026-01-01", "2026-11-03"), limit("next", "2026-11-04", "2028-08-01")];
+    let rules = Box::new(Rules { limits, ..Rules::default() });
+    take(now, Command::Committee(committee::Command::SetRules { committee: CommitteeId::FIRST, rules }));
     let (mut gifts, mut waiting): (Vec<(DonationId, i64)>, Vec<Waiting>) = (vec![], vec![]);
+    let mut remedies = vec![];
     let payment = |donation: DonationId| PaymentId(format!("pi_{}", donation.0.as_u128()));
     for (at, (step, hours)) in steps.iter().enumerate() {
         now += TimeDelta::hours(*hours);
@@ -103,7 +130,38 @@ fn history(steps: &[(Step, i64)]) -> Vec<Recorded> {
             })
         };
         let refund = |donation: DonationId| ProcessorRefundId(format!("re_{}", donation.0.as_u128()));
+        let today = now.with_timezone(&New_York).date_naive();
+        let named = RemedyId(Uuid::from_u128(u128::try_from(at + 10_000).unwrap()));
+        let committee = CommitteeId::FIRST;
+        let remedy = match step {
+            Step::Redesignate(gift, minor) => of(gift).map(|(donation, _)| {
+                let (amount, limit) = (usd(*minor), if *minor % 2 == 0 { "this" } else { "next" }.into());
+                let (remedy, consent, day) = (named, Consent::Written, today);
+                let asked = Redesignate { remedy, donation, committee, amount, limit, consent, day, today };
+                remedy::Command::Redesignate(asked)
+            }),
+            Step::Reattribute { gift, minor, mail, home } => of(gift).map(|(donation, _)| {
+                let what = Reattributed {
+                    remedy: named,
+                    donation,
+                    committee,
+                    amount: usd(*minor),
+                    person: PersonId(Uuid::from_u128(1_000 + mail)),
+                    likeness: PersonId(Uuid::from_u128(2_000 + home)),
+                    contact: Sealed::new(&[3; 40]),
+                    day: today,
+                };
+                remedy::Command::Reattribute { what, today }
+            }),
+            Step::Undo(of) if !remedies.is_empty() => Some(remedy::Command::Undo { remedy: *of.get(&remedies) }),
+            _ => None,
+        };
+        if let Some(remedy) = remedy {
+            remedies.push(named);
+            take(now, Command::Remedy(remedy));
+        }
         let notice = match step {
+            Step::Redesignate(..) | Step::Reattribute { .. } | Step::Undo(_) => None,
             Step::Gives { mail, home, minor, hours, fee } => {
                 let donation = DonationId(Uuid::from_u128(u128::try_from(at + 10).unwrap()));
                 let pledge = Pledged {
@@ -192,15 +250,42 @@ struct Booked {
     is_gift: bool,
 }
 
+/// A part of a gift that was moved, in books of the test's own.
+struct Moved {
+    day: NaiveDate,
+    seq: u64,
+    donation: DonationId,
+    minor: i64,
+    /// Whose it is, where it is another's.
+    to: Vec<PersonId>,
+    is_undone: bool,
+}
+
 /// What a report comes to by these books: both columns, and the cents of each line by its id.
 fn books(log: &[Recorded], report: &Report, as_of: u64) -> (Sums, Sums, BTreeMap<String, i64>) {
     let local = |at: DateTime<Utc>| at.with_timezone(&New_York).date_naive();
     let mut givers: BTreeMap<DonationId, (NaiveDate, Vec<PersonId>)> = BTreeMap::new();
     let (mut booked, mut fees): (Vec<Booked>, Vec<(NaiveDate, i64)>) = (vec![], vec![]);
-    let mut settled_on = BTreeMap::new();
+    let mut named: BTreeMap<RemedyId, usize> = BTreeMap::new();
+    let (mut settled_on, mut moved): (BTreeMap<_, _>, Vec<Moved>) = (BTreeMap::new(), vec![]);
     for Recorded { seq, at, event } in log.iter().filter(|recorded| recorded.seq <= as_of) {
+        let seq = *seq;
+        match event {
+            Event::Remedy(remedy::Event::Redesignated(data)) => {
+                let (minor, to) = (data.amount.minor, vec![]);
+                moved.push(Moved { day: data.day, seq, donation: data.donation, minor, to, is_undone: false });
+                named.insert(data.remedy, moved.len() - 1);
+            }
+            Event::Remedy(remedy::Event::Reattributed(data)) => {
+                let (minor, to) = (data.amount.minor, vec![data.person, data.likeness]);
+                moved.push(Moved { day: data.day, seq, donation: data.donation, minor, to, is_undone: false });
+                named.insert(data.remedy, moved.len() - 1);
+            }
+            Event::Remedy(remedy::Event::Undone(data)) => moved[named[&data.remedy]].is_undone = true,
+            _ => {}
+        }
         let Event::Donation(event) = event else { continue };
-        let (seq, day) = (*seq, local(*at));
+        let day = local(*at);
         let mut book = |donation, minor, is_refund, is_gift, day| {
             booked.push(Booked { day, seq, donation, minor, is_refund, is_gift });
         };
@@ -223,16 +308,18 @@ fn books(log: &[Recorded], report: &Report, as_of: u64) -> (Sums, Sums, BTreeMap
             _ => {}
         }
     }
+    moved.retain(|moved| !moved.is_undone);
+    let of_gifts = booked.iter().map(|booked| &givers[&booked.donation].1);
+    let everybody: Vec<&Vec<PersonId>> =
+        of_gifts.chain(moved.iter().map(|moved| &moved.to).filter(|to| !to.is_empty())).collect();
     // Everybody is asked about everybody until nobody new is found.
     let same = |one: DonationId| {
         let mut names = givers[&one].1.clone();
         loop {
-            let more: Vec<PersonId> = booked
+            let more: Vec<PersonId> = everybody
                 .iter()
-                .map(|booked| &givers[&booked.donation].1)
                 .filter(|theirs| theirs.iter().any(|name| names.contains(name)))
-                .flatten()
-                .copied()
+                .flat_map(|theirs| theirs.iter().copied())
                 .filter(|name| !names.contains(name))
                 .collect();
             if more.is_empty() {
@@ -255,7 +342,21 @@ fn books(log: &[Recorded], report: &Report, as_of: u64) -> (Sums, Sums, BTreeMap
             .filter(|other| givers[&other.donation].1.iter().any(|name| names.contains(name)))
             .map(|other| other.minor)
             .sum();
-        given > 20_000
+        // What was moved from or to this person before that day, of gifts of the same year or cycle.
+        let is_before = |moved: &&Moved| {
+            moved.day < receipt.day && window(givers[&moved.donation].0) == window(receipt.day) && !moved.to.is_empty()
+        };
+        let is_theirs = |of: &[PersonId]| of.iter().any(|name| names.contains(name));
+        let of_moves: i64 = moved
+            .iter()
+            .filter(is_before)
+            .map(|moved| {
+                let from = if is_theirs(&givers[&moved.donation].1) { moved.minor } else { 0 };
+                let to = if is_theirs(&moved.to) { moved.minor } else { 0 };
+                to - from
+            })
+            .sum();
+        given + of_moves > 20_000
     };
     let (mut period, mut to_date, mut lines) = (Sums::default(), Sums::default(), BTreeMap::new());
     for each in booked.iter().filter(|booked| booked.day <= report.through && window(booked.day) >= window(report.from))
@@ -285,6 +386,14 @@ fn books(log: &[Recorded], report: &Report, as_of: u64) -> (Sums, Sums, BTreeMap
             period.fees += fee;
         }
     }
+    for each in moved.iter().filter(|moved| (report.from..=report.through).contains(&moved.day)) {
+        let whole = booked.iter().find(|booked| booked.donation == each.donation && booked.is_gift).unwrap().minor;
+        if is_itemized(each.donation) {
+            for (letter, minor) in [('O', whole), ('F', -each.minor), ('T', each.minor)] {
+                lines.insert(format!("R{}{letter}", each.seq), minor);
+            }
+        }
+    }
     (period, to_date, lines)
 }
 
@@ -292,6 +401,7 @@ fn exported(world: &Projections, report: &Report, as_of: u64) -> (History, Total
     let mut gathering = Gathering::default();
     let end = world.ledger.rows_at(as_of).len();
     rows::gather(world, CommitteeId::FIRST, as_of, 0..end, &mut gathering).unwrap();
+    rows::gather_remedies(world, CommitteeId::FIRST, as_of, &mut gathering);
     let history = gathering.finish();
     let totals = Totals::of(report, &history);
     (history, totals)
@@ -311,13 +421,13 @@ fn file(world: &Projections, report: &Report, history: &History, totals: &Totals
         occupation: "Nurse".into(),
         passport: None,
     };
-    let detail = |place: &u32| {
-        let said = rows::said(world, CommitteeId::FIRST, *place).unwrap();
-        let rows::Said { seq, receipt_seq, given, joint, .. } = said;
-        Detail { seq, receipt_seq, given, contact: Some(contact()), joint }
+    let detail = |place: &Place| {
+        let said = rows::said(world, CommitteeId::FIRST, u64::MAX, *place).unwrap();
+        let rows::Said { seq, receipt_seq, given, counts_on, moved, joint, was_asked, .. } = said;
+        Detail { seq, receipt_seq, given, counts_on, moved, contact: Some(contact()), joint, was_asked }
     };
     let (mut bytes, mut checker) = (vec![], Checker::new());
-    let details = |places: &[u32]| Ok::<_, NoSuchField>(places.iter().map(detail).collect());
+    let details = |places: &[Place]| Ok::<_, NoSuchField>(places.iter().map(detail).collect());
     let stands = Stands { seq: 1, head: String::new() };
     write(report, totals, history, &stands, details, |chunk| {
         checker.read(&chunk);

@@ -8,8 +8,8 @@ use crate::domain::committee::joint::{Formula, Part, PartnerRoom};
 use crate::domain::committee::{Limit, Room};
 use crate::domain::hash::{HashMap, HashSet};
 use crate::domain::id::{CommitteeId, DonationId, PersonId};
-use crate::domain::money::Money;
-use crate::domain::person::Persons;
+use crate::domain::money::{Currency, Money};
+use crate::domain::remedy::Share;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub const KIN_MAX: usize = 1_000;
 
 /// Who gives, by all they can be known by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Giver {
     /// By e-mail address.
     pub donor: PersonId,
@@ -26,7 +26,8 @@ pub struct Giver {
 }
 
 impl Giver {
-    fn names(self) -> impl Iterator<Item = PersonId> {
+    /// Each of them.
+    pub fn names(self) -> impl Iterator<Item = PersonId> {
         [Some(self.donor), self.likeness].into_iter().flatten()
     }
 }
@@ -59,43 +60,82 @@ impl Donations {
         let known = self.kin.0.get(&person).into_iter().flatten().take(KIN_MAX);
         known.filter_map(|id| Some((*id, self.get(*id)?)))
     }
-
-    /// Everything that hangs together by these names.
-    fn walk(&self, names: impl Iterator<Item = PersonId>, persons: &Persons) -> Walk<'_> {
-        let mut names: Vec<PersonId> = names.collect();
-        let (mut seen_names, mut seen) = (HashSet::default(), HashSet::default());
-        let mut found = vec![];
-        while let Some(name) = names.pop() {
-            if !seen_names.insert(name) {
-                continue;
-            }
-            names.extend(persons.merged_with(name));
-            for id in self.kin.0.get(&name).into_iter().flatten() {
-                let Some(donation) = self.get(*id).filter(|_| seen.insert(*id)) else { continue };
-                if seen.len() > KIN_MAX {
-                    return Walk { names: seen_names, found: None };
-                }
-                names.extend(donation.giver().names());
-                found.push((*id, donation));
-            }
-        }
-        Walk { names: seen_names, found: Some(found) }
-    }
 }
 
 /// One person.
 struct Walk<'a> {
     /// By all they are known by.
     names: HashSet<PersonId>,
-    /// Every donation for which a card was offered; `None` where there are more than [`KIN_MAX`].
+    /// Every donation for which a card was offered that is theirs, or of which a part was reattributed to them; `None` where
+    /// there are more than [`KIN_MAX`].
     found: Option<Vec<(DonationId, &'a Donation)>>,
+}
+
+impl<'a> Walk<'a> {
+    /// Everything that hangs together by these names.
+    fn of(state: &'a State, names: impl Iterator<Item = PersonId>) -> Self {
+        let donations = &state.donations;
+        let mut wanted: Vec<PersonId> = names.collect();
+        let (mut names, mut seen) = (HashSet::default(), HashSet::default());
+        let mut found = vec![];
+        while let Some(name) = wanted.pop() {
+            if !names.insert(name) {
+                continue;
+            }
+            wanted.extend(state.persons.merged_with(name));
+            let own = donations.kin.0.get(&name).into_iter().flatten();
+            let own = own.filter_map(|id| Some((*id, donations.get(*id)?.giver())));
+            for (id, giver) in own.chain(state.remedies.of_name(name)) {
+                // Of a gift that two share, each has names of their own.
+                wanted.extend(giver.names());
+                let Some(donation) = donations.get(id).filter(|_| seen.insert(id)) else { continue };
+                if seen.len() > KIN_MAX {
+                    return Self { names, found: None };
+                }
+                found.push((id, donation));
+            }
+        }
+        Self { names, found: Some(found) }
+    }
+
+    /// What of their gifts counts for a committee's limits, the donation `beside` left out; `None` where they are too many.
+    fn shares(
+        &self,
+        state: &State,
+        committee: CommitteeId,
+        beside: Option<DonationId>,
+    ) -> Option<Vec<(Share, Currency)>> {
+        let mut all = vec![];
+        for (id, gift) in self.found.as_ref()?.iter().filter(|(id, _)| Some(*id) != beside) {
+            let shares = state.remedies.shares(*id, gift, committee).into_iter();
+            let theirs = shares.filter(|share| share.giver.names().any(|name| self.names.contains(&name)));
+            all.extend(theirs.map(|share| (share, gift.amount.currency)));
+        }
+        Some(all)
+    }
 }
 
 impl State {
     /// All that a person is known by, beginning with one of it.
     pub fn names_of(&self, person: PersonId) -> HashSet<PersonId> {
-        self.donations.walk(std::iter::once(person), &self.persons).names
+        Walk::of(self, std::iter::once(person)).names
     }
+}
+
+/// What a limit leaves once these count under it; nothing where nobody can tell.
+fn left(limit: &Limit, shares: Option<&[(Share, Currency)]>) -> Room {
+    let counts = |(share, currency): &&(Share, Currency)| *currency == limit.most.currency && limit.covers(share.day);
+    let given = |shares: &[(Share, Currency)]| {
+        shares.iter().filter(counts).map(|(share, _)| share.minor).fold(0, i64::saturating_add)
+    };
+    let left = shares.map_or(0, |shares| limit.most.minor.saturating_sub(given(shares)).max(0));
+    Room { limit: limit.name.clone(), most: limit.most, left: Money::new(left, limit.most.currency) }
+}
+
+/// What one limit of a committee leaves to somebody, with all they gave.
+pub fn left_under(state: &State, giver: Giver, committee: CommitteeId, limit: &Limit) -> Room {
+    let shares = Walk::of(state, giver.names()).shares(state, committee, None);
+    left(limit, shares.as_deref())
 }
 
 /// What limits look at of a gift.
@@ -145,21 +185,8 @@ fn room_of(state: &State, gift: &Gift, committee: CommitteeId, beside: Option<Do
     if limits.is_empty() {
         return None;
     }
-    let gifts = state.donations.walk(gift.giver.names(), &state.persons).found;
-    let left = |limit: &Limit| {
-        let Some(gifts) = &gifts else { return 0 };
-        let counts = |(id, gift): &&(DonationId, &Donation)| {
-            Some(*id) != beside && gift.amount.currency == currency && limit.covers(gift.day)
-        };
-        let given = gifts.iter().filter(counts).map(|(_, gift)| gift.counted_for(committee));
-        limit.most.minor.saturating_sub(given.fold(0, i64::saturating_add)).max(0)
-    };
-    let rooms = limits.into_iter().map(|limit| Room {
-        limit: limit.name.clone(),
-        most: limit.most,
-        left: Money::new(left(limit), currency),
-    });
-    rooms.min_by_key(|room| room.left.minor)
+    let shares = Walk::of(state, gift.giver.names()).shares(state, committee, beside);
+    limits.into_iter().map(|limit| left(limit, shares.as_deref())).min_by_key(|room| room.left.minor)
 }
 
 #[cfg(test)]
@@ -168,7 +195,6 @@ mod tests {
     use crate::domain::committee::{self, Rules};
     use crate::domain::donation::{Command, Event, Pledged, Refusal};
     use crate::domain::id::PaymentId;
-    use crate::domain::money::Currency;
     use crate::domain::test_kit::*;
     use uuid::Uuid;
 

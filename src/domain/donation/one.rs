@@ -107,12 +107,21 @@ impl Donation {
 
     /// What of [`Self::counted_minor`] counts for a committee's limits.
     pub fn counted_for(&self, committee: CommitteeId) -> i64 {
+        self.share_of(committee, self.counted_minor())
+    }
+
+    /// The same before anything was given back by us.
+    pub fn received_for(&self, committee: CommitteeId) -> i64 {
+        self.share_of(committee, self.settled_minor().saturating_sub(self.returned_minor()).max(0))
+    }
+
+    fn share_of(&self, committee: CommitteeId, minor: i64) -> i64 {
         if self.committee == committee {
-            return self.counted_minor();
+            return minor;
         }
         let at = self.parts.iter().position(|part| part.committee == committee);
         let weights: Vec<i64> = self.parts.iter().map(|part| part.amount.minor).collect();
-        let shares = at.and_then(|at| joint::in_proportion(self.counted_minor(), &weights)?.get(at).copied());
+        let shares = at.and_then(|at| joint::in_proportion(minor, &weights)?.get(at).copied());
         shares.unwrap_or_default()
     }
 

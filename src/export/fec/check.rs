@@ -35,9 +35,13 @@ const ABOUT_CONCERNS: &[(Concern, Weight, &str)] = &[
     (
         Concern::EmployerOccupationMissing,
         Weight::Mend,
-        "Ask the donor once more for employer and occupation (11 CFR 104.7), and write them in the filing program.",
+        "Ask the donor once more for employer and occupation (11 CFR 104.7), on the page of missing employers: what they answer stands in the next file.",
     ),
-    (Concern::BestEffortsClaimed, Weight::Look, "Keep a record of when you asked."),
+    (
+        Concern::BestEffortsClaimed,
+        Weight::Look,
+        "The donor was asked and has not answered: when and by whom stands on the page of missing employers.",
+    ),
     (
         Concern::OverLimitAggregate,
         Weight::Mend,

@@ -1,7 +1,7 @@
 //! The cover page: sums of the two columns, and every line that is a formula of others, by the table of rules that
 //! `hardmoney` keeps (the FEC's own rule references).
 
-use super::history::{History, Item};
+use super::history::{History, Item, Turn};
 use super::period;
 use super::record;
 use super::{Lines, Report};
@@ -58,7 +58,7 @@ pub struct Totals {
     pub unitemized_receipts: u64,
     /// Lines of Schedule B for refunds.
     pub refund_lines: u64,
-    /// Lines of joint gifts, which are in no sum.
+    /// Lines of joint gifts, and of what was moved to another election or person, which are in no sum.
     pub memo_lines: u64,
 }
 
@@ -69,7 +69,7 @@ impl Totals {
         let begins = period::begins(&report.filer, report.from);
         for item in history.items(&report.filer, report.through).filter(|item| item.day >= begins) {
             let is_before = item.day < report.from;
-            if item.is_joint {
+            if item.is_joint || item.turn != Turn::Money {
                 totals.memo_lines = totals.memo_lines.saturating_add(u64::from(!is_before && item.is_itemized));
                 continue;
             }

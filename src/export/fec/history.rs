@@ -1,9 +1,11 @@
 //! Every movement of a committee's money in the order of its days, with what each donor had given by then: 32 bytes a movement,
-//! and 40 more while it is found out who is one person.
+//! and 40 more while it is found out who is one person. With them go the memos of parts that were moved to another election or
+//! person, which are in no sum.
 
 use super::period;
 use crate::domain::committee::filer::Filer;
 use crate::domain::donation::Giver;
+use crate::domain::donation::persons::Names;
 use crate::domain::id::PersonId;
 use crate::projections::ledger::Kind;
 use chrono::NaiveDate;
@@ -35,10 +37,59 @@ pub struct Movement {
     pub is_joint: bool,
 }
 
+/// That a part of a receipt counts for another election, or as another person's.
+#[derive(Clone, Copy, Debug)]
+pub struct Moved {
+    /// Where it stands among the remedies.
+    pub place: u32,
+    /// Where the row of the receipt stands.
+    pub receipt: u32,
+    /// The day on which that was given.
+    pub given: NaiveDate,
+    /// The day on which it was agreed, and is reported.
+    pub day: NaiveDate,
+    /// Who gave.
+    pub giver: Giver,
+    /// Whose it is now: the same, of one that counts for another election.
+    pub to: Giver,
+    /// What the whole receipt was, in cents.
+    pub whole_minor: i64,
+    /// What of it was moved, in cents.
+    pub minor: i64,
+    /// Whether the receipt is a part of a joint gift.
+    pub is_joint: bool,
+}
+
+/// What an item tells of: money, or one of the three memos of a part that was moved (11 CFR 104.8(d)(2) to (4)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turn {
+    /// Money moved.
+    Money,
+    /// The receipt as it was told of at first.
+    Original,
+    /// The part is taken from it.
+    From,
+    /// The part is where it belongs.
+    To,
+}
+
+/// Where an item is found again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A row of the ledger.
+    Row(u32),
+    /// One of the remedies, as it takes a part from its receipt.
+    From(u32),
+    /// The same, where that part belongs.
+    To(u32),
+}
+
 /// One movement, as it is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Where its row stands in the ledger.
+    /// What it tells of.
+    pub turn: Turn,
+    /// Where its row stands in the ledger; among the remedies, where no money moved.
     pub place: u32,
     /// Where the row of the receipt stands that it is about.
     pub receipt: u32,
@@ -57,6 +108,15 @@ pub struct Item {
 }
 
 impl Item {
+    /// Where it is found again.
+    pub fn found(&self) -> Place {
+        match self.turn {
+            Turn::Money => Place::Row(self.place),
+            Turn::Original | Turn::From => Place::From(self.place),
+            Turn::To => Place::To(self.place),
+        }
+    }
+
     /// Whether it is money that we gave back, or wanted to: it is a disbursement. All else is a receipt, or what a receipt
     /// turned out not to be.
     pub fn is_refund(&self) -> bool {
@@ -73,6 +133,9 @@ fn is_refund(kind: Kind) -> bool {
 
 struct Entry {
     day: NaiveDate,
+    turn: Turn,
+    /// The day of the receipt that was moved; its own, of money.
+    given: NaiveDate,
     place: u32,
     receipt: u32,
     person: u32,
@@ -81,114 +144,66 @@ struct Entry {
     is_joint: bool,
 }
 
-/// A name of who gave, and an entry that bears it.
-struct Name {
-    name: [u8; 16],
-    entry: u32,
-}
-
 /// Takes movements in, in any order.
 #[derive(Default)]
 pub struct Gathering {
     entries: Vec<Entry>,
-    names: Vec<Name>,
-    /// Donors who are one person, as somebody says.
-    classes: Vec<BTreeSet<PersonId>>,
+    names: Names,
     fees: BTreeMap<NaiveDate, i64>,
 }
 
 impl Gathering {
     /// Room for so many movements.
     pub fn with_capacity(movements: usize) -> Self {
-        let names = Vec::with_capacity(movements.saturating_mul(2));
-        Self { entries: Vec::with_capacity(movements), names, ..Self::default() }
+        let names = Names::with_capacity(movements);
+        Self { entries: Vec::with_capacity(movements), names, fees: BTreeMap::new() }
     }
 
     /// Takes one in.
     pub fn add(&mut self, movement: Movement) {
-        let Movement { place, receipt, kind, day, minor, is_joint, .. } = movement;
-        let person = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        self.entries.push(Entry { day, place, receipt, person, minor, kind, is_joint });
-        let Giver { donor, likeness } = movement.giver;
-        for id in [Some(donor), likeness].into_iter().flatten() {
-            self.names.push(Name { name: id.0.into_bytes(), entry: person });
-        }
+        let Movement { place, receipt, kind, day, giver, minor, is_joint, .. } = movement;
+        self.enter(
+            giver,
+            Entry { day, turn: Turn::Money, given: day, place, receipt, person: 0, minor, kind, is_joint },
+        );
         if movement.fee_minor != 0 {
             let of_day = self.fees.entry(movement.moved).or_default();
             *of_day = of_day.saturating_add(movement.fee_minor);
         }
     }
 
+    /// Takes in that a part of a receipt was moved to another election or person.
+    pub fn remedy(&mut self, moved: Moved) {
+        let Moved { place, receipt, given, day, giver, to, whole_minor, minor, is_joint } = moved;
+        let entry =
+            |turn, minor| Entry { day, turn, given, place, receipt, person: 0, minor, kind: Kind::Donation, is_joint };
+        self.enter(giver, entry(Turn::Original, whole_minor));
+        self.enter(giver, entry(Turn::From, minor.saturating_neg()));
+        self.enter(to, entry(Turn::To, minor));
+    }
+
+    fn enter(&mut self, giver: Giver, entry: Entry) {
+        let person = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        self.names.add(person, giver);
+        self.entries.push(Entry { person, ..entry });
+    }
+
     /// Takes in who is one person, as somebody says.
     pub fn merge(&mut self, classes: Vec<BTreeSet<PersonId>>) {
-        self.classes.extend(classes);
+        self.names.merge(classes);
     }
 
-    /// Finds out which are one person's, by either of their names, by what somebody says and by whatever hangs together by them,
-    /// as limits do (`domain/donation/kin.rs`), and puts all in order.
+    /// Finds out which are one person's, by either of their names, by what somebody says and by whatever hangs together by
+    /// them, as limits do (`domain/donation/kin.rs`), and puts all in order.
     pub fn finish(self) -> History {
-        let Self { mut entries, mut names, classes, fees } = self;
-        names.sort_unstable_by_key(|name| name.name);
-        let mut persons: Vec<u32> = entries.iter().map(|entry| entry.person).collect();
-        for pair in names.windows(2) {
-            if let [one, next] = pair
-                && one.name == next.name
-            {
-                join(&mut persons, one.entry, next.entry);
-            }
+        let Self { mut entries, names, fees } = self;
+        let persons = names.persons(u32::try_from(entries.len()).unwrap_or(u32::MAX));
+        for (entry, person) in entries.iter_mut().zip(persons) {
+            entry.person = person;
         }
-        for class in classes {
-            let entry = |person: PersonId| {
-                let name = person.0.into_bytes();
-                names.get(names.partition_point(|known| known.name < name)).filter(|known| known.name == name)
-            };
-            // Who gave to others only has no entry here, and joins those who have.
-            let entries: Vec<u32> = class.into_iter().filter_map(|person| Some(entry(person)?.entry)).collect();
-            for pair in entries.windows(2) {
-                if let [one, next] = pair {
-                    join(&mut persons, *one, *next);
-                }
-            }
-        }
-        drop(names);
-        for entry in &mut entries {
-            entry.person = root(&mut persons, entry.person);
-        }
-        entries.sort_unstable_by_key(|entry| (entry.day, entry.place));
+        entries.sort_unstable_by_key(|entry| (entry.day, entry.turn != Turn::Money, entry.place, entry.turn));
         History { entries, fees }
     }
-}
-
-/// The one that speaks for everybody joined with this one.
-fn root(persons: &mut [u32], mut of: u32) -> u32 {
-    loop {
-        let up = get(persons, of);
-        if up == of {
-            return of;
-        }
-        // Halving the way keeps it short for all who follow.
-        let next = get(persons, up);
-        if let Some(slot) = slot(persons, of) {
-            *slot = next;
-        }
-        of = next;
-    }
-}
-
-fn join(persons: &mut [u32], one: u32, other: u32) {
-    let (one, other) = (root(persons, one), root(persons, other));
-    // The earlier speaks, whichever came to be known first.
-    if let Some(slot) = slot(persons, one.max(other)) {
-        *slot = one.min(other);
-    }
-}
-
-fn get(persons: &[u32], of: u32) -> u32 {
-    usize::try_from(of).ok().and_then(|at| persons.get(at)).copied().unwrap_or(of)
-}
-
-fn slot(persons: &mut [u32], of: u32) -> Option<&mut u32> {
-    persons.get_mut(usize::try_from(of).ok()?)
 }
 
 /// Every movement, in the order of its days.
@@ -202,9 +217,9 @@ impl History {
     ///
     /// A receipt is itemized where the donor's gifts come to more than $200.00 with it, since its year or cycle began. What
     /// was taken back by a bank lowers what was given, for it was never ours; a refund does not. Whatever follows a receipt is
-    /// itemized as the receipt was; a refund that failed is always, as the negative disbursement that it is. Parts of joint gifts are gifts to this committee, and count.
+    /// itemized as the receipt was, also what was moved of it; a refund that failed is always, as the negative disbursement that it is. Parts of joint gifts are gifts to this committee, and count.
     pub fn items<'a>(&'a self, filer: &'a Filer, through: NaiveDate) -> impl Iterator<Item = Item> + 'a {
-        let most = self.entries.iter().map(|entry| entry.place).max();
+        let most = self.entries.iter().map(|entry| entry.receipt).max();
         let mut given = vec![0_i64; self.entries.len()];
         let mut itemized = Bits::up_to(most.unwrap_or_default());
         let (mut began, mut day) = (NaiveDate::MIN, None);
@@ -220,17 +235,19 @@ impl History {
             }
             // Who speaks for a person is an entry itself.
             let person = given.get_mut(usize::try_from(entry.person).ok()?)?;
-            if !is_refund(entry.kind) {
+            // What was moved was given on the day of its receipt, by whoever it is moved to.
+            let is_of_window = entry.given >= began && entry.turn != Turn::Original;
+            if !is_refund(entry.kind) && is_of_window {
                 *person = person.saturating_add(entry.minor);
             }
             let aggregate_minor = *person;
-            if entry.kind == Kind::Donation && aggregate_minor > THRESHOLD_MINOR {
+            if entry.turn == Turn::Money && entry.kind == Kind::Donation && aggregate_minor > THRESHOLD_MINOR {
                 itemized.set(entry.place);
             }
-            let Entry { day, place, receipt, kind, minor, is_joint, .. } = *entry;
+            let Entry { day, turn, place, receipt, kind, minor, is_joint, .. } = *entry;
             // Sums of what is not itemized are never less than nothing, so what takes something off them is a line.
             let is_itemized = itemized.get(receipt) || (kind == Kind::RefundReversed && !is_joint);
-            Some(Item { place, receipt, kind, day, minor, aggregate_minor, is_itemized, is_joint })
+            Some(Item { turn, place, receipt, kind, day, minor, aggregate_minor, is_itemized, is_joint })
         })
     }
 

@@ -1,11 +1,12 @@
 //! Lines of Schedules A and B, and of a notice: who gave, and what moved.
 
 use super::finding::{Finding, Findings, Weight};
-use super::history::Item;
+use super::history::{Item, Turn};
 use super::record::{self, NoSuchField, Record};
-use super::{Detail, Lines, period, text};
+use super::{Detail, Lines, Moved, period, text};
 use crate::domain::committee::filer::{Filer, Payee};
-use crate::domain::profile::Contact;
+use crate::domain::donor::is_answer;
+
 use crate::projections::ledger::Kind;
 use chrono::NaiveDate;
 use hardmoney::parser::tables::Table;
@@ -14,6 +15,9 @@ use hardmoney::parser::tables::Table;
 pub const ERASED: &str = "Erased at request";
 /// The family name on lines of a donor whose name has nothing in it that the format can write.
 const ILLEGIBLE: &str = "Not legible";
+
+/// What stands for an employer or occupation that a donor was asked for and never told (11 CFR 104.7(b)).
+pub const BEST_EFFORTS: &str = "INFORMATION REQUESTED PER BEST EFFORTS";
 
 /// The format's lengths.
 const LAST_MAX: usize = 30;
@@ -42,12 +46,12 @@ pub(super) struct Party {
 
 impl Party {
     /// A donor; what their name lacks is found.
-    pub(super) fn of(contact: Option<&Contact>, transaction: &str, findings: &mut Findings) -> Self {
+    pub(super) fn of(detail: &Detail, transaction: &str, findings: &mut Findings) -> Self {
         let mut find = |who: &str, what: &str, todo| {
             let transaction = Some(transaction.to_owned());
             findings.add(Finding { weight: Weight::Mend, transaction, who: who.into(), what: what.into(), todo });
         };
-        let Some(contact) = contact else {
+        let Some(contact) = &detail.contact else {
             find(
                 ERASED,
                 "The donor was erased at their own request: name and address are not known any more.",
@@ -67,6 +71,7 @@ impl Party {
             let named = |name: String| if name.is_empty() { ILLEGIBLE.into() } else { name };
             (last, first) = (named(last), named(first));
         }
+        let lacks = contact.lacks();
         let is_here = contact.country == "US";
         let region = text::fit(&contact.region, usize::MAX).to_ascii_uppercase();
         let mut zip = text::fit(&contact.postal, usize::MAX);
@@ -86,8 +91,8 @@ impl Party {
                 String::new()
             },
             zip,
-            employer: work(&contact.employer),
-            occupation: work(&contact.occupation),
+            employer: work(&contact.employer, lacks.employer && detail.was_asked),
+            occupation: work(&contact.occupation, lacks.occupation && detail.was_asked),
         }
     }
 
@@ -108,8 +113,14 @@ impl Party {
     }
 }
 
-/// Employer or occupation; a dash says neither, and is found as missing.
-fn work(typed: &str) -> String {
+/// Employer or occupation; what is no answer is left out, and found as missing until the donor was asked.
+fn work(typed: &str, was_asked: bool) -> String {
+    if was_asked {
+        return BEST_EFFORTS.into();
+    }
+    if !is_answer(typed) {
+        return String::new();
+    }
     let fitted = text::fit(typed, WORK_MAX);
     if fitted.contains(|c: char| c.is_ascii_alphanumeric()) { fitted } else { String::new() }
 }
@@ -122,10 +133,12 @@ pub(super) struct Schedules<'a> {
     b: Record,
 }
 
-const A: [&str; 19] = [
+const A: [&str; 21] = [
     "form_type",
     "filer_committee_id_number",
     "transaction_id",
+    "back_reference_tran_id",
+    "back_reference_sched_name",
     "entity_type",
     "contributor_last_name",
     "contributor_first_name",
@@ -177,7 +190,9 @@ impl<'a> Schedules<'a> {
 
     /// One line that names a donor, of whichever schedule.
     pub(super) fn item(&self, out: &mut Vec<u8>, item: &Item, detail: &Detail, findings: &mut Findings) {
-        if item.is_refund() && !item.is_joint {
+        if item.turn != Turn::Money {
+            self.moved(out, item, detail, findings);
+        } else if item.is_refund() && !item.is_joint {
             self.refund(out, item, detail, findings);
         } else {
             self.receipt(out, item, detail, findings);
@@ -189,7 +204,7 @@ impl<'a> Schedules<'a> {
             if item.is_joint { ('J', self.lines.joint, "X") } else { ('A', self.lines.receipt, "") };
         let id = format!("{letter}{}", detail.seq);
         let receipt = format!("{letter}{} of {}", detail.receipt_seq, detail.given.format("%m/%d/%Y"));
-        let party = Party::of(detail.contact.as_ref(), &id, findings);
+        let party = Party::of(detail, &id, findings);
         let moved = match item.kind {
             Kind::Donation => String::new(),
             Kind::Dispute => format!("Chargeback: disputed contribution {receipt}"),
@@ -203,7 +218,7 @@ impl<'a> Schedules<'a> {
             Some(joint) if moved.is_empty() => format!("Joint fundraising: share of a gift to {joint}"),
             Some(joint) => format!("Joint fundraising: {joint}. {moved}"),
         };
-        let election = self.election(detail.given);
+        let election = self.election(detail.counts_on);
         if election.is_empty() && self.filer.form.is_candidates() && item.kind == Kind::Donation {
             findings.add(Finding {
                 weight: Weight::Mend,
@@ -213,12 +228,49 @@ impl<'a> Schedules<'a> {
                 todo: "Write the election that this gift is for on the page of who files, and make the file again.",
             });
         }
+        self.line(out, item, [token, &id, "", election, &record::day(item.day), memo, &words], &party);
+    }
+
+    /// One of the three memos of a part that was moved: the receipt as it was told of, the part taken from it, and the part
+    /// where it belongs, each naming the other (11 CFR 104.8(d)). The first has none of the words by which readers add the
+    /// other two to an election's sum.
+    fn moved(&self, out: &mut Vec<u8>, item: &Item, detail: &Detail, findings: &mut Findings) {
+        let token = if item.is_joint { self.lines.joint } else { self.lines.receipt };
+        let letter = if item.is_joint { 'J' } else { 'A' };
+        let of = format!("{letter}{} of {}", detail.receipt_seq, detail.given.format("%m/%d/%Y"));
+        let original = format!("R{}O", detail.seq);
+        let election = self.election(detail.counts_on);
+        let what = match detail.moved {
+            Some(Moved::Reattributed) => "Reattribution",
+            Some(Moved::Presumed) => "Presumptive redesignation",
+            Some(Moved::Redesignated) | None => "Redesignation",
+        };
+        let (id, back, day, words) = match item.turn {
+            Turn::Original | Turn::Money => {
+                (original, String::new(), detail.given, format!("Contribution {of} as originally disclosed"))
+            }
+            Turn::From => (format!("R{}F", detail.seq), original, item.day, format!("{what} from: contribution {of}")),
+            Turn::To => (format!("R{}T", detail.seq), original, item.day, format!("{what} to: contribution {of}")),
+        };
+        let words = match detail.joint.as_deref() {
+            None => words,
+            Some(joint) => format!("Joint fundraising: {joint}. {words}"),
+        };
+        let party = Party::of(detail, &id, findings);
+        self.line(out, item, [token, &id, &back, election, &record::day(day), "X", &words], &party);
+    }
+
+    /// A line of Schedule A: what it is called, its id, the id that it refers to, election, day, memo code and words.
+    fn line(&self, out: &mut Vec<u8>, item: &Item, cells: [&str; 7], party: &Party) {
+        let [token, id, back, election, day, memo, words] = cells;
         self.a.write(
             out,
             &[
                 token,
                 &self.filer.id,
-                &id,
+                id,
+                back,
+                if back.is_empty() { "" } else { token },
                 "IND",
                 &party.last,
                 &party.first,
@@ -228,20 +280,20 @@ impl<'a> Schedules<'a> {
                 &party.state,
                 &party.zip,
                 election,
-                &record::day(item.day),
+                day,
                 &record::amount(item.minor),
                 &record::amount(item.aggregate_minor),
                 &party.employer,
                 &party.occupation,
                 memo,
-                &text::fit(&words, PURPOSE_MAX),
+                &text::fit(words, PURPOSE_MAX),
             ],
         );
     }
 
     fn refund(&self, out: &mut Vec<u8>, item: &Item, detail: &Detail, findings: &mut Findings) {
         let id = format!("B{}", detail.seq);
-        let party = Party::of(detail.contact.as_ref(), &id, findings);
+        let party = Party::of(detail, &id, findings);
         let receipt = format!("A{} of {}", detail.receipt_seq, detail.given.format("%m/%d/%Y"));
         let words = match item.kind {
             Kind::RefundReversed => format!("Refund reversed, it failed: contribution {receipt}"),

@@ -120,7 +120,7 @@ fn line(
 ) -> Result<(), NoSuchField> {
     let id = format!("A{}", detail.seq);
     let Party { last, first, street: [street, street_2], city, state, zip, employer, occupation } =
-        Party::of(detail.contact.as_ref(), &id, findings);
+        Party::of(detail, &id, findings);
     let cells = [
         ("form_type", "F65".to_owned()),
         ("filer_committee_id_number", filer.id.clone()),

@@ -1,6 +1,6 @@
 //! A small ledger for the tables of this room: gifts by name, and what became of them.
 
-use super::history::{Gathering, History, Movement};
+use super::history::{Gathering, History, Moved, Movement, Place};
 use super::{Amends, Detail, Report};
 use crate::domain::committee::filer::{Filer, Form};
 use crate::domain::donation::Giver;
@@ -23,6 +23,8 @@ pub struct Book {
     rows: Vec<Movement>,
     contacts: Vec<Option<Contact>>,
     joint: Vec<Option<String>>,
+    asked: Vec<usize>,
+    remedies: Vec<(Moved, super::Moved, NaiveDate, u128)>,
     classes: Vec<BTreeSet<PersonId>>,
 }
 
@@ -55,6 +57,30 @@ impl Book {
     /// The last row's donor, as they typed it; nobody where they were erased.
     pub fn by(mut self, contact: Option<Contact>) -> Self {
         *self.contacts.last_mut().unwrap() = contact;
+        self
+    }
+
+    /// The last row's donor was asked for what they left out.
+    pub fn asked(mut self) -> Self {
+        self.asked.push(self.rows.len() - 1);
+        self
+    }
+
+    /// A part of the gift at a place was moved on a day: how, as of which day it counts, and whose it is.
+    pub fn moved(mut self, of: usize, minor: i64, on: &str, how: super::Moved, counts_on: &str, to: u128) -> Self {
+        let row = self.rows[of];
+        let moved = Moved {
+            place: u32::try_from(self.remedies.len()).unwrap(),
+            receipt: row.place,
+            given: row.day,
+            day: day(on),
+            giver: row.giver,
+            to: Giver { donor: PersonId(Uuid::from_u128(to)), likeness: None },
+            whole_minor: row.minor,
+            minor,
+            is_joint: row.is_joint,
+        };
+        self.remedies.push((moved, how, day(counts_on), to));
         self
     }
 
@@ -99,19 +125,44 @@ impl Book {
         let mut gathering = Gathering::with_capacity(self.rows.len());
         self.rows.iter().for_each(|row| gathering.add(*row));
         gathering.merge(self.classes.clone());
+        self.remedies.iter().for_each(|(moved, ..)| gathering.remedy(*moved));
         gathering.finish()
     }
 
-    /// What lines say of the rows at these places.
-    pub fn details(&self, places: &[u32]) -> Vec<Detail> {
-        let detail = |place: &u32| {
-            let at = usize::try_from(*place).unwrap();
-            let (contact, joint) = (self.contacts[at].clone(), self.joint[at].clone());
-            let (seq, receipt) = (u64::from(*place) + 1_000, self.rows[at].receipt);
-            let given = self.rows[usize::try_from(receipt).unwrap()].day;
-            Detail { seq, receipt_seq: u64::from(receipt) + 1_000, given, contact, joint }
+    /// What lines say of what is at these places.
+    pub fn details(&self, places: &[Place]) -> Vec<Detail> {
+        let detail = |place: &Place| match *place {
+            Place::Row(row) => self.of_row(row),
+            Place::From(at) => self.of_remedy(at, false),
+            Place::To(at) => self.of_remedy(at, true),
         };
         places.iter().map(detail).collect()
+    }
+
+    fn of_row(&self, row: u32) -> Detail {
+        let at = usize::try_from(row).unwrap();
+        let receipt = self.rows[at].receipt;
+        let given = self.rows[usize::try_from(receipt).unwrap()].day;
+        Detail {
+            seq: u64::from(row) + 1_000,
+            receipt_seq: u64::from(receipt) + 1_000,
+            given,
+            counts_on: given,
+            moved: None,
+            contact: self.contacts[at].clone(),
+            joint: self.joint[at].clone(),
+            was_asked: self.asked.contains(&at),
+        }
+    }
+
+    fn of_remedy(&self, at: u32, is_to: bool) -> Detail {
+        let (moved, how, counts_on, to) = self.remedies[usize::try_from(at).unwrap()];
+        let mut detail = Detail { seq: u64::from(at) + 2_000, moved: Some(how), ..self.of_row(moved.receipt) };
+        if is_to {
+            detail.counts_on = counts_on;
+            detail.contact = detail.contact.map(|contact| Contact { first_name: format!("Donor{to}"), ..contact });
+        }
+        detail
     }
 }
 

@@ -181,6 +181,87 @@ fn what_a_person_is_to_look_at_is_told() {
     );
 }
 
+/// What was moved stands in three memos, which are in no sum: the receipt, less the part, and the part where it belongs.
+#[test]
+fn what_was_redesignated_or_reattributed_is_told_in_memos_and_is_over_no_limit_any_more() {
+    let over = || Book::default().gift(1, "2026-07-05", 500_000);
+    let third = report(Form::F3, "Q3", "2026-07-01", "2026-09-30");
+    let is_over = |findings: &[Finding]| findings.iter().any(|finding| finding.what.contains("limit"));
+    assert!(is_over(&made(&third, &over()).1));
+    for (how, counts_on, to, election, words) in [
+        (Moved::Redesignated, "2026-08-05", 1, "G2026", "Redesignation to"),
+        (Moved::Presumed, "2026-08-05", 1, "G2026", "Presumptive redesignation to"),
+        (Moved::Reattributed, "2026-07-05", 2, "P2026", "Reattribution to"),
+    ] {
+        let book = over().moved(0, 150_000, "2026-08-20", how, counts_on, to);
+        let (text, findings) = made(&third, &book);
+        assert_eq!(findings, vec![], "{how:?}");
+        let filing = Filing::parse(&text).unwrap();
+        assert!(filing.reconcile().unwrap().balances() && filing.validate().error_count() == 0);
+        let lines: Vec<[String; 8]> = filing
+            .lines_for(Table::SchA)
+            .map(|line| {
+                let fields = [
+                    "transaction_id",
+                    "back_reference_tran_id",
+                    "contributor_first_name",
+                    "election_code",
+                    "contribution_date",
+                    "contribution_amount",
+                    "memo_code",
+                    "memo_text",
+                ];
+                fields.map(|field| line.get(field).unwrap_or_default().to_owned())
+            })
+            .collect();
+        let cell = |line: usize, cell: usize| lines[line][cell].as_str();
+        assert_eq!(lines.len(), 4, "{lines:#?}");
+        assert_eq!(lines[0][..7], ["A1000", "", "Donor1", "P2026", "20260705", "5000.00", ""]);
+        assert_eq!(lines[1][..7], ["R2000O", "", "Donor1", "P2026", "20260705", "5000.00", "X"]);
+        assert_eq!(lines[2][..7], ["R2000F", "R2000O", "Donor1", "P2026", "20260820", "-1500.00", "X"]);
+        let donor = format!("Donor{to}");
+        assert_eq!(lines[3][..7], ["R2000T", "R2000O", &donor, election, "20260820", "1500.00", "X"]);
+        assert!(cell(1, 7).contains("A1000 of 07/05/2026 as originally disclosed"), "{lines:#?}");
+        assert!(cell(3, 7).starts_with(words), "{lines:#?}");
+        let totals = Totals::of(&third, &book.history());
+        assert_eq!((totals.period.itemized, totals.receipt_lines, totals.memo_lines), (500_000, 1, 3));
+    }
+    // The report of the day of the writing has them, whenever the gift was reported.
+    let later = over().moved(0, 150_000, "2026-10-02", Moved::Redesignated, "2026-08-05", 1);
+    assert_eq!(made(&third, &later).0.matches("R2000").count(), 0);
+    let (text, findings) = made(&report(Form::F3, "12G", "2026-10-01", "2026-10-14"), &later);
+    assert_eq!(text.lines().filter(|line| line.starts_with("SA11AI")).count(), 3, "{text}");
+    assert_eq!(findings.iter().filter(|finding| finding.weight == Weight::Stops).count(), 0, "{findings:#?}");
+}
+
+/// What a donor left out is missing until they were asked, and then the line says that they were (11 CFR 104.7(b)).
+#[test]
+fn an_employer_that_was_asked_for_is_claimed_as_best_efforts() {
+    let silent = |occupation: &str| {
+        Some(Contact { employer: "n/a".into(), occupation: occupation.into(), ..Contact::example() })
+    };
+    let cells = |book: &Book| {
+        let (text, findings) = made(&report(Form::F3, "Q3", "2026-07-01", "2026-09-30"), book);
+        let filing = Filing::parse(&text).unwrap();
+        let line = filing.lines_for(Table::SchA).next().unwrap();
+        let cell = |field: &str| line.get(field).unwrap().to_owned();
+        (cell("contributor_employer"), cell("contributor_occupation"), findings)
+    };
+    let gift = |occupation| Book::default().gift(1, "2026-07-05", 50_000).by(silent(occupation));
+    let (employer, occupation, findings) = cells(&gift("none"));
+    assert_eq!((employer.as_str(), occupation.as_str()), ("", ""));
+    assert!(
+        findings.iter().any(|finding| finding.weight == Weight::Mend && finding.todo.contains("missing employers"))
+    );
+    let (employer, occupation, findings) = cells(&gift("none").asked());
+    assert_eq!((employer.as_str(), occupation.as_str()), (lines::BEST_EFFORTS, lines::BEST_EFFORTS));
+    assert_eq!(findings.iter().map(|finding| finding.weight).collect::<Vec<_>>(), [Weight::Look]);
+    let (employer, occupation, _) = cells(&gift("Nurse").asked());
+    assert_eq!((employer.as_str(), occupation.as_str()), (lines::BEST_EFFORTS, "Nurse"));
+    let (employer, occupation, findings) = cells(&gift("Retired").asked());
+    assert_eq!((employer.as_str(), occupation.as_str(), findings.len()), ("", "Retired", 0), "nothing is missing");
+}
+
 #[test]
 fn a_file_of_money_that_is_worth_nothing_says_so_twice() {
     for (mode, word) in [(Mode::Simulated, "SIMULATED MONEY"), (Mode::Test, "TEST MONEY")] {

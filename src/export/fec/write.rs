@@ -2,7 +2,7 @@
 
 use super::cover::{Amount, Totals, amounts};
 use super::finding::Findings;
-use super::history::{History, Item};
+use super::history::{History, Item, Place};
 use super::lines::Schedules;
 use super::record::{self, NoSuchField, Record};
 use super::{BATCH_LINES, Detail, Lines, Report, Stands, mark, period, text};
@@ -19,8 +19,8 @@ const COMMENT_MAX: usize = 200;
 const PARTS: [fn(&Item) -> bool; 3] =
     [|item| !item.is_joint && !item.is_refund(), |item| item.is_joint, |item| !item.is_joint && item.is_refund()];
 
-/// Writes a report: the header, the cover, then its lines. Details are asked for by places in the ledger, and are wanted in the
-/// same order; bytes are handed over as they come to be.
+/// Writes a report: the header, the cover, then its lines. Details are asked for by places, and are wanted in the same
+/// order; bytes are handed over as they come to be.
 ///
 /// # Errors
 /// Those of `details` and `put`, and a field that the format does not have.
@@ -29,7 +29,7 @@ pub fn write<E: From<NoSuchField>>(
     totals: &Totals,
     history: &History,
     stands: &Stands,
-    mut details: impl FnMut(&[u32]) -> Result<Vec<Detail>, E>,
+    mut details: impl FnMut(&[Place]) -> Result<Vec<Detail>, E>,
     mut put: impl FnMut(Vec<u8>) -> Result<(), E>,
 ) -> Result<Findings, E> {
     let mut findings = Findings::default();
@@ -43,7 +43,7 @@ pub fn write<E: From<NoSuchField>>(
         let mut told = history.items(&report.filer, report.through).filter(is_told).peekable();
         while told.peek().is_some() {
             let batch: Vec<Item> = told.by_ref().take(BATCH_LINES).collect();
-            let places: Vec<u32> = batch.iter().map(|item| item.place).collect();
+            let places: Vec<Place> = batch.iter().map(Item::found).collect();
             let mut lines = vec![];
             for (item, detail) in batch.iter().zip(details(&places)?) {
                 schedules.item(&mut lines, item, &detail, &mut findings);

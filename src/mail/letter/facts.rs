@@ -1,6 +1,6 @@
 //! What a letter says, from the ledger, the log and the vault.
 
-use super::{Facts, Fault, Note, held, mark, plan};
+use super::{Facts, Fault, Note, asked as work, held, mark, plan};
 use crate::domain::committee::Committees;
 use crate::domain::committee::joint::Part;
 use crate::domain::donation::{self, ATTESTATIONS, Pledged};
@@ -24,7 +24,7 @@ pub(super) fn gather(engine: &Engine, waiting: &Waiting, public_url: &str) -> Re
     let contact = contact(engine, &pledged)?;
     match asked.letter {
         Kind::Receipt | Kind::RefundNotice => {}
-        Kind::InstalmentRefused | Kind::PlanEnded | Kind::Released | Kind::TurnedAway => {
+        Kind::InstalmentRefused | Kind::PlanEnded | Kind::Released | Kind::TurnedAway | Kind::WorkAsked => {
             return in_words(engine, waiting, public_url, contact);
         }
     }
@@ -86,6 +86,7 @@ fn in_words(engine: &Engine, waiting: &Waiting, public_url: &str, contact: Conta
     let note: Option<Note> = match asked.letter {
         Kind::Released => Some(held::released(&amount, &href)),
         Kind::TurnedAway => Some(held::turned_away(&amount, &href)),
+        Kind::WorkAsked => work::of_letter(engine, &world, asked, contact.lacks(), public_url),
         Kind::InstalmentRefused | Kind::PlanEnded | Kind::Receipt | Kind::RefundNotice => {
             plan::of_letter(engine, &world, asked, public_url)
         }

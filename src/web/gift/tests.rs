@@ -210,3 +210,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn whoever_was_asked_answers_with_more_than_n_a() {
+    let answer = |pairs: &[(&'static str, &str)]| {
+        let form = Form::from_pairs(pairs.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let mut errors = Errors::default();
+        let work = read_answer(&form, &mut errors);
+        (work, errors.of("employer").is_some(), errors.of("occupation").is_some())
+    };
+    let (work, ..) = answer(&[("not_employed", "yes"), ("employer", "n/a")]);
+    assert_eq!((work.employer.as_str(), work.occupation.as_str()), (NOT_EMPLOYED, NOT_EMPLOYED));
+    for (employer, occupation, wrong) in [
+        ("Clinic", "Nurse", (false, false)),
+        ("n/a", "Nurse", (true, false)),
+        ("", "none", (true, true)),
+        ("none", "Retired", (false, false)),
+    ] {
+        let (_, of_employer, of_occupation) = answer(&[("employer", employer), ("occupation", occupation)]);
+        assert_eq!((of_employer, of_occupation), wrong, "{employer}, {occupation}");
+    }
+}

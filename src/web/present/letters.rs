@@ -49,6 +49,7 @@ pub fn letters(world: &Projections) -> Letters {
                 Kind::PlanEnded => "Notice of a recurring gift’s end".into(),
                 Kind::Released => "Word that a held gift can be paid".into(),
                 Kind::TurnedAway => "Word that a held gift is not taken".into(),
+                Kind::WorkAsked => "Question for employer and occupation".into(),
             },
             donation: failure.donation.to_string(),
             href: format!("/r/{slug}/donate/{}", failure.donation),

@@ -149,3 +149,28 @@ fn fees_are_of_the_days_on_which_they_were_kept() {
     assert_eq!(history.fees(day("2026-07-01"), day("2026-07-31")), 650);
     assert_eq!(history.fees(day("2026-07-31"), day("2026-07-01")), 0);
 }
+
+/// What was reattributed was given by the other, on the day of the gift; what was redesignated by the same.
+#[test]
+fn what_was_moved_is_in_the_aggregate_of_whoever_gave_it() {
+    use crate::export::fec::Moved::{Reattributed, Redesignated};
+    let two = || Book::default().gift(1, "2026-02-01", 40_000).gift(2, "2026-03-01", 1_000);
+    let to_two = two().moved(0, 19_001, "2026-02-10", Reattributed, "2026-02-01", 2).gift(1, "2026-03-02", 1_000);
+    check(
+        to_two,
+        Form::F3X,
+        &[
+            (40_000, 40_000, true),
+            (40_000, 40_000, true),
+            (-19_001, 20_999, true),
+            (19_001, 19_001, true),
+            (1_000, 20_001, true),
+            (1_000, 21_999, true),
+        ],
+    );
+    let same = two().moved(0, 30_000, "2026-02-10", Redesignated, "2026-08-05", 1).gift(1, "2026-03-02", 1_000);
+    assert_eq!(told(&same, Form::F3X).last(), Some(&(1_000, 41_000, true)));
+    // In the next year, nothing of the last one's is added up.
+    let late = two().moved(0, 30_000, "2027-01-10", Reattributed, "2026-02-01", 2).gift(2, "2027-02-01", 1_000);
+    assert_eq!(told(&late, Form::F3X).last(), Some(&(1_000, 1_000, false)));
+}

@@ -37,7 +37,17 @@ fn the_window_begins_after_the_twentieth_day_and_ends_48_hours_before() {
 #[test]
 fn the_golden_file_stays_as_it_is() {
     let notice = Notice { filer: Filer::example(Form::F3), signed: day("2026-07-21"), amends: None, mode: Mode::Live };
-    let detail = |seq, contact| Detail { seq, receipt_seq: seq, given: day("2026-07-20"), contact, joint: None };
+    let (given, joint, was_asked) = (day("2026-07-20"), None, false);
+    let detail = |seq, contact| Detail {
+        seq,
+        receipt_seq: seq,
+        given,
+        counts_on: given,
+        moved: None,
+        contact,
+        joint: joint.clone(),
+        was_asked,
+    };
     let gifts = [
         (gift("2026-07-20T12:00:00", 100_000), detail(1_001, Some(Contact::example()))),
         (gift("2026-07-20T13:00:00", 350_000), detail(1_002, None)),

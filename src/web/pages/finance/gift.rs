@@ -5,11 +5,13 @@ use crate::domain::donation::{Event as Donation, Movement};
 use crate::domain::id::DonationId;
 use crate::domain::privacy::REASON_CHARS_MAX;
 use crate::domain::refund::Event as Refund;
+use crate::domain::remedy::{Consent, Event as Remedy};
 use crate::domain::{Event, codec};
 use crate::engine::lines::Lines;
 use crate::projections::totals::timezone;
 use crate::report::who;
 use crate::web::form::Form;
+use crate::web::gift::day_in_words;
 use crate::web::pages::refunds;
 use crate::web::problem::{Problem, internal};
 use crate::web::session::Staff;
@@ -182,8 +184,30 @@ fn events(lines: &mut Lines, seqs: &[u64], zone: Tz) -> Result<Vec<EventLine>, c
     Ok(events)
 }
 
+/// What was done about a gift over a limit, in a sentence.
+fn of_remedy(event: &Remedy) -> String {
+    match event {
+        Remedy::Redesignated(data) => {
+            let how = match data.consent {
+                Consent::Written => "as the donor wrote",
+                Consent::Presumed => "presumed, with a notice to the donor",
+            };
+            let (amount, limit) = (data.amount.to_exact(), &data.limit);
+            format!("{amount} of it counts for the {limit}: {how} on {}.", day_in_words(data.day))
+        }
+        Remedy::Reattributed(data) => {
+            let amount = data.amount.to_exact();
+            format!("{amount} of it counts as another person’s, as both wrote on {}.", day_in_words(data.day))
+        }
+        Remedy::Undone(_) => "A redesignation or reattribution of it was undone.".into(),
+    }
+}
+
 /// What happened, in a sentence.
 fn in_words(event: &Event) -> String {
+    if let Event::Remedy(event) = event {
+        return of_remedy(event);
+    }
     if let Event::Refund(event) = event {
         return refund_in_words(event);
     }
