@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use cores::computed;
 use groundswell::domain::attendance::{Event as Attendance, Joined, Present};
 use groundswell::domain::donation::{
-    ATTESTATIONS, Card, Declined, Event as Donation, FeeRecorded, PaymentRequested, Pledged, Refunded, Settled,
+    ATTESTATIONS, Card, Declined, Event as Donation, FeeRecorded, PaymentRequested, Pledged, Refunded, Settled, Traces,
 };
 use groundswell::domain::id::{CommitteeId, DonationId, NoticeId, PaymentId, PersonId, ProcessorRefundId, RallyId};
 use groundswell::domain::inbox::{Event as Inbox, Interpreted, Received};
@@ -144,6 +144,7 @@ impl Evening {
             covers_fee: None,
             came: None,
             on_program: None,
+            traces: Traces::default(),
         };
         self.put(format!("pledge:{donation}"), by(), Event::Donation(Donation::Pledged(pledged)));
         let mut attempt = 1;

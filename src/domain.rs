@@ -21,6 +21,7 @@ pub mod likeness;
 pub mod mail;
 pub mod money;
 pub mod period;
+pub mod person;
 pub mod plan;
 pub mod privacy;
 pub mod profile;
@@ -67,6 +68,7 @@ pub enum Command {
     Period(period::Command),
     Refund(refund::Command),
     Work(work::Command),
+    Person(person::Command),
 }
 
 /// What happened.
@@ -95,6 +97,7 @@ pub enum Event {
     Period(period::Event),
     Refund(refund::Event),
     Work(work::Event),
+    Person(person::Event),
 }
 
 /// The rules said no; the message says what to do instead and is fit for the person who asked.
@@ -145,6 +148,8 @@ pub enum Refusal {
     Refund(#[from] refund::Refusal),
     #[error(transparent)]
     Work(#[from] work::Refusal),
+    #[error(transparent)]
+    Person(#[from] person::Refusal),
 }
 
 /// An event at its place in the log.
@@ -201,6 +206,8 @@ pub struct State {
     pub refunds: refund::Refunds,
     /// Who does what of the finance team's work.
     pub work: work::Work,
+    /// Donors who are one person, as somebody says.
+    pub persons: person::Persons,
     /// Who was erased, and whose data the law keeps.
     pub privacy: privacy::Privacy,
 }
@@ -233,6 +240,7 @@ pub fn decide(state: &State, command: Command) -> Result<Vec<Event>, Refusal> {
         Command::Period(command) => period::decide(state, command)?,
         Command::Refund(command) => refund::decide(state, command)?,
         Command::Work(command) => work::decide(state, command)?,
+        Command::Person(command) => person::decide(state, command)?,
     };
     mail::ask_for(state, &mut events);
     Ok(events)
@@ -264,6 +272,7 @@ impl State {
             Event::Period(event) => period::evolve(self, event, at),
             Event::Refund(event) => refund::evolve(self, event, at),
             Event::Work(event) => work::evolve(self, event),
+            Event::Person(event) => person::evolve(self, event, at),
         }
         privacy::follow(self, event, at);
         plan::follow(self, event, at);

@@ -1,11 +1,13 @@
 //! What pages and exports read: pure folds over recorded events, as of the last durable one.
 
 pub mod access;
+pub mod alike;
 pub mod crowd;
 pub mod drive;
 pub mod feed;
 pub mod ledger;
 pub mod open;
+pub mod persons;
 pub mod recurring;
 pub mod room;
 pub mod signals;
@@ -46,6 +48,10 @@ pub struct Projections {
     pub accesses: access::Accesses,
     /// What a host has to know of feeds.
     pub signals: signals::Signals,
+    /// Who was merged with whom at each event.
+    pub persons: persons::Persons,
+    /// Donors who may be one person.
+    pub alike: alike::Alike,
     /// What the finance team has done lately.
     pub finished: work::Finished,
     changed: HashMap<RallyId, u64>,
@@ -66,6 +72,8 @@ impl Projections {
         self.recurring.apply(recorded);
         self.accesses.apply(recorded);
         self.signals.apply(recorded);
+        self.persons.apply(recorded);
+        self.alike.apply(recorded, &self.state);
         self.finished.apply(recorded, &self.state);
         self.seq = recorded.seq;
         let touches_all = matches!(
@@ -107,6 +115,7 @@ impl Projections {
             ("closed periods", self.state.periods == other.state.periods),
             ("refunds that wait", self.state.refunds == other.state.refunds),
             ("work", self.state.work == other.state.work),
+            ("merged donors", self.state.persons == other.state.persons),
             ("turns of recurring gifts", self.recurring == other.recurring),
             ("totals", self.totals == other.totals),
             ("open", self.open == other.open),
@@ -117,6 +126,8 @@ impl Projections {
             ("drive", self.drive == other.drive),
             ("accesses", self.accesses == other.accesses),
             ("signals", self.signals == other.signals),
+            ("merges over time", self.persons == other.persons),
+            ("donors who look alike", self.alike == other.alike),
             ("finished work", self.finished == other.finished),
             ("changes", self.changed == other.changed),
         ];
@@ -147,7 +158,8 @@ pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
         | Event::Hook(_)
         | Event::Period(_)
         | Event::Refund(_)
-        | Event::Work(_) => None,
+        | Event::Work(_)
+        | Event::Person(_) => None,
         Event::Drive(event) => Some(event.rally()),
         Event::Plan(event) => state.plans.get(event.plan()).map(|plan| plan.rally),
         Event::Rally(event) => Some(match event {

@@ -4,17 +4,16 @@
 //! that key in place. The file `master` holds one secret from which cookies, stream keys and person ids are derived. A backup
 //! that holds `keys` also holds the keys of people erased later, so backups of it have to expire.
 
+mod cipher;
 mod keys;
 mod link;
 mod master;
 
+use crate::domain::hash::HashMap;
 use crate::domain::id::{CardId, ErasureId, PersonId};
 use crate::domain::sealed::Sealed;
-use chacha20poly1305::aead::{Aead as _, Payload};
-use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use keys::KeyFile;
 use parking_lot::{Mutex, RwLock};
-use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use unicode_normalization::UnicodeNormalization as _;
@@ -170,6 +169,11 @@ impl Vault {
         PersonId(self.pseudonym("likeness", likeness))
     }
 
+    /// Whoever may have a name and a house, written one way (`domain/likeness/traces.rs`).
+    pub fn namesake_id(&self, namesake: &str) -> PersonId {
+        PersonId(self.pseudonym("namesake", namesake))
+    }
+
     /// The card behind a processor's fingerprint; not to be guessed either.
     pub fn card_id(&self, fingerprint: &str) -> CardId {
         CardId(self.pseudonym("card id", fingerprint))
@@ -188,13 +192,8 @@ impl Vault {
     pub fn seal(&self, person: PersonId, context: &str, plaintext: &[u8]) -> Result<Sealed, Fault> {
         let key = self.key_for_sealing(person)?;
         let nonce = random::<NONCE_BYTES>()?;
-        let aad = aad(person, context);
-        let payload = Payload { msg: plaintext, aad: &aad };
-        let cipher = XChaCha20Poly1305::new((&*key).into());
-        let text = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| Fault::TooLong { person })?;
-        let mut bytes = nonce.to_vec();
-        bytes.extend_from_slice(&text);
-        Ok(Sealed::new(&bytes))
+        let sealed = cipher::seal(&key, &nonce, &aad(person, context), plaintext).ok_or(Fault::TooLong { person })?;
+        Ok(Sealed::new(&sealed))
     }
 
     fn key_for_sealing(&self, person: PersonId) -> Result<Key, Fault> {
@@ -228,30 +227,38 @@ impl Vault {
     /// # Errors
     /// [`Fault::Tampered`] when it is not theirs, not of this context or changed; [`Fault::NoKey`] when their key was lost.
     pub fn unseal(&self, person: PersonId, context: &str, sealed: &Sealed) -> Result<Option<Vec<u8>>, Fault> {
-        self.unseal_bytes(person, context, &sealed.bytes())
+        let mut text = vec![];
+        Ok(self.unseal_into(&mut text, person, context, &sealed.bytes())?.then_some(text))
     }
 
-    /// As [`Vault::unseal`], of the sealed bytes themselves.
+    /// As [`Vault::unseal`], of the sealed bytes themselves, into a buffer that is cleared first; false when the person was
+    /// erased since.
     ///
     /// # Errors
     /// As [`Vault::unseal`]'s.
-    pub fn unseal_bytes(&self, person: PersonId, context: &str, sealed: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+    pub fn unseal_into(
+        &self,
+        into: &mut Vec<u8>,
+        person: PersonId,
+        context: &str,
+        sealed: &[u8],
+    ) -> Result<bool, Fault> {
         let Some(Entry { key, erased, .. }) = self.people.read().get(&person).cloned() else {
             return Err(Fault::NoKey { person });
         };
-        let Some(key) = key else { return Ok(None) };
-        match open(&key, person, context, sealed) {
-            Some(plaintext) => Ok(Some(plaintext)),
-            None if erased => Ok(None),
-            None => Err(Fault::Tampered { person, context: context.to_owned() }),
+        let Some(key) = key else { return Ok(false) };
+        if cipher::open(&key, &aad(person, context), sealed, into) {
+            return Ok(true);
         }
+        if erased { Ok(false) } else { Err(Fault::Tampered { person, context: context.to_owned() }) }
     }
 
     /// Whether this was sealed with a key that was made after the erasure, and can be opened.
     pub fn is_sealed_since(&self, erasure: ErasureId, person: PersonId, context: &str, sealed: &Sealed) -> bool {
         let entry = self.people.read().get(&person).cloned();
         let entry = entry.filter(|entry| entry.mark == mark_of(erasure));
-        entry.and_then(|entry| entry.key).is_some_and(|key| open(&key, person, context, &sealed.bytes()).is_some())
+        let opens = |key: Key| cipher::open(&key, &aad(person, context), &sealed.bytes(), &mut vec![]);
+        entry.and_then(|entry| entry.key).is_some_and(opens)
     }
 
     /// Destroys the person's key for good, unless it was made after this very erasure: what was sealed before can never be
@@ -275,12 +282,6 @@ impl Vault {
         self.people.write().insert(person, Entry { key: None, erased: true, mark });
         Ok(has_key)
     }
-}
-
-fn open(key: &Key, person: PersonId, context: &str, sealed: &[u8]) -> Option<Vec<u8>> {
-    let (nonce, text) = sealed.split_first_chunk::<NONCE_BYTES>()?;
-    let payload = Payload { msg: text, aad: &aad(person, context) };
-    XChaCha20Poly1305::new((&**key).into()).decrypt(&XNonce::from(*nonce), payload).ok()
 }
 
 /// What a sealed text is bound to: whose it is (16 bytes) and what it is.

@@ -445,6 +445,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::refunds::routes())
         .merge(pages::rules::routes())
         .merge(pages::work::routes())
+        .merge(pages::duplicates::routes())
         .merge(pages::held::routes())
         .merge(pages::reconciliation::routes())
         .merge(pages::payout::routes())
@@ -586,6 +587,9 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "assigned" => "Noted: the list says who has it.",
         "finished" => "Done: it stands among what was done, with your note.",
         "reopened" => "Open again.",
+        "merged" => "Merged: from now on they count as one person.",
+        "told-apart" => "Noted: they are two people, and don’t come back to this list.",
+        "parted" => "Parted: from now on they count as two people again.",
         "clip" => "The clip is here. Play it from this list or put it into the run of show.",
         "clip-removed" => "Clip removed.",
         "recording" => "The recording is deleted.",

@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 use groundswell::domain::attendance::{self, Joined, Present};
 use groundswell::domain::broadcast::{self, Cut, SourceConnected, SourceReason, TookProgram};
 use groundswell::domain::committee::joint::Part;
-use groundswell::domain::donation::{self, ATTESTATIONS, Card, Command as Notice, Pledged};
+use groundswell::domain::donation::{self, ATTESTATIONS, Card, Command as Notice, Pledged, Traces};
 use groundswell::domain::id::{
     CommitteeId, DisputeId, DonationId, ErasureId, ItemId, NoticeId, PaymentId, PersonId, ProcessorRefundId, RallyId,
     RefundId, SourceId,
@@ -96,6 +96,7 @@ fn standing(attempts: usize) -> (State, Vec<Recorded>) {
         covers_fee: None,
         came: None,
         on_program: None,
+        traces: Traces::default(),
     };
     let request = || Command::Donation(Notice::RequestPayment { donation: DONATION, method: "tok".into() });
     let mut commands = vec![
@@ -333,6 +334,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                     covers_fee: None,
                     came: None,
                     on_program: None,
+                    traces: Traces::default(),
                 })),
                 19 => Event::Donation(donation::Event::PaymentRequested(donation::PaymentRequested {
                     donation,

@@ -5,7 +5,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use groundswell::domain::attendance::{Event as Attendance, Joined, Present};
 use groundswell::domain::donation::{
-    ATTESTATIONS, Card, DisputeMoved, Event as Donation, PaymentRequested, Pledged, Refunded, Settled,
+    ATTESTATIONS, Card, DisputeMoved, Event as Donation, PaymentRequested, Pledged, Refunded, Settled, Traces,
 };
 use groundswell::domain::id::{
     CommitteeId, DisputeId, DonationId, NoticeId, PaymentId, PersonId, ProcessorRefundId, RallyId,
@@ -209,6 +209,7 @@ impl Season<'_> {
             covers_fee: None,
             came: None,
             on_program: None,
+            traces: Traces::default(),
         };
         self.put(format!("pledge:{donation}"), Event::Donation(Donation::Pledged(pledged)));
         let method = format!("pm_1Q{:022x}", self.draw.next());

@@ -19,6 +19,7 @@ use super::inbox::Event as Inbox;
 use super::ledger::Event as Ledger;
 use super::mail::Event as Mail;
 use super::period::Event as Period;
+use super::person::Event as Person;
 use super::plan::Event as Plan;
 use super::privacy::Event as Privacy;
 use super::rally::Event as Rally;
@@ -238,6 +239,9 @@ kinds! {
     "work.assigned" 1 Work Assigned,
     "work.done" 1 Work Done,
     "work.reopened" 1 Work Reopened,
+    "person.merged" 1 Person Merged,
+    "person.parted" 1 Person Parted,
+    "person.told_apart" 1 Person ToldApart,
 }
 
 /// How to read an event's data.

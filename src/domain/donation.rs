@@ -16,7 +16,7 @@ pub use after::{
 };
 pub use event::{
     Came, Card, CheckoutClosed, CheckoutOpened, Declined, Event, FeeRecorded, PaymentNamed, PaymentRequested, Pledged,
-    RefundFailed, RefundRequested, RefundUnmatched, Refunded, Renewed, Settled, Told, Way,
+    RefundFailed, RefundRequested, RefundUnmatched, Refunded, Renewed, Settled, Told, Traces, Way,
 };
 pub use flag::{CardCleared, CardFlagged, Flag, flagged, stands_out};
 pub(super) use fold::evolve;

@@ -3,6 +3,9 @@
 //! It errs towards one person where spelling differs only, and towards two where a word does: a father and a son in one house
 //! differ by "Jr.", a flat by its number.
 
+pub mod nicknames;
+pub mod traces;
+
 use super::profile::Contact;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -46,12 +49,14 @@ pub fn likeness(contact: &Contact) -> String {
     let last = words(&contact.last_name).join(" ");
     let line: Vec<String> =
         words(&contact.line).into_iter().filter(|word| !BEFORE_A_FLAT.contains(&word.as_str())).map(short).collect();
-    let mut postal = words(&contact.postal).concat();
-    if contact.country == "US" {
-        postal = postal.chars().take(ZIP_DIGITS).collect();
-    }
+    let postal = postal(contact);
     // A line break can't be typed into any of them.
     [first, last, line.join(" "), postal, contact.country.clone()].join("\n")
+}
+
+fn postal(contact: &Contact) -> String {
+    let postal = words(&contact.postal).concat();
+    if contact.country == "US" { postal.chars().take(ZIP_DIGITS).collect() } else { postal }
 }
 
 fn short(word: String) -> String {

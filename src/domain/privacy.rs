@@ -195,6 +195,11 @@ impl Privacy {
         self.erased.get(&person)
     }
 
+    /// Whether a person's data is gone, and none came since.
+    pub fn is_erased(&self, person: PersonId) -> bool {
+        self.erasure(person).is_some_and(|erasure| !erasure.came_back)
+    }
+
     /// Everybody who was erased, with the last time each was, in no order.
     pub fn erasures(&self) -> impl Iterator<Item = (PersonId, ErasureId)> {
         self.erased.iter().map(|(person, erasure)| (*person, erasure.id))
@@ -386,7 +391,8 @@ pub(super) fn follow(state: &mut State, event: &super::Event, at: DateTime<Utc>)
         | super::Event::Hook(_)
         | super::Event::Period(_)
         | super::Event::Refund(_)
-        | super::Event::Work(_) => {}
+        | super::Event::Work(_)
+        | super::Event::Person(_) => {}
     }
 }
 

@@ -104,6 +104,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
         | Event::Period(_)
         | Event::Refund(_)
         | Event::Work(_)
+        | Event::Person(_)
         | Event::Hook(
             hook::Event::Removed(_)
             | hook::Event::Switched(_)

@@ -1,6 +1,6 @@
 //! Given events, when a command, then events or a refusal: the shape of every table in this room.
 
-use super::donation::{ATTESTATIONS, Pledged};
+use super::donation::{ATTESTATIONS, Pledged, Traces};
 use super::id::{CommitteeId, DonationId, ItemId, PaymentId, PersonId, ProcessorRefundId, RallyId, RefundId, SourceId};
 use super::money::{Currency, Money};
 use super::rally::{Announced, Details, RallyNamed};
@@ -108,6 +108,7 @@ pub fn pledge() -> Pledged {
         covers_fee: None,
         came: None,
         on_program: None,
+        traces: Traces::default(),
     }
 }
 
@@ -217,5 +218,5 @@ macro_rules! wrap {
 wrap!(
     Ledger ledger, Staff staff, Rally rally, Broadcast broadcast, Show show, Attendance attendance, Donation donation, Inbox inbox,
     Privacy privacy, Clip clip, Restream restream, Committee committee, Drive drive, Mail mail, Books books, Audit audit, Plan plan,
-    Token token, Hook hook, Period period, Refund refund, Work work
+    Token token, Hook hook, Period period, Refund refund, Work work, Person person
 );

@@ -6,6 +6,7 @@
 use super::State;
 use super::donation;
 use super::id::{DisputeId, DonationId, MismatchId, PeriodId, PersonId};
+use super::person::{self, Pair};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -31,11 +32,14 @@ pub enum Kind {
     Refund,
     /// A period was closed with a report that was not filed yet.
     Report,
+    /// Two donors may be one person.
+    Duplicate,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Held, Self::Card, Self::Dispute, Self::Mismatch, Self::Refund, Self::Report];
+    pub const ALL: [Self; 7] =
+        [Self::Held, Self::Card, Self::Dispute, Self::Mismatch, Self::Refund, Self::Report, Self::Duplicate];
 
     /// The word for it in addresses.
     pub fn word(self) -> &'static str {
@@ -46,6 +50,7 @@ impl Kind {
             Self::Mismatch => "mismatch",
             Self::Refund => "refund",
             Self::Report => "report",
+            Self::Duplicate => "duplicate",
         }
     }
 
@@ -58,7 +63,7 @@ impl Kind {
     pub fn is_said(self) -> bool {
         match self {
             Self::Dispute => true,
-            Self::Held | Self::Card | Self::Mismatch | Self::Refund | Self::Report => false,
+            Self::Held | Self::Card | Self::Mismatch | Self::Refund | Self::Report | Self::Duplicate => false,
         }
     }
 }
@@ -68,7 +73,8 @@ impl Kind {
 pub struct Item {
     /// Of which kind.
     pub kind: Kind,
-    /// What it is about, as text: a donation's id, with a dispute's after a space; a mismatch's id; a period's number.
+    /// What it is about, as text: a donation's id, with a dispute's after a space; a mismatch's id; a period's number; two
+    /// donors' ids with a space between.
     pub of: Box<str>,
 }
 
@@ -98,12 +104,24 @@ impl Item {
         self.of.parse().ok().filter(|_| self.kind == Kind::Report)
     }
 
+    /// About two donors.
+    pub fn of_pair(pair: Pair) -> Self {
+        let [one, other] = pair.both();
+        Self { kind: Kind::Duplicate, of: format!("{one} {other}").into() }
+    }
+
+    /// The two donors it is about, where it is about two.
+    pub fn pair(&self) -> Option<Pair> {
+        let (one, other) = self.of.split_once(' ').filter(|_| self.kind == Kind::Duplicate)?;
+        Some(Pair::of(one.parse().ok()?, other.parse().ok()?))
+    }
+
     /// The donation it is about, where it is about one.
     pub fn donation(&self) -> Option<DonationId> {
         match self.kind {
             Kind::Held | Kind::Card | Kind::Refund => self.of.parse().ok(),
             Kind::Dispute => self.dispute().map(|(donation, _)| donation),
-            Kind::Mismatch | Kind::Report => None,
+            Kind::Mismatch | Kind::Report | Kind::Duplicate => None,
         }
     }
 
@@ -122,6 +140,9 @@ impl Item {
                 let known = state.donations.get(donation).into_iter().flat_map(donation::Donation::disputes);
                 known.into_iter().any(|(id, known)| *id == dispute && known.closed.is_none())
             }),
+            Kind::Duplicate => {
+                self.pair().is_some_and(|pair| *self == Self::of_pair(pair) && person::is_open(state, pair))
+            }
             Kind::Mismatch => state.audit.is_open(&MismatchId(self.of.as_ref().into())),
             Kind::Refund => self.donation().is_some_and(|id| state.refunds.of(id).is_some()),
             Kind::Report => self.period().is_some_and(|id| state.periods.is_to_file(id)),

@@ -135,7 +135,8 @@ impl Crowd {
             | Event::Period(_)
             | Event::Refund(_)
             | Event::Audit(_)
-            | Event::Work(_) => {}
+            | Event::Work(_)
+            | Event::Person(_) => {}
         }
         self.last_s = at_s;
     }

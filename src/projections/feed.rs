@@ -78,7 +78,8 @@ impl Feed {
             | Event::Hook(_)
             | Event::Period(_)
             | Event::Refund(_)
-            | Event::Work(_) => {}
+            | Event::Work(_)
+            | Event::Person(_) => {}
         }
     }
 }

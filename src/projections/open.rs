@@ -73,7 +73,8 @@ impl Open {
             | Event::Hook(_)
             | Event::Period(_)
             | Event::Refund(_)
-            | Event::Work(_) => {}
+            | Event::Work(_)
+            | Event::Person(_) => {}
         }
     }
 

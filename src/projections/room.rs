@@ -66,7 +66,8 @@ impl Room {
             | Event::Hook(_)
             | Event::Period(_)
             | Event::Refund(_)
-            | Event::Work(_) => {}
+            | Event::Work(_)
+            | Event::Person(_) => {}
         }
     }
 }

@@ -2,8 +2,10 @@
 //! state knows of it, one function a kind; what was done is kept as it happens, for the facts that did it leave nothing behind.
 
 use super::Projections;
+use super::alike::{self, Likely};
 use crate::domain::donation::{self, Donation};
 use crate::domain::id::DonationId;
+use crate::domain::person::{Event as Person, Pair};
 use crate::domain::work::{self, Item, Kind};
 use crate::domain::{Event, Recorded, State, audit, period, refund};
 use chrono::serde::ts_microseconds;
@@ -36,7 +38,7 @@ pub struct Waiting {
 /// All that waits for a person, the first due first; what has no day is last.
 pub fn waiting(world: &Projections) -> Vec<Waiting> {
     let mut waiting = vec![];
-    for list in [held, cards, disputes, mismatches, refunds, reports] {
+    for list in [held, cards, disputes, mismatches, refunds, reports, duplicates] {
         waiting.extend(list(world));
     }
     waiting.retain(|one| !world.state.work.standing(&one.item).done);
@@ -100,6 +102,15 @@ fn reports(world: &Projections) -> Vec<Waiting> {
     open.map(|(id, _)| Waiting { item: Item::of_period(id), donation: None, due: None }).collect()
 }
 
+fn duplicates(world: &Projections) -> Vec<Waiting> {
+    let waiting = |likely: Likely| Waiting {
+        item: Item::of_pair(likely.pair),
+        donation: world.state.donations.last_of(likely.pair.both()[0]),
+        due: likely.since.checked_add_signed(IN_QUESTION),
+    };
+    alike::likely(world).into_iter().map(waiting).collect()
+}
+
 /// Something that was done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Done {
@@ -141,6 +152,8 @@ fn done_by(event: &Event, state: &State) -> Option<Item> {
     match event {
         Event::Donation(event) => done_by_donation(event, state),
         Event::Audit(audit::Event::Settled(settled)) => Some(Item::of_mismatch(&settled.mismatch)),
+        Event::Person(Person::Merged(merged)) => Some(Item::of_pair(Pair::of(merged.kept, merged.other))),
+        Event::Person(Person::ToldApart(told)) => Some(Item::of_pair(Pair::of(told.one, told.other))),
         Event::Work(work::Event::Done(done)) => Some(done.item.clone()),
         Event::Refund(refund::Event::Approved(data)) => Some(Item::of_donation(Kind::Refund, data.donation)),
         Event::Refund(refund::Event::TurnedDown(data)) => Some(Item::of_donation(Kind::Refund, data.donation)),
@@ -150,6 +163,7 @@ fn done_by(event: &Event, state: &State) -> Option<Item> {
         | Event::Period(period::Event::Closed(_))
         | Event::Work(work::Event::Assigned(_) | work::Event::Reopened(_))
         | Event::Audit(audit::Event::Found(_))
+        | Event::Person(Person::Parted(_))
         | Event::Ledger(_)
         | Event::Staff(_)
         | Event::Rally(_)

@@ -1,10 +1,11 @@
 //! Which rows of the ledger a selection has: its words resolved once, so that each row is a comparison of numbers.
 
 use super::selection::{Narrow, Search, Selection};
-use crate::domain::id::{CommitteeId, RallyId, SourceId};
+use crate::domain::id::{CommitteeId, PersonId, RallyId, SourceId};
 use crate::projections::Projections;
 use crate::projections::ledger::{Kind, Row};
 use chrono::NaiveDate;
+use std::collections::BTreeSet;
 
 /// What a row must be in one respect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct Chosen<'a> {
     method: Wanted<&'a str>,
     kinds: &'a [Kind],
     search: &'a Search,
+    /// Everybody who is the donor that is looked for.
+    donors: BTreeSet<PersonId>,
 }
 
 impl<'a> Chosen<'a> {
@@ -55,6 +58,12 @@ impl<'a> Chosen<'a> {
             method: wanted(&selection.method, Some),
             kinds: &selection.kinds,
             search: &selection.search,
+            donors: match selection.search {
+                Search::Donor(donor) => world.persons.one_with(donor, selection.seq(world)),
+                Search::Nothing | Search::Amount(_) | Search::Donation(_) | Search::Reference(_) | Search::Name(_) => {
+                    BTreeSet::new()
+                }
+            },
         }
     }
 
@@ -74,7 +83,7 @@ impl<'a> Chosen<'a> {
     fn is_found(&self, row: &Row) -> bool {
         match self.search {
             Search::Nothing | Search::Name(_) => true,
-            Search::Donor(donor) => row.donor == *donor,
+            Search::Donor(_) => self.donors.contains(&row.donor),
             Search::Amount(minor) => row.amount.minor.unsigned_abs() == *minor,
             Search::Donation(donation) => row.donation == *donation,
             Search::Reference(id) => row.payment.0 == *id || row.reference.as_deref() == Some(id),

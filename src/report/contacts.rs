@@ -13,6 +13,8 @@ use thiserror::Error;
 pub struct Contacts {
     sealed: engine::contacts::Contacts,
     vault: Arc<Vault>,
+    /// What was opened last.
+    text: Vec<u8>,
 }
 
 /// Why a contact can't be had, though nobody erased it.
@@ -43,7 +45,7 @@ pub enum Fault {
 impl Contacts {
     /// Opens contacts of this engine's log.
     pub fn new(engine: &Engine) -> Self {
-        Self { sealed: engine.contacts(), vault: engine.vault().clone() }
+        Self { sealed: engine.contacts(), vault: engine.vault().clone(), text: vec![] }
     }
 
     /// The contact that was sealed in a pledge; `None` where the donor was erased.
@@ -52,17 +54,20 @@ impl Contacts {
     /// [`Fault`]: log or vault are damaged.
     pub fn open(&mut self, donor: PersonId, at: ContactAt) -> Result<Option<Contact>, Fault> {
         let seq = at.seq;
-        let kept = self.sealed.kept(at).map(|sealed| self.vault.unseal_bytes(donor, CONTACT, sealed));
-        let bytes = match kept {
-            Some(Ok(bytes)) => bytes,
+        let Self { sealed, vault, text } = self;
+        let kept = sealed.kept(at).map(|sealed| vault.unseal_into(text, donor, CONTACT, sealed));
+        let is_there = match kept {
+            Some(Ok(is_there)) => is_there,
             // What is beside the log may be of another one; what is in it may not.
             None | Some(Err(_)) => {
-                let sealed = self.sealed.logged(at)?.ok_or(Fault::NoPledge { seq })?;
-                self.vault.unseal(donor, CONTACT, &sealed)?
+                let sealed = sealed.logged(at)?.ok_or(Fault::NoPledge { seq })?;
+                vault.unseal_into(text, donor, CONTACT, &sealed.bytes())?
             }
         };
-        let Some(bytes) = bytes else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|source| Fault::Shape { seq, source })
+        if !is_there {
+            return Ok(None);
+        }
+        serde_json::from_slice(text).map(Some).map_err(|source| Fault::Shape { seq, source })
     }
 
     /// The same for a page: what can't be had is told to the operator and shown as missing.

@@ -237,6 +237,7 @@ fn gathered(engine: &Engine, committee: CommitteeId, seq: u64, did: impl Fn(usiz
         did(chunk.len());
         rows::gather(&engine.world(), committee, seq, chunk, &mut gathering)?;
     }
+    gathering.merge(engine.world().persons.classes_at(seq));
     Ok(gathering.finish())
 }
 

@@ -78,7 +78,7 @@ pub enum Search {
     /// Nothing in particular.
     #[default]
     Nothing,
-    /// What a person gave, by their e-mail address.
+    /// What a person gave, by their e-mail address or those that were merged with it.
     Donor(PersonId),
     /// Donations and movements of just this sum, in minor units.
     Amount(u64),

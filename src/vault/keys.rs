@@ -9,8 +9,8 @@
 //! the mark where there is one. 64 divides a sector, so a slot is written whole or not at all; one of zeros was never written.
 
 use super::{Entry, Fault, Key, Mark};
+use crate::domain::hash::HashMap;
 use crate::domain::id::PersonId;
-use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Read as _;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
@@ -54,8 +54,8 @@ impl KeyFile {
         }
         let mut bytes = Zeroizing::new(Vec::new());
         file.read_to_end(&mut bytes).map_err(io)?;
-        let mut people = HashMap::new();
-        let mut places = HashMap::new();
+        let mut people = HashMap::default();
+        let mut places = HashMap::default();
         let mut slots = 0_u64;
         let (whole, torn) = bytes.as_chunks::<SLOT_BYTES>();
         for (place, slot) in (0_u64..).zip(whole) {

@@ -10,6 +10,7 @@ pub mod clips;
 pub mod confirm;
 pub mod donate;
 pub mod donordrive;
+pub mod duplicates;
 pub mod exports;
 pub mod filer;
 pub mod files;

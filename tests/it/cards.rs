@@ -4,7 +4,7 @@
 use crate::sample::details;
 use crate::server::{House, Server, give, run, said, state};
 use async_trait::async_trait;
-use groundswell::domain::donation::{ATTESTATIONS, CardFlagged, Command as Donation, Pledged, flagged};
+use groundswell::domain::donation::{ATTESTATIONS, CardFlagged, Command as Donation, Pledged, Traces, flagged};
 use groundswell::domain::id::{CardId, DonationId, PersonId, RallyId};
 use groundswell::domain::money::{Currency, Money};
 use groundswell::domain::sealed::Sealed;
@@ -142,6 +142,7 @@ impl Till {
             covers_fee: None,
             came: None,
             on_program: None,
+            traces: Traces::default(),
         };
         let pledge = Command::Donation(Donation::Pledge(pledge));
         self.engine.execute(pledge, format!("pledge:{donation}"), "donor").await.unwrap();

@@ -31,6 +31,7 @@ mod crash;
 mod desk;
 mod donordrive;
 mod drive;
+mod duplicates;
 mod exports;
 mod faults;
 mod filing;

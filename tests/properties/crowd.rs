@@ -4,7 +4,7 @@
 use crate::{DONOR, RALLY, instant, usd};
 use groundswell::domain::attendance::{self, Agreed, Arrival, Joined, Present, WORDING};
 use groundswell::domain::broadcast::{self, TookProgram};
-use groundswell::domain::donation::{self, Came, Pledged, Settled, Way};
+use groundswell::domain::donation::{self, Came, Pledged, Settled, Traces, Way};
 use groundswell::domain::id::{DonationId, ErasureId, ItemId, PaymentId, PersonId, SourceId};
 use groundswell::domain::rally::{self, RallyNamed};
 use groundswell::domain::sealed::Sealed;
@@ -166,6 +166,7 @@ fn event(act: Act) -> Event {
                 covers_fee: None,
                 came: by.map(|by| Came { by, opened_at: instant(0), on_program: None }),
                 on_program: None,
+                traces: Traces::default(),
             }))
         }
         Act::Settle(number) => Event::Donation(donation::Event::Settled(Settled {

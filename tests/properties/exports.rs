@@ -6,7 +6,7 @@ use calamine::{Data, Reader as _, Xlsx};
 use groundswell::domain::books::{self, Entry, Kind, PayoutComposed, PayoutRecorded, Standing};
 use groundswell::domain::donation::{
     ATTESTATIONS, DebitReturned, DisputeMoved, Event as Donation, FeeRecorded, PaymentRequested, Pledged, Refunded,
-    Settled,
+    Settled, Traces,
 };
 use groundswell::domain::id::{
     CommitteeId, DisputeId, DonationId, EntryId, PaymentId, PayoutId, PersonId, ProcessorRefundId, RallyId,
@@ -112,6 +112,7 @@ fn money_of(number: usize, gift: &Gift, vault: &Vault) -> Vec<Donation> {
             covers_fee: None,
             came: None,
             on_program: None,
+            traces: Traces::default(),
         }),
         Donation::PaymentRequested(PaymentRequested {
             donation,

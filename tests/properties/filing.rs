@@ -5,7 +5,9 @@ use super::{RALLY, details, usd};
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use chrono_tz::America::New_York;
 use groundswell::domain::committee::filer::{Address, Candidate, Election, Filer, Form, Named, Office, Payee};
-use groundswell::domain::donation::{self, Command as Notice, DisputeNews, Pledged, RefundFailureNews, ReturnNews};
+use groundswell::domain::donation::{
+    self, Command as Notice, DisputeNews, Pledged, RefundFailureNews, ReturnNews, Traces,
+};
 use groundswell::domain::id::{CommitteeId, DisputeId, DonationId, PaymentId, PersonId, ProcessorRefundId};
 use groundswell::domain::ledger::Mode;
 use groundswell::domain::profile::Contact;
@@ -117,6 +119,7 @@ fn history(steps: &[(Step, i64)]) -> Vec<Recorded> {
                     covers_fee: None,
                     came: None,
                     on_program: None,
+                    traces: Traces::default(),
                 };
                 take(now, Command::Donation(Notice::Pledge(pledge)));
                 gifts.push((donation, *minor));

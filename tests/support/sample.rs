@@ -1,6 +1,6 @@
 //! The rally that tests speak of, and a gift to it.
 
-use groundswell::domain::donation::{ATTESTATIONS, Pledged};
+use groundswell::domain::donation::{ATTESTATIONS, Pledged, Traces};
 use groundswell::domain::id::{CommitteeId, DonationId, PersonId, RallyId};
 use groundswell::domain::money::{Currency, Money};
 use groundswell::domain::rally::Details;
@@ -38,5 +38,6 @@ pub fn pledged(donation: DonationId, rally: RallyId, donor: PersonId, amount: Mo
         covers_fee: None,
         came: None,
         on_program: None,
+        traces: Traces::default(),
     }
 }

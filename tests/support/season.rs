@@ -5,7 +5,7 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use groundswell::domain::attendance::{Agreed, Arrival, Event as Attendance, Joined, Present, WORDING};
 use groundswell::domain::broadcast::{Event as Broadcast, TookProgram};
-use groundswell::domain::donation::{ATTESTATIONS, Came, Event as Donation, Pledged, Settled, Way};
+use groundswell::domain::donation::{ATTESTATIONS, Came, Event as Donation, Pledged, Settled, Traces, Way};
 use groundswell::domain::id::{CommitteeId, DonationId, ItemId, PaymentId, PersonId, PlanId, RallyId, SourceId};
 use groundswell::domain::ledger::{Event as Ledger, Mode, Opened, Started};
 use groundswell::domain::money::{Currency, Money};
@@ -342,6 +342,7 @@ impl Season<'_> {
             covers_fee: None,
             came,
             on_program,
+            traces: Traces::default(),
         };
         self.put(at, Event::Donation(Donation::Pledged(pledged)));
         let payment = PaymentId(format!("sim_{}", donation.0.simple()));

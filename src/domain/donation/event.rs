@@ -118,6 +118,27 @@ pub struct Pledged {
     /// Who was on program when the form was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_program: Option<SourceId>,
+    /// By what else the donor may be found again.
+    #[serde(default, skip_serializing_if = "Traces::is_empty")]
+    pub traces: Traces,
+}
+
+/// What a donor has in common with others who may be the same person: keyed hashes, as all they are known by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traces {
+    /// The e-mail address without what many mail servers ignore in it; absent where there is nothing such in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailbox: Option<PersonId>,
+    /// The name by which a nickname is known, family name, house number and postal code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namesake: Option<PersonId>,
+}
+
+impl Traces {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// An instalment of a recurring gift is due: a donation as a pledge makes one, without a form. What the donor typed stands in

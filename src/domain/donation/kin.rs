@@ -1,5 +1,6 @@
-//! Which donations are one person's: by e-mail address, or by name and postal address. Each is a keyed hash here, and one may
-//! lead to the other: two addresses for mail and one home are one person, and so is everything that hangs together by either.
+//! Which donations are one person's: by e-mail address, or by name and postal address, or because somebody says so
+//! ([`crate::domain::person`]). Each is a keyed hash here, and one may lead to the other: two addresses for mail and one home are
+//! one person, and so is everything that hangs together by any of them.
 
 use super::{Donation, Donations};
 use crate::domain::State;
@@ -8,6 +9,7 @@ use crate::domain::committee::{Limit, Room};
 use crate::domain::hash::{HashMap, HashSet};
 use crate::domain::id::{CommitteeId, DonationId, PersonId};
 use crate::domain::money::Money;
+use crate::domain::person::Persons;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
@@ -52,25 +54,47 @@ impl Donations {
         self.kin.0.get(&person)?.last().copied()
     }
 
-    /// Every donation of a person for which a card was offered; `None` where there are more than [`KIN_MAX`].
-    fn of_person(&self, giver: Giver) -> Option<Vec<(DonationId, &Donation)>> {
-        let mut names: Vec<PersonId> = giver.names().collect();
+    /// What a donor gave under this one name, as far as a card was offered: the first [`KIN_MAX`].
+    pub fn by(&self, person: PersonId) -> impl Iterator<Item = (DonationId, &Donation)> {
+        let known = self.kin.0.get(&person).into_iter().flatten().take(KIN_MAX);
+        known.filter_map(|id| Some((*id, self.get(*id)?)))
+    }
+
+    /// Everything that hangs together by these names.
+    fn walk(&self, names: impl Iterator<Item = PersonId>, persons: &Persons) -> Walk<'_> {
+        let mut names: Vec<PersonId> = names.collect();
         let (mut seen_names, mut seen) = (HashSet::default(), HashSet::default());
         let mut found = vec![];
         while let Some(name) = names.pop() {
             if !seen_names.insert(name) {
                 continue;
             }
+            names.extend(persons.merged_with(name));
             for id in self.kin.0.get(&name).into_iter().flatten() {
                 let Some(donation) = self.get(*id).filter(|_| seen.insert(*id)) else { continue };
                 if seen.len() > KIN_MAX {
-                    return None;
+                    return Walk { names: seen_names, found: None };
                 }
                 names.extend(donation.giver().names());
                 found.push((*id, donation));
             }
         }
-        Some(found)
+        Walk { names: seen_names, found: Some(found) }
+    }
+}
+
+/// One person.
+struct Walk<'a> {
+    /// By all they are known by.
+    names: HashSet<PersonId>,
+    /// Every donation for which a card was offered; `None` where there are more than [`KIN_MAX`].
+    found: Option<Vec<(DonationId, &'a Donation)>>,
+}
+
+impl State {
+    /// All that a person is known by, beginning with one of it.
+    pub fn names_of(&self, person: PersonId) -> HashSet<PersonId> {
+        self.donations.walk(std::iter::once(person), &self.persons).names
     }
 }
 
@@ -121,7 +145,7 @@ fn room_of(state: &State, gift: &Gift, committee: CommitteeId, beside: Option<Do
     if limits.is_empty() {
         return None;
     }
-    let gifts = state.donations.of_person(gift.giver);
+    let gifts = state.donations.walk(gift.giver.names(), &state.persons).found;
     let left = |limit: &Limit| {
         let Some(gifts) = &gifts else { return 0 };
         let counts = |(id, gift): &&(DonationId, &Donation)| {

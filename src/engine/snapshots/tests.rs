@@ -1,7 +1,7 @@
 //! A start with a snapshot is a start without one, whatever became of the file.
 
 use super::*;
-use crate::domain::donation::{ATTESTATIONS, Command as Donation, Pledged};
+use crate::domain::donation::{ATTESTATIONS, Command as Donation, Pledged, Traces};
 use crate::domain::id::DonationId;
 use crate::domain::id::MailId;
 use crate::domain::ledger::{Command as Ledger, Mode};
@@ -51,6 +51,7 @@ fn write(data: &Path, from: u128, gifts: u128) {
                 covers_fee: None,
                 came: None,
                 on_program: None,
+                traces: Traces::default(),
             };
             take(format!("pledge:{n}"), Command::Donation(Donation::Pledge(pledged))).await;
             let method = "card".into();

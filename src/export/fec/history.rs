@@ -4,9 +4,10 @@
 use super::period;
 use crate::domain::committee::filer::Filer;
 use crate::domain::donation::Giver;
+use crate::domain::id::PersonId;
 use crate::projections::ledger::Kind;
 use chrono::NaiveDate;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is named once a donor's gifts come to more (52 U.S.C. 30104(b)(3)(A)), in cents.
 pub const THRESHOLD_MINOR: i64 = 20_000;
@@ -91,6 +92,8 @@ struct Name {
 pub struct Gathering {
     entries: Vec<Entry>,
     names: Vec<Name>,
+    /// Donors who are one person, as somebody says.
+    classes: Vec<BTreeSet<PersonId>>,
     fees: BTreeMap<NaiveDate, i64>,
 }
 
@@ -98,7 +101,7 @@ impl Gathering {
     /// Room for so many movements.
     pub fn with_capacity(movements: usize) -> Self {
         let names = Vec::with_capacity(movements.saturating_mul(2));
-        Self { entries: Vec::with_capacity(movements), names, fees: BTreeMap::new() }
+        Self { entries: Vec::with_capacity(movements), names, ..Self::default() }
     }
 
     /// Takes one in.
@@ -116,10 +119,15 @@ impl Gathering {
         }
     }
 
-    /// Finds out which are one person's, by either of their names and by whatever hangs together by them, as limits do
-    /// (`domain/donation/kin.rs`), and puts all in order.
+    /// Takes in who is one person, as somebody says.
+    pub fn merge(&mut self, classes: Vec<BTreeSet<PersonId>>) {
+        self.classes.extend(classes);
+    }
+
+    /// Finds out which are one person's, by either of their names, by what somebody says and by whatever hangs together by them,
+    /// as limits do (`domain/donation/kin.rs`), and puts all in order.
     pub fn finish(self) -> History {
-        let Self { mut entries, mut names, fees } = self;
+        let Self { mut entries, mut names, classes, fees } = self;
         names.sort_unstable_by_key(|name| name.name);
         let mut persons: Vec<u32> = entries.iter().map(|entry| entry.person).collect();
         for pair in names.windows(2) {
@@ -127,6 +135,19 @@ impl Gathering {
                 && one.name == next.name
             {
                 join(&mut persons, one.entry, next.entry);
+            }
+        }
+        for class in classes {
+            let entry = |person: PersonId| {
+                let name = person.0.into_bytes();
+                names.get(names.partition_point(|known| known.name < name)).filter(|known| known.name == name)
+            };
+            // Who gave to others only has no entry here, and joins those who have.
+            let entries: Vec<u32> = class.into_iter().filter_map(|person| Some(entry(person)?.entry)).collect();
+            for pair in entries.windows(2) {
+                if let [one, next] = pair {
+                    join(&mut persons, *one, *next);
+                }
             }
         }
         drop(names);

@@ -9,6 +9,7 @@ use crate::domain::ledger::Mode;
 use crate::domain::profile::Contact;
 use crate::projections::ledger::Kind;
 use chrono::NaiveDate;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// A day.
@@ -22,12 +23,19 @@ pub struct Book {
     rows: Vec<Movement>,
     contacts: Vec<Option<Contact>>,
     joint: Vec<Option<String>>,
+    classes: Vec<BTreeSet<PersonId>>,
 }
 
 impl Book {
     /// A gift of a donor; who has one number is one person by mail.
     pub fn gift(mut self, donor: u128, given: &str, minor: i64) -> Self {
         self.push(donor, None, Kind::Donation, given, minor);
+        self
+    }
+
+    /// Somebody says that these donors are one person.
+    pub fn merged(mut self, donors: &[u128]) -> Self {
+        self.classes.push(donors.iter().map(|donor| PersonId(Uuid::from_u128(*donor))).collect());
         self
     }
 
@@ -90,6 +98,7 @@ impl Book {
     pub fn history(&self) -> History {
         let mut gathering = Gathering::with_capacity(self.rows.len());
         self.rows.iter().for_each(|row| gathering.add(*row));
+        gathering.merge(self.classes.clone());
         gathering.finish()
     }
 

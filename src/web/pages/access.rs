@@ -154,6 +154,7 @@ fn in_words(what: &str) -> String {
         "held" => "Gifts to look at",
         "plans" => "Recurring gifts",
         "work" => "The work list",
+        "duplicates" => "Possible duplicates",
         "filing" => "A report’s list of what to look at",
         "api" => "Donors, by a program",
         "log" => "The log itself, opened",

@@ -7,12 +7,14 @@ use crate::domain::committee::{Abroad, Rules};
 use crate::domain::donation::{self, ATTESTATIONS, Giver, REFCODE_CHARS_MAX};
 use crate::domain::id::{DonationId, PersonId, RallyId};
 use crate::domain::likeness::likeness;
+use crate::domain::likeness::traces::{mailbox, namesake};
 use crate::domain::money::Money;
 use crate::domain::profile::Contact;
 use crate::domain::rally::{Details, Rally};
 use crate::domain::seals::{CONTACT, SHOWN};
 use crate::domain::{self, Command, Refusal, plan};
 use crate::engine::Failure;
+use crate::vault::Vault;
 use crate::web::form::{Errors, Form};
 use crate::web::gift::{self, ALIAS_CHARS_MAX, COUNTRIES, Gift, MESSAGE_CHARS_MAX, NOT_EMPLOYED};
 use crate::web::problem::{Problem, sentence};
@@ -428,6 +430,7 @@ async fn pledge(
         covers_fee: gift.covers_fee,
         came,
         on_program: None,
+        traces: traces(vault, &gift.contact, giver.donor),
     };
     let command = match rhythm {
         None => Command::Donation(donation::Command::Pledge(pledge)),
@@ -445,6 +448,12 @@ async fn pledge(
         }
         Err(failure) => Err(failure.into()),
     }
+}
+
+/// By what else a donor may be found again, should they come under another address or name.
+fn traces(vault: &Vault, contact: &Contact, donor: PersonId) -> donation::Traces {
+    let mailbox = Some(vault.person_id(&mailbox(&contact.email))).filter(|mailbox| *mailbox != donor);
+    donation::Traces { mailbox, namesake: namesake(contact).map(|namesake| vault.namesake_id(&namesake)) }
 }
 
 /// Says at the form what no card is needed for to see. What a person gave before is told only to who comes by a link of

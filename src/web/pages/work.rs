@@ -1,20 +1,18 @@
 //! `/finance/work`: all that waits for a person of the finance team, the first due first; who has it; and what was done lately.
 
 mod done;
+mod named;
+mod open;
 mod words;
 
-use super::home::day_in_words;
 use crate::domain::donation::HOLD_NOTE_CHARS_MAX;
-use crate::domain::id::{DonationId, PersonId};
-use crate::domain::sealed::Sealed;
+use crate::domain::id::PersonId;
 use crate::domain::work::{self, Item, Kind};
 use crate::domain::{Command, Refusal};
 use crate::engine::Failure;
 use crate::projections::Projections;
-use crate::projections::ledger::ContactAt;
 use crate::projections::totals::timezone;
-use crate::projections::work::{Waiting, waiting};
-use crate::report::contacts::Contacts;
+use crate::projections::work::waiting;
 use crate::web::form::Form;
 use crate::web::problem::{Problem, internal, sentence};
 use crate::web::session::{Staff, csrf_matches};
@@ -30,12 +28,11 @@ use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use done::DoneLine;
-use std::collections::BTreeMap;
+use named::{Names, Wanted};
+use open::{Line, kinds, lines};
 
 /// Items on the page: each donor's name is read, and nobody sees to more in a sitting.
 const LINES_MAX: usize = 100;
-/// Accounts to which an item can be given: each line has them all to choose from.
-const STAFF_MAX: usize = 50;
 
 /// The page.
 #[derive(Debug, Clone, Template)]
@@ -67,66 +64,6 @@ pub struct WorkList {
     pub staff: Vec<Choice>,
     /// The most characters of a note.
     pub note_chars_max: usize,
-}
-
-/// Something that waits.
-#[derive(Debug, Clone)]
-pub struct Line {
-    /// Of which kind.
-    pub kind: &'static str,
-    /// For forms: the kind.
-    pub kind_word: &'static str,
-    /// For forms: what it is about.
-    pub of: String,
-    /// What is to be done.
-    pub what: String,
-    /// Where.
-    pub href: String,
-    /// Whom it is about.
-    pub who: String,
-    /// Until which day; empty where nobody has told.
-    pub due: String,
-    /// Until what time on it.
-    pub due_time: String,
-    /// The same as RFC 3339.
-    pub due_iso: String,
-    /// Whether that is over.
-    pub is_overdue: bool,
-    /// Who has it; empty where nobody has.
-    pub to: String,
-    /// Whether that is who looks.
-    pub is_mine: bool,
-    /// Whether a person says that it is done.
-    pub is_said: bool,
-    /// What was typed as a note, where that was refused.
-    pub note: String,
-    /// What is wrong with it.
-    pub error: Option<String>,
-}
-
-/// A line, and whose name it wants.
-struct Wanted<Of> {
-    line: Of,
-    whose: Option<(PersonId, ContactAt)>,
-}
-
-impl<Of> Wanted<Of> {
-    fn new(world: &Projections, line: Of, donation: Option<DonationId>) -> Self {
-        let whose =
-            donation.and_then(|id| Some((world.state.donations.get(id)?.donor, world.ledger.pledge(id)?.contact)));
-        Self { line, whose }
-    }
-
-    /// The line with that name, where it wants one.
-    fn named(self, contacts: &mut Contacts, put: impl FnOnce(&mut Of, String)) -> Of {
-        let Self { mut line, whose } = self;
-        if let Some((donor, at)) = whose {
-            let contact = contacts.shown(donor, at);
-            let name = contact.map(|contact| format!("{} {}", contact.first_name, contact.last_name));
-            put(&mut line, name.unwrap_or_else(|| present::ERASED.into()));
-        }
-        line
-    }
 }
 
 /// Which part of the list.
@@ -290,57 +227,6 @@ async fn page(app: &App, staff: &Staff, query: &Form, sent: Option<Sent>) -> Res
     Ok((status, Html(page.render()?)).into_response())
 }
 
-/// The kinds to choose from, with how many of each are open.
-fn kinds(all: &[Waiting], filter: Filter) -> Vec<Choice> {
-    let choice = |kind: Kind| {
-        let open = all.iter().filter(|one| one.item.kind == kind).count();
-        let label = format!("{} ({})", words::name(kind).1, present::count(open));
-        Choice { value: kind.word().into(), label, selected: filter.kind == Some(kind) }
-    };
-    let every = Choice { value: String::new(), label: "Every kind".into(), selected: filter.kind.is_none() };
-    std::iter::once(every).chain(Kind::ALL.map(choice)).collect()
-}
-
-/// The first of what is open and asked for, with who has each; what was sent and refused before all.
-fn lines(
-    world: &Projections,
-    all: &[Waiting],
-    filter: Filter,
-    staff: &Staff,
-    sent: Option<&Sent>,
-    now: DateTime<Utc>,
-) -> (Vec<(Wanted<Line>, Option<PersonId>)>, usize) {
-    let zone = zone(world);
-    let to = |item: &Item| world.state.work.standing(item).to;
-    let is_asked = |one: &&Waiting| filter.takes(one.item.kind) && (!filter.mine || to(&one.item) == Some(staff.id));
-    let mut asked: Vec<&Waiting> = all.iter().filter(is_asked).collect();
-    let is_sent = |one: &Waiting| sent.is_some_and(|sent| sent.item == one.item);
-    asked.sort_by_key(|one| !is_sent(one));
-    let more = asked.len().saturating_sub(LINES_MAX);
-    let line = |one: &Waiting| {
-        let (said, sent, to) = (words::words(world, &one.item), sent.filter(|_| is_sent(one)), to(&one.item));
-        let line = Line {
-            kind: words::name(one.item.kind).0,
-            kind_word: one.item.kind.word(),
-            of: one.item.of.to_string(),
-            what: said.what,
-            href: said.href,
-            who: words::about_nobody(one.item.kind).into(),
-            due: one.due.map(|due| day_in_words(due, zone)).unwrap_or_default(),
-            due_time: one.due.map(|due| present::time(due, zone)).unwrap_or_default(),
-            due_iso: one.due.map(present::iso).unwrap_or_default(),
-            is_overdue: one.due.is_some_and(|due| due < now),
-            to: String::new(),
-            is_mine: to == Some(staff.id),
-            is_said: one.item.kind.is_said(),
-            note: sent.map(|sent| sent.note.clone()).unwrap_or_default(),
-            error: sent.map(|sent| sent.error.clone()),
-        };
-        (Wanted::new(world, line, one.donation), to)
-    };
-    (asked.into_iter().take(LINES_MAX).map(line).collect(), more)
-}
-
 async fn done_lines(
     app: &App,
     filter: Filter,
@@ -379,34 +265,4 @@ async fn done_lines(
 fn zone(world: &Projections) -> Tz {
     let newest = world.state.rallies.iter().max_by_key(|(_, rally)| rally.details.starts_at);
     newest.map_or(Tz::UTC, |(id, _)| timezone(&world.state, id))
-}
-
-/// The names of those who see money.
-struct Names(BTreeMap<PersonId, String>);
-
-impl Names {
-    fn of(app: &App) -> Self {
-        let sealed: Vec<(PersonId, Sealed)> = {
-            let world = app.engine().world();
-            let staff = world.state.staff.iter().filter(|(_, member)| member.role.sees_money());
-            staff.map(|(id, member)| (*id, member.account.clone())).collect()
-        };
-        let open = |(id, account): (PersonId, Sealed)| Some((id, app.open_account(id, &account)?.name));
-        Self(sealed.into_iter().filter_map(open).collect())
-    }
-
-    fn name(&self, who: PersonId) -> String {
-        self.0.get(&who).cloned().unwrap_or_else(|| "Somebody whose account is gone".into())
-    }
-
-    /// Whom an item can be given to, by name; `me` is chosen by a button.
-    fn choices(&self, me: PersonId) -> Vec<Choice> {
-        let others = self.0.iter().filter(|(id, _)| **id != me);
-        let choice =
-            |(id, name): (&PersonId, &String)| Choice { value: id.to_string(), label: name.clone(), selected: false };
-        let mut choices: Vec<Choice> = others.map(choice).collect();
-        choices.sort_by_key(|choice| choice.label.to_lowercase());
-        choices.truncate(STAFF_MAX);
-        choices
-    }
 }

@@ -76,6 +76,29 @@ fn one_person_by_mail_or_by_home_or_by_both_in_a_row() {
 }
 
 #[test]
+fn who_somebody_says_is_one_person_is_one() {
+    let book =
+        || Book::default().gift(1, "2026-02-01", 10_000).gift(2, "2026-02-02", 5_000).gift(3, "2026-02-03", 10_001);
+    let apart = [(10_000, 10_000, false), (5_000, 5_000, false), (10_001, 10_001, false)];
+    check(book(), Form::F3X, &apart);
+    check(book().merged(&[1, 4]), Form::F3X, &apart);
+    let pair = [(10_000, 10_000, false), (5_000, 5_000, false), (10_001, 20_001, true)];
+    // By way of one who gave nothing to this committee.
+    for merged in [&[1, 3][..], &[4, 3, 1]] {
+        check(book().merged(merged), Form::F3X, &pair);
+    }
+    let all = [(10_000, 10_000, false), (5_000, 15_000, false), (10_001, 25_001, true)];
+    check(book().merged(&[1, 2, 3]), Form::F3X, &all);
+    // Donor 2 lives where donor 1 does, and 3 is merged with 2.
+    let home = Book::default().gift(1, "2026-02-01", 10_000).at_home(91).gift(2, "2026-02-02", 5_000).at_home(91).gift(
+        3,
+        "2026-02-03",
+        10_001,
+    );
+    check(home.merged(&[2, 3]), Form::F3X, &all);
+}
+
+#[test]
 fn what_banks_took_back_was_never_given_and_a_refund_was() {
     for (kind, left) in [(Kind::Dispute, 5_000), (Kind::Return, 5_000), (Kind::Refund, 25_000)] {
         let book = Book::default().gift(1, "2026-02-01", 20_000).then(0, kind, "2026-02-02", -20_000).gift(

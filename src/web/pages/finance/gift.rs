@@ -22,6 +22,8 @@ use chrono_tz::Tz;
 
 /// Events on the page: a card that is tried again and again has some tens.
 const EVENTS_MAX: usize = 200;
+/// Others who are the donor: more addresses than anybody has.
+const MERGED_MAX: usize = 20;
 
 /// The page of a donation.
 #[derive(Debug, Clone, Template)]
@@ -39,6 +41,8 @@ pub struct DonationPage {
     pub rally_href: String,
     /// Facts: what it is, and its value; empty values are left out.
     pub facts: Vec<(&'static str, String)>,
+    /// Names and addresses of others who count as one person with the donor, since somebody merged them.
+    pub merged: Vec<String>,
     /// Its refund that waits for a second person.
     pub waiting: Option<refunds::Line>,
     /// The most characters of a reason to turn that down.
@@ -78,7 +82,7 @@ pub(super) async fn show(
     let staff = staff.sees_money()?;
     let id: DonationId = id.parse().map_err(|_| Problem::NotFound)?;
     let query = Form::parse(query.unwrap_or_default().as_bytes());
-    let (mut page, zone, contact_at, seqs, asked_by) = {
+    let (mut page, zone, contact_at, merged, seqs, asked_by) = {
         let world = app.engine().world();
         let gift = world.state.donations.get(id).ok_or(Problem::NotFound)?;
         let pledge = world.ledger.pledge(id).ok_or(Problem::NotFound)?;
@@ -110,16 +114,28 @@ pub(super) async fn show(
             rally: rally.details.title.clone(),
             rally_href: format!("/finance/rows?rally={}", rally.details.slug),
             facts,
+            merged: vec![],
             waiting: waiting.map(|(line, ..)| line),
             reason_chars_max: REASON_CHARS_MAX,
             rows: world.ledger.rows_of(id).map(row).collect(),
             events: vec![],
             more: if left == 0 { String::new() } else { format!("{left} later events are in the log.") },
         };
-        (page, zone, (gift.donor, pledge.contact), seqs, asked_by)
+        let merged = world.persons.one_with(gift.donor, world.seq).into_iter().filter(|other| *other != gift.donor);
+        let merged = merged.filter_map(|other| {
+            let last = world.state.donations.last_of(other)?;
+            Some((other, world.ledger.pledge(last)?.contact))
+        });
+        let merged: Vec<_> = merged.take(MERGED_MAX).collect();
+        (page, zone, (gift.donor, pledge.contact), merged, seqs, asked_by)
     };
     app.shows(&staff, "donation", id.to_string()).await?;
-    let contact = app.contacts().shown(contact_at.0, contact_at.1);
+    let mut contacts = app.contacts();
+    let contact = contacts.shown(contact_at.0, contact_at.1);
+    let mut name = |(other, at)| {
+        contacts.shown(other, at).map(|who| format!("{} {} ({})", who.first_name, who.last_name, who.email))
+    };
+    page.merged = merged.into_iter().map(|other| name(other).unwrap_or_else(|| present::ERASED.into())).collect();
     let engine = app.engine().clone();
     let events = tokio::task::spawn_blocking(move || events(&mut engine.lines(), &seqs, zone));
     page.events = events.await.map_err(|error| internal(&error))?.map_err(|fault| internal(&fault))?;

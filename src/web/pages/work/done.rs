@@ -1,11 +1,12 @@
 //! What was done lately, by whom: who asked for an event and what they wrote stand in the log alone.
 
-use super::words;
-use super::{Wanted, zone};
+use super::named::Wanted;
+use super::{words, zone};
 use crate::domain::Event;
 use crate::domain::audit::{self, How};
 use crate::domain::donation::{self, DisputeOutcome};
 use crate::domain::id::PersonId;
+use crate::domain::person::Event as Person;
 use crate::domain::{period, refund, work};
 use crate::engine::Fault;
 use crate::engine::lines::Lines;
@@ -64,7 +65,8 @@ pub(super) fn lines(
             by: String::new(),
             is_said: done.is_said,
         };
-        (Wanted::new(world, line, done.item.donation()), done.seq)
+        let of_pair = done.item.pair().and_then(|pair| world.state.donations.last_of(pair.both()[0]));
+        (Wanted::new(world, line, done.item.donation().or(of_pair)), done.seq)
     };
     world.finished.since(now).filter(|done| is_asked(done)).map(line).collect()
 }
@@ -94,6 +96,13 @@ fn outcome(event: &Event) -> Option<String> {
         return Some(match (settled.how, &settled.note) {
             (How::Noted, Some(note)) => format!("Said to be fine: {note}"),
             (How::Agrees | How::Noted, _) => "A later reading found both sides the same.".into(),
+        });
+    }
+    if let Event::Person(event) = event {
+        return Some(match event {
+            Person::Merged(merged) => format!("Merged: {}", merged.reason),
+            Person::Parted(parted) => format!("Parted again: {}", parted.reason),
+            Person::ToldApart(told) => format!("Two people: {}", told.reason),
         });
     }
     if let Event::Refund(refund::Event::TurnedDown(data)) = event {

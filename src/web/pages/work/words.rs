@@ -24,6 +24,7 @@ pub(super) fn name(kind: Kind) -> (&'static str, &'static str) {
         Kind::Mismatch => ("Mismatch", "Mismatches with the processor’s books"),
         Kind::Refund => ("Refund to approve", "Refunds to approve"),
         Kind::Report => ("Report to file", "Reports to file"),
+        Kind::Duplicate => ("Possible duplicate", "Possible duplicates"),
     }
 }
 
@@ -31,6 +32,7 @@ pub(super) fn name(kind: Kind) -> (&'static str, &'static str) {
 pub(super) fn about_nobody(kind: Kind) -> &'static str {
     match kind {
         Kind::Held | Kind::Card | Kind::Dispute | Kind::Refund => "A donor",
+        Kind::Duplicate => "Two donors",
         Kind::Mismatch => "The processor’s books",
         Kind::Report => "The FEC",
     }
@@ -53,6 +55,10 @@ pub(super) fn words(world: &Projections, item: &Item) -> Words {
             href: "/finance/held#cards".into(),
         },
         Kind::Dispute => dispute(world, item),
+        Kind::Duplicate => Words {
+            what: "Say whether this donor and another who looks alike are one person.".into(),
+            href: "/finance/duplicates".into(),
+        },
         Kind::Refund => {
             let waiting = item.donation().and_then(|id| world.state.refunds.of(id));
             let amount = waiting.map(|(_, waiting)| waiting.amount.to_exact());
