@@ -1,4 +1,4 @@
-//! The pages of attendance and of the campaign with much data: a season with a rally of 200,000 people and a million gifts.
+//! The ledger's pages, those of attendance and of the campaign with much data: a season with a rally of 200,000 people and a million gifts.
 //! Each page is to be there within 200 ms.
 //!
 //! `GROUNDSWELL_BENCH_GIFTS` takes the place of a million gifts, for a quick look.
@@ -13,9 +13,13 @@ mod season;
 use askama::Template as _;
 use cores::computed;
 use groundswell::projections::Projections;
-use groundswell::report::selection::Selection;
+use groundswell::report::as_of::AsOf;
+use groundswell::report::selection::{Search, Selection};
+use groundswell::web::form::Form;
 use groundswell::web::pages::attendance::{Attendance, figures};
 use groundswell::web::pages::campaign::{Campaign, season as season_of};
+use groundswell::web::pages::finance::rows::Found;
+use groundswell::web::pages::{finance, work};
 use groundswell::web::view::{Field, Layout};
 use std::time::{Duration, Instant};
 
@@ -74,6 +78,22 @@ fn main() {
         page.render().unwrap().len()
     };
     let week = Selection { from: "2024-07-21".parse().ok(), to: "2024-07-28".parse().ok(), ..Selection::default() };
+    let ledger = |selection: &Selection| {
+        let (page, _) = finance::drawn(&world, selection, &Form::default(), None, Layout::default());
+        page.render().unwrap().len()
+    };
+    let call = Selection { rally: Some(rally.details.slug.clone()), ..Selection::default() };
+    let earlier = AsOf { seq: world.seq / 2, at: last };
+    let half = Selection { as_of: Some(earlier), ..Selection::default() };
+    // Names are opened later, of fifty rows at most.
+    let rows = |selection: &Selection| usize::from(Found::before(&world, selection, u64::MAX, |_| true).more);
+    let nothing = Selection { search: Search::Reference("pi_nothing".into()), ..Selection::default() };
+    timed("the ledger page of the season", || ledger(&Selection::default()));
+    timed("the ledger page of the largest rally", || ledger(&call));
+    timed("the ledger page as of half of it", || ledger(&half));
+    timed("the first rows", || rows(&call));
+    timed("a search that finds nothing", || rows(&nothing));
+    timed("the work list's count", || work::count(&world));
     timed("attendance of the largest rally", attendance);
     timed("the campaign", || campaign(&Selection::default()));
     timed("a week of it", || campaign(&week));

@@ -1,6 +1,6 @@
 //! Money by what brought it: refcodes, who was speaking, what was paid with.
 
-use super::Texts;
+use super::money::Texts;
 use crate::domain::id::RallyId;
 use crate::domain::money::{Currency, group_thousands};
 use crate::projections::Projections;

@@ -1,6 +1,6 @@
 //! Money by committee, where there are several.
 
-use super::{Texts, UNKNOWN};
+use super::money::{Texts, UNKNOWN};
 use crate::domain::id::CommitteeId;
 use crate::domain::money::{Currency, Money};
 use crate::projections::Projections;

@@ -1,7 +1,8 @@
 //! Rows of the ledger: the latest on the finance page, and `/finance/rows`, every one beneath a figure or found by what
 //! somebody looks for.
 
-use super::{UNKNOWN, committees, in_words, rallies};
+use super::money::UNKNOWN;
+use super::{committees, in_words, rallies};
 use crate::domain::donation::{DisputeOutcome, Donation};
 use crate::domain::id::PersonId;
 use crate::domain::money::Money;
@@ -95,7 +96,7 @@ pub struct LedgerRow {
 }
 
 /// Rows that were found, without their donors' names.
-pub(super) struct Found {
+pub struct Found {
     rows: Vec<(LedgerRow, Wanted)>,
     /// Whether there are more behind them.
     pub more: bool,
@@ -108,12 +109,12 @@ type Wanted = Option<(PersonId, ContactAt)>;
 
 impl Found {
     /// The latest of a selection.
-    pub(super) fn latest(world: &Projections, selection: &Selection) -> Self {
+    pub fn latest(world: &Projections, selection: &Selection) -> Self {
         Self::before(world, selection, u64::MAX, |_| true)
     }
 
     /// The latest of a selection from before an event.
-    fn before(
+    pub fn before(
         world: &Projections,
         selection: &Selection,
         before: u64,
