@@ -24,6 +24,7 @@ use crate::engine::Engine;
 use crate::export::actblue::Report;
 use crate::export::row::Made;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use desk::Out;
 use filing::{Filing, What};
 use selection::Selection;
@@ -31,6 +32,9 @@ use std::fmt;
 use std::str::FromStr;
 use tokio::sync::mpsc;
 use uuid::Uuid;
+
+/// Characters of a part of a file's name.
+const NAME_CHARS_MAX: usize = 60;
 
 /// A format of export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,8 +196,9 @@ pub struct Order {
 pub type Parts = mpsc::Receiver<std::io::Result<Bytes>>;
 
 impl Order {
-    /// The name to save it under.
-    pub fn file_name(&self) -> String {
+    /// The name to save it under, where it is taken at an instant. The FEC's files have the names that filing programs know;
+    /// others say of which part they are, when they were taken and by whom.
+    pub fn file_name(&self, at: DateTime<Utc>) -> String {
         match self.filing.as_ref().map(|filing| &filing.what) {
             Some(What::Report(report)) => {
                 let form = report.filer.form.code();
@@ -206,8 +211,12 @@ impl Order {
         let name =
             if self.format == Format::ActblueCsv { format!("{name}-{}", self.report.word()) } else { name.into() };
         let of = self.selection.rally.as_deref().unwrap_or("all");
-        let safe: String = of.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        format!("{name}-{safe}.{ending}")
+        let safe = |text: &str| -> String {
+            let dashed = text.chars().map(|c| if c == ' ' { '-' } else { c });
+            dashed.filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(NAME_CHARS_MAX).collect()
+        };
+        let as_of = self.selection.as_of.map(|as_of| format!("-event-{}", as_of.seq)).unwrap_or_default();
+        format!("{name}-{}{as_of}-{}-{}.{ending}", safe(of), at.format("%Y%m%d"), safe(&self.name))
     }
 
     /// Which part of the ledger it is, or which report, as the log keeps it of whoever takes it.

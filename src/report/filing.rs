@@ -145,7 +145,7 @@ pub fn preview(engine: &Engine, committee: CommitteeId, report: &Report, seq: u6
 /// # Errors
 /// [`Fault`].
 pub fn totals(engine: &Engine, committee: CommitteeId, report: &Report, seq: u64) -> Result<Totals, Fault> {
-    Ok(Totals::of(report, &gathered(engine, committee, seq, &|_| ())?))
+    Ok(Totals::of(report, &gathered(engine, committee, seq, |_| ())?))
 }
 
 /// A gift that is told of within 48 hours.

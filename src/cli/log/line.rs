@@ -101,8 +101,9 @@ mod tests {
     #[test]
     fn every_seal_of_every_kind_is_closed_and_everything_else_is_shown() {
         let golden = include_str!("../../../fixtures/events/v1.jsonl");
-        // The shortest sealed text: a nonce and a tag.
-        let is_sealed = |text: &String| STANDARD.decode(text).is_ok_and(|bytes| bytes.len() >= 40);
+        // The shortest sealed text: a nonce and a tag. A hash in hex digits could be read as one.
+        let is_hash = |text: &String| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_sealed = |text: &String| !is_hash(text) && STANDARD.decode(text).is_ok_and(|bytes| bytes.len() >= 40);
         let mut closed = 0;
         for line in golden.lines() {
             let (mut before, mut after) = (vec![], vec![]);

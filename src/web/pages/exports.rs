@@ -191,7 +191,7 @@ async fn file(
 pub async fn taken(app: &App, order: Order) -> Result<Response, Failure> {
     let headers = [
         (CONTENT_TYPE, order.format.media_type().to_owned()),
-        (CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", order.file_name())),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", order.file_name(app.engine().clock().now()))),
     ];
     let parts = app.desk().take(order).await?;
     Ok((headers, Body::from_stream(ReceiverStream::new(parts))).into_response())
