@@ -152,7 +152,7 @@ fn filing() -> Filing {
         amends: None,
         mode: Mode::Live,
     };
-    Filing { committee: CommitteeId::FIRST, what: What::Report(Box::new(report)) }
+    Filing { committee: CommitteeId::FIRST, what: What::Report(Box::new(report)), closed: None }
 }
 
 async fn take(engine: &Engine, format: Format) -> Taken {

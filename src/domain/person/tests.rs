@@ -1,3 +1,5 @@
+#![allow(clippy::as_conversions, reason = "the numbers of a test are small")]
+
 use super::*;
 use crate::domain::Event as Any;
 use crate::domain::committee::{self, Limit, Rules};

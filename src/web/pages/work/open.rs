@@ -58,6 +58,9 @@ pub(super) fn kinds(all: &[Waiting], filter: Filter) -> Vec<Choice> {
     std::iter::once(every).chain(Kind::ALL.map(choice)).collect()
 }
 
+/// A line, and who has it.
+type Taken = (Wanted<Line>, Option<PersonId>);
+
 /// The first of what is open and asked for, with who has each; what was sent and refused before all.
 pub(super) fn lines(
     world: &Projections,
@@ -66,7 +69,7 @@ pub(super) fn lines(
     staff: &Staff,
     sent: Option<&Sent>,
     now: DateTime<Utc>,
-) -> (Vec<(Wanted<Line>, Option<PersonId>)>, usize) {
+) -> (Vec<Taken>, usize) {
     let zone = zone(world);
     let to = |item: &Item| world.state.work.standing(item).to;
     let is_asked = |one: &&Waiting| filter.takes(one.item.kind) && (!filter.mine || to(&one.item) == Some(staff.id));
