@@ -62,6 +62,7 @@ fn main() {
             title: String::new(),
             date: String::new(),
             figures: figures(&world, id, rally, last),
+            invite: None,
             files: None,
         };
         page.render().unwrap().len()

@@ -20,7 +20,7 @@ pub mod work;
 
 use crate::domain::hash::HashMap;
 use crate::domain::id::RallyId;
-use crate::domain::{Event, Recorded, State, attendance, broadcast, clip, privacy, rally};
+use crate::domain::{Event, Recorded, State, attendance, broadcast, clip, donor, privacy, rally};
 use serde::{Deserialize, Serialize};
 
 /// Every projection together, so that a page reads one instant.
@@ -204,9 +204,11 @@ pub fn rally_of(event: &Event, state: &State) -> Option<RallyId> {
                 data.rally
             }
             attendance::Event::Agreed(data) => data.rally,
+            attendance::Event::Invited(data) => data.rally,
         }),
         Event::Donation(event) => event.donation().and_then(of_donation),
-        Event::Donor(_) => None,
-        Event::Remedy(_) => None,
+        Event::Donor(donor::Event::Asked(data)) => of_donation(data.donation),
+        Event::Donor(donor::Event::Answered(data)) => of_donation(data.donation),
+        Event::Remedy(event) => of_donation(event.donation()),
     }
 }

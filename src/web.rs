@@ -568,6 +568,7 @@ pub fn notice(query: &form::Form) -> Option<view::Notice> {
         "noted" => "Noted: it stands in the log with your account.",
         "opened" => "Doors are open.",
         "ended" => "The rally has ended.",
+        "invited" => "Counted.",
         "speaker" => "Speaker added. Open “How to go live” and send it to them.",
         "removed" => "Speaker removed.",
         "item" => "Added to the run.",

@@ -21,6 +21,9 @@ pub fn wording(id: &str) -> &str {
     WORDINGS.iter().find(|(known, _)| *known == id).map_or(id, |(_, words)| words)
 }
 
+/// People that one link can have invited: more than any list of voters of one country has.
+pub const INVITED_MAX: u32 = 1_000_000_000;
+
 /// The people of each rally.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Attendance {
@@ -62,6 +65,8 @@ pub enum Command {
     Join { rally: RallyId, person: PersonId, profile: Sealed, came: Option<Arrival>, agrees_to: Option<String> },
     /// Agree to be written to.
     Agree { rally: RallyId, person: PersonId, wording: String },
+    /// Say how many people were invited, by links with this refcode or by plain ones; a later count takes the place of it.
+    Invite { rally: RallyId, refcode: Option<String>, people: u32 },
     /// Not want to be written to any more.
     Withdraw { rally: RallyId, person: PersonId },
     /// The person's first page opened its live connection.
@@ -79,6 +84,7 @@ pub enum Event {
     Left(Present),
     Agreed(Agreed),
     Withdrew(Present),
+    Invited(Invited),
 }
 
 /// A person joined: once for each rally, however often they come back.
@@ -116,6 +122,18 @@ pub struct Agreed {
     pub wording: String,
 }
 
+/// So many people were invited, as staff counts them: by mail, text or telephone, which others send.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invited {
+    /// Which rally.
+    pub rally: RallyId,
+    /// Of the link that led there, where it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refcode: Option<String>,
+    /// How many, in all mailings with that link.
+    pub people: u32,
+}
+
 /// A person came into the room or went, or takes back that they agreed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Present {
@@ -133,6 +151,8 @@ pub enum Refusal {
     UnknownRally,
     #[error("this rally has ended")]
     Ended,
+    #[error("write how many people were invited, as a whole number: at most a billion")]
+    Invited,
     #[error("join the rally first")]
     NotJoined,
     #[error("the link's refcode is too long: at most {REFCODE_CHARS_MAX} characters")]
@@ -169,6 +189,16 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
                 Some(agreed) => agreed,
                 None => return Ok(vec![]),
             }
+        }
+        Command::Invite { rally, refcode, people } => {
+            state.rallies.get(rally).ok_or(Refusal::UnknownRally)?;
+            if refcode.as_ref().is_some_and(|code| code.chars().nth(REFCODE_CHARS_MAX).is_some()) {
+                return Err(Refusal::RefcodeLength);
+            }
+            if people > INVITED_MAX {
+                return Err(Refusal::Invited);
+            }
+            Event::Invited(Invited { rally, refcode: refcode.filter(|code| !code.is_empty()), people })
         }
         Command::Withdraw { rally, person } => {
             if attendance.agreed(person).is_none() {
@@ -222,6 +252,7 @@ pub(super) fn evolve(state: &mut State, event: &Event) {
         Event::Withdrew(Present { person, .. }) => {
             agreed.remove(person);
         }
+        Event::Invited(_) => {}
     }
 }
 
@@ -297,6 +328,20 @@ mod tests {
         let other = Event::Joined(Joined { rally: OTHER_RALLY, person: PERSON, profile: sealed(1), came: None });
         let command = Command::Agree { rally: OTHER_RALLY, person: PERSON, wording: WORDING.0.into() };
         both.and([other]).when(command).changes_nothing();
+    }
+
+    #[test]
+    fn whom_staff_invited_is_as_they_count_it() {
+        let invite = |code: &str, people| Command::Invite { rally: RALLY, refcode: Some(code.into()), people };
+        let invited = |refcode: Option<&str>, people| {
+            Event::Invited(Invited { rally: RALLY, refcode: refcode.map(Into::into), people })
+        };
+        let known = given([created()]);
+        known.when(invite("text-1", INVITED_MAX)).then([invited(Some("text-1"), INVITED_MAX)]);
+        known.when(invite("", 0)).then([invited(None, 0)]);
+        known.when(invite("text-1", INVITED_MAX + 1)).refuses(Refusal::Invited);
+        known.when(invite(&"x".repeat(REFCODE_CHARS_MAX + 1), 1)).refuses(Refusal::RefcodeLength);
+        given_nothing().when(invite("text-1", 1)).refuses(Refusal::UnknownRally);
     }
 
     #[test]

@@ -160,6 +160,7 @@ kinds! {
     "attendance.left" 1 Attendance Left,
     "attendance.agreed" 1 Attendance Agreed,
     "attendance.withdrew" 1 Attendance Withdrew,
+    "attendance.invited" 1 Attendance Invited,
     "donation.pledged" 1 Donation Pledged,
     "donation.renewed" 1 Donation Renewed,
     "donation.held" 1 Donation Held,

@@ -59,6 +59,7 @@ pub fn seals(event: &Event) -> Vec<Seal<'_>> {
             attendance::Event::Entered(_)
             | attendance::Event::Left(_)
             | attendance::Event::Agreed(_)
+            | attendance::Event::Invited(_)
             | attendance::Event::Withdrew(_),
         )
         | Event::Donation(

@@ -171,6 +171,10 @@ impl Crowd {
             attendance::Event::Withdrew(withdrew) => {
                 self.consents.remove(&withdrew.person);
             }
+            attendance::Event::Invited(invited) => {
+                let origins = &mut self.rally(invited.rally).origins;
+                origins.invited(Origin::new(None, invited.refcode.as_deref()), invited.people);
+            }
         }
     }
 

@@ -46,7 +46,9 @@ impl Room {
                 self.by_rally.values_mut().for_each(|count| count.here = 0);
             }
             Event::Ledger(ledger::Event::Opened(_) | ledger::Event::AccountBound(_))
-            | Event::Attendance(attendance::Event::Agreed(_) | attendance::Event::Withdrew(_))
+            | Event::Attendance(
+                attendance::Event::Agreed(_) | attendance::Event::Withdrew(_) | attendance::Event::Invited(_),
+            )
             | Event::Staff(_)
             | Event::Rally(_)
             | Event::Broadcast(_)

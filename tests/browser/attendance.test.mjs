@@ -91,7 +91,18 @@ step("who came, from where, and what they gave stands on the page and in the fil
   const file = await fileOf(`/finance/exports/attendance?rally=${made.slug}`);
   assert.match(file, /,Yes,"Joan ""JJ"" O’Neil, Jr\.",joan@petrie\.example,.*,nurses-23,Yes\r\n/);
   assert.match(file, /عمر حداد 👩‍🏫/);
+  // Whom the campaign invited, it counts itself.
   await page.reload();
+  await page.getByLabel("Refcode of the link").fill("nurses-23");
+  await page.getByLabel("People invited").fill("84,000");
+  await page.getByRole("button", { name: "Count them" }).click();
+  await page.getByText("Counted.").waitFor();
+  assert.match(await textOf(page, ".funnel li:nth-child(1)"), /Invited[\s\S]*84,000/);
+  await page.getByLabel("People invited").fill("many");
+  await host.expecting(/status of 422/, () => page.getByRole("button", { name: "Count them" }).click());
+  await page.getByText("as a whole number").waitFor();
+  await look(page, "attendance-invited-wrong");
+  await page.goto(new URL(`${made.studio}/attendance`, server.url).href);
   await look(page, "attendance-small");
 });
 

@@ -91,6 +91,48 @@ async fn the_attendee_report_says_who_came_when_and_from_where() {
 }
 
 #[tokio::test]
+async fn whom_staff_invited_begins_the_funnel_and_stands_beside_its_link() {
+    let house = House::new().await;
+    let server = &house.server;
+    let page = || async { server.get_as(&house.owner.cookie, "/host/r/call/attendance").await.text() };
+    let at = "/host/r/call/attendance/invited";
+    let count = |refcode: &'static str, people: &'static str| {
+        let owner = &house.owner;
+        async move { owner.post(server, at, &[("refcode", refcode), ("people", people)]).await }
+    };
+    assert!(page().await.contains("Nobody yet"));
+    assert_eq!(count("nurses-23", "90,000").await.status, 303);
+    assert_eq!(count("", "500").await.status, 303);
+    register(server, "call", "Joan", "joan@example.org", &[("refcode", "nurses-23")]).await;
+    // The last count of a link is the one that stands, also after a restart.
+    assert_eq!(count("nurses-23", "84,000").await.status, 303);
+    for wrong in ["many", "", "-5", "1000000001"] {
+        let answer = count("a-link", wrong).await;
+        let text = answer.text();
+        assert_eq!(answer.status, 422, "{wrong}: {text}");
+        assert!(text.contains("as a whole number") && text.contains("value=\"a-link\""), "{wrong}: {text}");
+    }
+    let long = "x".repeat(500);
+    assert_eq!(house.owner.post(server, at, &[("refcode", &long), ("people", "5")]).await.status, 422);
+    let before = page().await;
+    let house = house.again(Server::kill);
+    let text = house.server.get_as(&house.owner.cookie, "/host/r/call/attendance").await.text();
+    for words in [
+        "84,500",
+        "of those who were invited",
+        "ref nurses-23",
+        "data-th=\"Invited\">84,000<",
+        "data-th=\"Invited\">500<",
+    ] {
+        assert!(text.contains(words) && before.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("90,000"), "{text}");
+    let stranger = house.server.post(at, &[("people", "5")]).await;
+    assert!([303, 403].contains(&stranger.status), "only staff counts");
+    assert!(!house.server.get_as(&house.owner.cookie, "/host/r/call/attendance").await.text().contains(">5<"));
+}
+
+#[tokio::test]
 async fn a_crash_ends_stays_with_what_was_heard_last() {
     let house = House::new().await;
     let joan = register(&house.server, "call", "Joan", "joan@example.org", &[]).await;

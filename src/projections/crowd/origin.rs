@@ -32,6 +32,8 @@ impl Origin {
 /// What came from one origin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
+    /// People who were invited, as staff counts them.
+    pub invited: u32,
     /// People who registered.
     pub registered: u32,
     /// Those of them who were in the room while the doors were open.
@@ -87,6 +89,14 @@ impl Origins {
         let row = self.row_mut(place);
         row.registered = row.registered.saturating_add(1);
         place
+    }
+
+    /// Takes staff's word for how many were invited; of what is beyond [`ORIGINS_MAX`] nobody can tell.
+    pub(super) fn invited(&mut self, origin: Origin, people: u32) {
+        let place = self.place(origin);
+        if self.get(place) != Some(&Origin::Rest) {
+            self.row_mut(place).invited = people;
+        }
     }
 
     /// Counts one of them who came into the room.

@@ -4,20 +4,31 @@
 mod figures;
 
 use crate::clock;
+use crate::domain::id::RallyId;
+use crate::domain::{Refusal, attendance};
+use crate::engine::Failure;
+use crate::projections::Projections;
+use crate::projections::crowd::origin::Origin;
 use crate::projections::totals::timezone;
 use crate::report::Format;
+use crate::web::form::Form;
 use crate::web::pages::home::day_in_words;
-use crate::web::problem::Problem;
-use crate::web::session::Staff;
+use crate::web::problem::{Problem, sentence};
+use crate::web::session::{Staff, host_form};
 use crate::web::view::chart::Chart;
-use crate::web::view::{Layout, StaffRoom};
-use crate::web::{App, present};
+use crate::web::view::{Field, Layout, StaffRoom};
+use crate::web::{App, fresh_key, notice, present, see_other};
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 pub use figures::{Figures, figures};
+
+/// Refcodes that the form offers; any other can be typed.
+const REFCODES_SHOWN: usize = 100;
 
 /// The page.
 #[derive(Debug, Clone, Template)]
@@ -35,8 +46,23 @@ pub struct Attendance {
     pub date: String,
     /// Everything that is counted.
     pub figures: Figures,
+    /// The form that counts whom staff invited; absent for those who do not host.
+    pub invite: Option<Invite>,
     /// The files, for those who may see names; absent for others.
     pub files: Option<Files>,
+}
+
+/// The form that counts whom staff invited.
+#[derive(Debug, Clone)]
+pub struct Invite {
+    /// Where it is sent.
+    pub action: String,
+    /// Field `refcode`.
+    pub refcode: Field,
+    /// Refcodes that are known here.
+    pub refcodes: Vec<String>,
+    /// Field `people`.
+    pub people: Field,
 }
 
 /// Where the files are.
@@ -93,6 +119,8 @@ pub struct OnAir {
 pub struct SourceLine {
     /// `ref nurses-23` or `QR code on the picture`.
     pub name: String,
+    /// People who were invited, as staff counts them.
+    pub invited: String,
     /// People who registered.
     pub registered: String,
     /// Those of them who joined the room.
@@ -147,11 +175,48 @@ pub struct Course {
 
 /// The routes of this page.
 pub fn routes() -> Router<App> {
-    Router::new().route("/host/r/{slug}/attendance", get(show))
+    Router::new()
+        .route("/host/r/{slug}/attendance", get(show))
+        .route("/host/r/{slug}/attendance/invited", post(invited))
 }
 
-async fn show(State(app): State<App>, staff: Staff, Path(slug): Path<String>) -> Result<Response, Problem> {
-    let (id, rally) = app.rally(&slug)?;
+async fn show(
+    State(app): State<App>,
+    staff: Staff,
+    Path(slug): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let asked = Form::parse(query.unwrap_or_default().as_bytes());
+    Ok(Html(page(&app, &staff, &slug, &asked, None)?).into_response())
+}
+
+async fn invited(
+    State(app): State<App>,
+    staff: Staff,
+    Path(slug): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let (staff, form, rally) = host_form(&app, staff, &slug, &body)?;
+    let typed: String = form.get("people").chars().filter(|c| !matches!(c, ',' | ' ' | '.')).collect();
+    let people = typed.parse().map_err(|_| Refusal::Attendance(attendance::Refusal::Invited));
+    let refused = match people {
+        Ok(people) => {
+            let command = attendance::Command::Invite { rally, refcode: Some(form.get("refcode")), people };
+            let command = crate::domain::Command::Attendance(command);
+            match app.engine().execute(command, fresh_key("invited"), &staff.actor()).await {
+                Ok(_) => return Ok(see_other(&format!("/host/r/{slug}/attendance?done=invited#invited"))),
+                Err(Failure::Refused(refusal)) => refusal,
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Err(refusal) => refusal,
+    };
+    let html = page(&app, &staff, &slug, &form, Some(&refused))?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(html)).into_response())
+}
+
+fn page(app: &App, staff: &Staff, slug: &str, form: &Form, refused: Option<&Refusal>) -> Result<String, Problem> {
+    let (id, rally) = app.rally(slug)?;
     let (details, now) = (&rally.details, clock::now());
     let href = |what: &str| format!("/host/r/{}/{what}", details.slug);
     let file = |format: Format| format!("/finance/exports/{format}?rally={}", details.slug);
@@ -161,14 +226,35 @@ async fn show(State(app): State<App>, staff: Staff, Path(slug): Path<String>) ->
         let world = app.engine().world();
         let zone = timezone(&world.state, id);
         Attendance {
-            layout: app.staff_layout(&format!("Attendance: {}", details.title), &staff, StaffRoom::Host, Some(details)),
+            layout: Layout {
+                notice: notice(form),
+                ..app.staff_layout(&format!("Attendance: {}", details.title), staff, StaffRoom::Host, Some(details))
+            },
             studio_href: format!("/host/r/{}", details.slug),
             share_href: href("share"),
             title: details.title.clone(),
             date: format!("{}, {}", day_in_words(details.starts_at, zone), present::time(details.starts_at, zone)),
             figures: figures(&world, id, &rally, now),
+            invite: staff.clone().hosts().ok().map(|_| invite(&world, id, href("attendance/invited"), form, refused)),
             files: may_see_names.then_some(files),
         }
     };
-    Ok(Html(page.render()?).into_response())
+    Ok(page.render()?)
+}
+
+fn invite(world: &Projections, id: RallyId, action: String, form: &Form, refused: Option<&Refusal>) -> Invite {
+    let error = refused.map(|refusal| sentence(&refusal.to_string()));
+    let is_of_refcode = refused == Some(&Refusal::Attendance(attendance::Refusal::RefcodeLength));
+    let (of_refcode, of_people) = if is_of_refcode { (error, None) } else { (None, error) };
+    let refcode = |origin: &Origin| match origin {
+        Origin::Refcode(code) => Some(code.to_string()),
+        Origin::Way(_) | Origin::Rest => None,
+    };
+    let known = world.crowd.of(id).into_iter().flat_map(|crowd| crowd.origins.iter());
+    Invite {
+        action,
+        refcode: Field { value: form.get("refcode"), error: of_refcode },
+        refcodes: known.filter_map(|(origin, _)| refcode(origin)).take(REFCODES_SHOWN).collect(),
+        people: Field { value: form.get("people"), error: of_people },
+    }
 }

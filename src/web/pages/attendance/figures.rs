@@ -86,6 +86,8 @@ fn kpis(world: &Projections, id: RallyId, all: &Row, watched: Watched, currency:
 
 fn funnel(crowd: &RallyCrowd, all: Row) -> (Vec<Step>, String) {
     let funnel = crowd.people.funnel();
+    // A link is passed on, so that more may come than were invited.
+    let widest = u64::from(all.invited).max(funnel.registered);
     let step = |name: &str, note: &str, people: u64, before: Option<(u64, &str)>| Step {
         name: name.into(),
         note: note.into(),
@@ -93,14 +95,21 @@ fn funnel(crowd: &RallyCrowd, all: Row) -> (Vec<Step>, String) {
         share: before
             .map(|(whole, words)| format!("{} of those who {words}", percent(people, whole)))
             .unwrap_or_default(),
-        fill: people.saturating_mul(100).checked_div(funnel.registered).unwrap_or(0),
+        fill: people.saturating_mul(100).checked_div(widest).unwrap_or(0),
     };
-    let steps = vec![
-        step("Registered", "left their name on the rally’s page", funnel.registered, None),
+    let invited = Some(all.invited.into()).filter(|invited| *invited > 0);
+    let steps = invited.map(|invited| step("Invited", "as you counted them, below", invited, None)).into_iter();
+    let steps = steps.chain([
+        step(
+            "Registered",
+            "left their name on the rally’s page",
+            funnel.registered,
+            invited.map(|invited| (invited, "were invited")),
+        ),
         step("Joined", "in the room while the doors were open", funnel.joined, Some((funnel.registered, "registered"))),
         step("Gave", "then, before or since", funnel.gave, Some((funnel.joined, "joined"))),
         step("Give again", "began a recurring gift", funnel.recurring, Some((funnel.gave, "gave"))),
-    ];
+    ]);
     let others = u64::from(all.donors).saturating_sub(funnel.gave);
     let note = match others {
         0 => String::new(),
@@ -110,7 +119,7 @@ fn funnel(crowd: &RallyCrowd, all: Row) -> (Vec<Step>, String) {
             group_thousands(others)
         ),
     };
-    (steps, note)
+    (steps.collect(), note)
 }
 
 fn course(world: &Projections, id: RallyId, rally: &Rally, crowd: &RallyCrowd, now_s: u32) -> Option<Course> {
@@ -280,6 +289,7 @@ fn source_line(name: String, row: &Row, watched: Option<&Watched>, currency: Cur
     let times = watched.filter(|watched| watched.people > 0);
     SourceLine {
         name,
+        invited: if row.invited == 0 { "–".into() } else { count(row.invited) },
         registered: count(row.registered),
         joined: count(row.joined),
         median: times.map_or("–".into(), |watched| length(watched.median_s)),
@@ -294,6 +304,7 @@ fn source_line(name: String, row: &Row, watched: Option<&Watched>, currency: Cur
 
 fn sum<'a>(rows: impl Iterator<Item = &'a Row>) -> Row {
     rows.fold(Row::default(), |sum, row| Row {
+        invited: sum.invited.saturating_add(row.invited),
         registered: sum.registered.saturating_add(row.registered),
         joined: sum.joined.saturating_add(row.joined),
         donors: sum.donors.saturating_add(row.donors),
