@@ -29,6 +29,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UdpSocket};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -50,6 +51,7 @@ pub struct Running {
     scrub: Scrub,
     /// Absent where nothing is to be recorded, or the disk refused it.
     recordings: Option<Recordings>,
+    stops: Stops,
     shutdown: CancellationToken,
 }
 
@@ -97,7 +99,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     // Port 0 lets the system choose: what is shown is what was chosen.
     let config = Config { listen: listen_at, rtmp: rtmp_at, ..config };
 
-    let shutdown = CancellationToken::new();
+    let (shutdown, stops) = (CancellationToken::new(), Stops::listen());
     let recordings = recordings(&config);
     let media = Media::new(media::Settings { recordings: recordings.clone(), ..media::Settings::default() });
     let shelf = Shelf::of(&config.data);
@@ -158,7 +160,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     tasks.spawn(control);
     tasks.spawn(web::serve::run(http, web::router(app.clone()), shutdown.clone()));
     tracing::info!(listen = %listen_at, rtmp = %rtmp_at, mode = %app.cashiers().mode(), "serving");
-    Ok(Running { app, listen: listen_at, rtmp: rtmp_at, tasks, writer, archive, scrub, recordings, shutdown })
+    Ok(Running { app, listen: listen_at, rtmp: rtmp_at, tasks, writer, archive, scrub, recordings, stops, shutdown })
 }
 
 /// Opens the log and vault of a data folder, making it where there is none.
@@ -291,7 +293,7 @@ impl Running {
     /// As [`Running::until_stopped`], cancelling `first` before the server stops.
     pub async fn until_stopped_after(mut self, first: CancellationToken) -> anyhow::Result<()> {
         let fault = tokio::select! {
-            () = signalled() => None,
+            () = self.stops.one() => None,
             ended = self.writer.ended() => Some(ended),
             fault = self.scrub.found() => Some(Err(Fault::Log(fault))),
         };
@@ -328,17 +330,37 @@ impl Running {
     }
 }
 
-async fn signalled() {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM can't be listened for");
-            let _ = tokio::signal::ctrl_c().await;
-            return;
+/// The signals that stop the server. They are listened to before anybody is served: whoever stops it right then finds it ending in
+/// good order too.
+struct Stops {
+    /// Absent where the system refused it.
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+}
+
+impl Stops {
+    fn listen() -> Self {
+        let listen = |kind| {
+            signal(kind)
+                .inspect_err(
+                    |error| tracing::warn!(%error, "a signal can't be listened to: it ends the server at once"),
+                )
+                .ok()
+        };
+        Self { terminate: listen(SignalKind::terminate()), interrupt: listen(SignalKind::interrupt()) }
+    }
+
+    async fn one(&mut self) {
+        tokio::select! {
+            () = next(&mut self.terminate) => {}
+            () = next(&mut self.interrupt) => {}
         }
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
