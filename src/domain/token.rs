@@ -25,7 +25,7 @@ pub enum Scope {
     Totals,
     /// The ledger's rows: sums and ids, nobody's name.
     Donations,
-    /// Who gave: names, addresses, employers.
+    /// Who gave: names, addresses, employers; and with [`Self::Attendance`] who came.
     Donors,
     /// How many people came.
     Attendance,

@@ -93,8 +93,10 @@ fn words(scope: Scope) -> &'static str {
     match scope {
         Scope::Totals => "Sums by rally, day range and committee; the list of rallies.",
         Scope::Donations => "Every donation and refund: sums, dates and ids. Nobody’s name.",
-        Scope::Donors => "Who gave: names, addresses, employers. Only with donations.",
-        Scope::Attendance => "How many people joined, are here, were here at most.",
+        Scope::Donors => "Who gave: names, addresses, employers; and the files that have them. Only with donations.",
+        Scope::Attendance => {
+            "How many people joined, are here, were here at most. With who gave also the files of who came and who agreed to be written to."
+        }
     }
 }
 
