@@ -16,23 +16,28 @@ mod season;
 
 use chrono::NaiveDate;
 use cores::computed;
+use groundswell::domain::Command;
 use groundswell::domain::committee::filer::{Address, Filer, Form, Named, Payee};
+use groundswell::domain::committee::{self, Limit, Rules};
 use groundswell::domain::id::CommitteeId;
 use groundswell::domain::ledger::Mode;
+use groundswell::domain::money::{Currency, Money};
 use groundswell::engine::Engine;
 use groundswell::export::actblue::Report;
 use groundswell::report::desk::Desk;
 use groundswell::report::filing::{Filing, What};
 use groundswell::report::selection::Selection;
-use groundswell::report::{Format, Order};
+use groundswell::report::{Format, Order, excess, missing};
 use peer::Postgres;
 use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// Repeats, of which the median counts; of a workbook there is one.
 const ROUNDS: usize = 3;
+/// How long a snapshot of a season may take.
+const SNAPSHOT_MAX: Duration = Duration::from_secs(300);
 
 fn main() {
     let donations = number("GROUNDSWELL_BENCH_DONATIONS").unwrap_or(1_000_000);
@@ -44,8 +49,12 @@ fn main() {
         season::build(&data, donations);
         println!("a season of {donations} donations written in {:.0} s", begun.elapsed().as_secs_f64());
     }
+    // So that every run begins alike: with a log that was read, and a snapshot that is made beside.
+    let snapshots = data.join("snapshots");
+    let _ = std::fs::remove_dir_all(&snapshots);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (engine, _writer) = runtime.block_on(async { Engine::open(&data).unwrap() });
+    wait_for_snapshot(&snapshots, donations);
     let rows = engine.world().ledger.rows.len();
     let mut csv = vec![];
     let mut ours = Duration::MAX;
@@ -79,6 +88,7 @@ fn main() {
             csv = runtime.block_on(whole(&engine, format));
         }
     }
+    runtime.block_on(work(&engine));
     if csv.is_empty() {
         return;
     }
@@ -90,6 +100,48 @@ fn main() {
         rows as f64 / peer.as_secs_f64(),
         peer.as_secs_f64() / ours.as_secs_f64(),
     );
+}
+
+/// Waits until the snapshot is there that a server makes of so much: what it takes is not the files'.
+fn wait_for_snapshot(dir: &Path, donations: u64) {
+    let is_there = || {
+        let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        files.into_iter().any(|file| file.path().extension().is_some_and(|extension| extension == "snapshot"))
+    };
+    let begun = Instant::now();
+    while donations >= 100_000 && !is_there() {
+        assert!(begun.elapsed() < SNAPSHOT_MAX, "no snapshot was made");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// The lists of work that are made by looking through the whole ledger.
+async fn work(engine: &Engine) {
+    let committee = CommitteeId::FIRST;
+    let (first, last) = {
+        let world = engine.world();
+        let days = world.ledger.rows.iter().map(|row| row.day);
+        (days.clone().min().unwrap(), days.max().unwrap())
+    };
+    let most = Money::new(100_000, Currency::USD);
+    let limits = vec![Limit { name: "season".into(), most, from: first, until: last }];
+    let rules = Box::new(Rules { limits, ..Rules::default() });
+    let command = Command::Committee(committee::Command::SetRules { committee, rules });
+    engine.execute(command, "rules:bench".into(), "shell:bench").await.unwrap();
+    let What::Report(report) = filing().what else { return };
+    let timed = |what: &str, look: &dyn Fn() -> usize| {
+        let mut times = vec![];
+        let mut found = 0;
+        for _ in 0..ROUNDS {
+            let begun = Instant::now();
+            found = look();
+            times.push(begun.elapsed());
+        }
+        times.sort();
+        println!("{what}: {:.0} ms, {found} found", times[ROUNDS / 2].as_secs_f64() * 1e3);
+    };
+    timed("who is over a limit", &|| excess::look(engine, committee).len());
+    timed("missing employers", &|| missing::look(engine, committee, &report.filer, last).unwrap().missing.len());
 }
 
 fn number(name: &str) -> Option<u64> {

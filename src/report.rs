@@ -11,6 +11,7 @@ mod donations;
 mod events;
 pub mod excess;
 pub mod filing;
+pub mod looked;
 pub mod missing;
 mod opened;
 pub mod page;

@@ -36,6 +36,7 @@ use crate::payments::cashier::Cashier;
 use crate::payments::cashiers::Cashiers;
 use crate::report::contacts::Contacts;
 use crate::report::desk::Desk;
+use crate::report::looked::Looked;
 use crate::report::who;
 use accent::Accent;
 use axum::Router;
@@ -113,6 +114,7 @@ struct Inner {
     screen: Screen,
     live_connections: Arc<Semaphore>,
     desk: Desk,
+    looked: Looked,
     token_uses: token::Uses,
     hook_standings: Standings,
 }
@@ -143,6 +145,7 @@ impl App {
             hashing: Semaphore::new(HASHES_MAX),
             screen: Screen::default(),
             desk: Desk::new(engine.clone()),
+            looked: Looked::default(),
             token_uses: token::Uses::default(),
             hook_standings: Standings::default(),
         }));
@@ -238,6 +241,11 @@ impl App {
     /// Where files are made.
     pub fn desk(&self) -> &Desk {
         &self.0.desk
+    }
+
+    /// What was found by looking through the whole ledger.
+    pub fn looked(&self) -> &Looked {
+        &self.0.looked
     }
 
     /// When programs asked, and how often.

@@ -4,7 +4,7 @@
 use super::State;
 use super::committee::filer::Form;
 use super::hash::HashMap;
-use super::id::{DonationId, MailId, PersonId};
+use super::id::{CommitteeId, DonationId, MailId, PersonId};
 use super::profile::{Contact, Work};
 use super::sealed::Sealed;
 use chrono::NaiveDate;
@@ -235,6 +235,17 @@ impl Donors {
     }
 }
 
+/// Whether a gift was paid to a committee, by somebody who can be asked.
+pub(super) fn can_be_asked(state: &State, donation: DonationId, committee: CommitteeId) -> bool {
+    let gift = state.donations.get(donation);
+    gift.is_some_and(|gift| gift.received_for(committee) > 0 && !is_gone(state, gift.donor))
+}
+
+/// Whether what a donor gave of themselves was erased.
+fn is_gone(state: &State, person: PersonId) -> bool {
+    state.privacy.erasure(person).is_some_and(|erasure| !erasure.came_back)
+}
+
 pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event>, Refusal> {
     let (Command::Ask { donation, .. } | Command::Answer { donation, .. }) = command;
     let gift = state.donations.get(donation).ok_or(Refusal::Unknown)?;
@@ -242,7 +253,7 @@ pub(super) fn decide(state: &State, command: Command) -> Result<Vec<super::Event
     if gift.settled_minor() == 0 {
         return Err(Refusal::NotPaid);
     }
-    if state.privacy.erasure(person).is_some_and(|erasure| !erasure.came_back) {
+    if is_gone(state, person) {
         return Err(Refusal::Erased);
     }
     let times = state.donors.times(person);

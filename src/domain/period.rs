@@ -159,6 +159,12 @@ impl Periods {
         self.get(id).is_some_and(|period| is_open(period) && period.closed.report.is_some())
     }
 
+    /// Whether its report was filed and stands: no amendment takes its place.
+    pub fn is_filed_last(&self, id: PeriodId) -> bool {
+        let is_filed = |period: &Period| period.withdrawn.is_none() && period.filed.is_some();
+        self.get(id).is_some_and(is_filed) && self.last_of(self.first_of(id)) == id
+    }
+
     fn next(&self) -> PeriodId {
         PeriodId(u32::try_from(self.0.len()).unwrap_or(u32::MAX).saturating_add(1))
     }

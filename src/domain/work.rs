@@ -5,7 +5,8 @@
 
 use super::State;
 use super::donation;
-use super::id::{DisputeId, DonationId, MismatchId, PeriodId, PersonId};
+use super::donor;
+use super::id::{CommitteeId, DisputeId, DonationId, MismatchId, PeriodId, PersonId};
 use super::person::{self, Pair};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,14 +33,30 @@ pub enum Kind {
     Refund,
     /// A period was closed with a report that was not filed yet.
     Report,
+    /// Something of a filed report's days came later.
+    Amendment,
     /// Two donors may be one person.
     Duplicate,
+    /// A report names a donor who left out employer or occupation.
+    Employer,
+    /// A gift went over a limit.
+    Excess,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Held, Self::Card, Self::Dispute, Self::Mismatch, Self::Refund, Self::Report, Self::Duplicate];
+    pub const ALL: [Self; 10] = [
+        Self::Held,
+        Self::Card,
+        Self::Dispute,
+        Self::Mismatch,
+        Self::Refund,
+        Self::Report,
+        Self::Amendment,
+        Self::Duplicate,
+        Self::Employer,
+        Self::Excess,
+    ];
 
     /// The word for it in addresses.
     pub fn word(self) -> &'static str {
@@ -50,7 +67,10 @@ impl Kind {
             Self::Mismatch => "mismatch",
             Self::Refund => "refund",
             Self::Report => "report",
+            Self::Amendment => "amendment",
             Self::Duplicate => "duplicate",
+            Self::Employer => "employer",
+            Self::Excess => "excess",
         }
     }
 
@@ -62,8 +82,15 @@ impl Kind {
     /// Whether a person says that it is done; what is not, leaves the list by a fact.
     pub fn is_said(self) -> bool {
         match self {
-            Self::Dispute => true,
-            Self::Held | Self::Card | Self::Mismatch | Self::Refund | Self::Report | Self::Duplicate => false,
+            Self::Dispute | Self::Amendment => true,
+            Self::Held
+            | Self::Card
+            | Self::Mismatch
+            | Self::Refund
+            | Self::Report
+            | Self::Duplicate
+            | Self::Employer
+            | Self::Excess => false,
         }
     }
 }
@@ -73,8 +100,8 @@ impl Kind {
 pub struct Item {
     /// Of which kind.
     pub kind: Kind,
-    /// What it is about, as text: a donation's id, with a dispute's after a space; a mismatch's id; a period's number; two
-    /// donors' ids with a space between.
+    /// What it is about, as text: a donation's id, with a dispute's or a committee's after a space; a mismatch's id; a period's
+    /// number, with that of the last event that changed it after a space; two donors' ids with a space between.
     pub of: Box<str>,
 }
 
@@ -99,9 +126,44 @@ impl Item {
         Self { kind: Kind::Report, of: period.to_string().into() }
     }
 
+    /// About what changed of a period, up to an event: whatever comes after that is to be looked at anew.
+    pub fn of_change(period: PeriodId, seq: u64) -> Self {
+        Self { kind: Kind::Amendment, of: format!("{period} {seq}").into() }
+    }
+
     /// The period it is about, where it is about one.
     pub fn period(&self) -> Option<PeriodId> {
-        self.of.parse().ok().filter(|_| self.kind == Kind::Report)
+        match self.kind {
+            Kind::Report => self.of.parse().ok(),
+            Kind::Amendment => self.change().map(|(period, _)| period),
+            Kind::Held
+            | Kind::Card
+            | Kind::Dispute
+            | Kind::Mismatch
+            | Kind::Refund
+            | Kind::Duplicate
+            | Kind::Employer
+            | Kind::Excess => None,
+        }
+    }
+
+    fn change(&self) -> Option<(PeriodId, u64)> {
+        let (period, seq) = self.of.split_once(' ').filter(|_| self.kind == Kind::Amendment)?;
+        let (period, seq) = (period.parse().ok()?, seq.parse().ok()?);
+        (*self == Self::of_change(period, seq)).then_some((period, seq))
+    }
+
+    /// About a donation in the books of one committee: [`Kind::Employer`] or [`Kind::Excess`].
+    pub fn of_gift(kind: Kind, donation: DonationId, committee: CommitteeId) -> Self {
+        Self { kind, of: format!("{donation} {committee}").into() }
+    }
+
+    /// The donation and the committee, where it is about such.
+    pub fn gift(&self) -> Option<(DonationId, CommitteeId)> {
+        let is_such = matches!(self.kind, Kind::Employer | Kind::Excess);
+        let (donation, committee) = self.of.split_once(' ').filter(|_| is_such)?;
+        let (donation, committee) = (donation.parse().ok()?, committee.parse().ok()?);
+        (*self == Self::of_gift(self.kind, donation, committee)).then_some((donation, committee))
     }
 
     /// About two donors.
@@ -121,7 +183,8 @@ impl Item {
         match self.kind {
             Kind::Held | Kind::Card | Kind::Refund => self.of.parse().ok(),
             Kind::Dispute => self.dispute().map(|(donation, _)| donation),
-            Kind::Mismatch | Kind::Report | Kind::Duplicate => None,
+            Kind::Employer | Kind::Excess => self.gift().map(|(donation, _)| donation),
+            Kind::Mismatch | Kind::Report | Kind::Amendment | Kind::Duplicate => None,
         }
     }
 
@@ -131,7 +194,8 @@ impl Item {
         Some((donation.parse().ok()?, DisputeId(dispute.into())))
     }
 
-    /// Whether the facts want it done.
+    /// Whether the facts want it done. Of what only a look through the ledger finds, whether they allow it: the list itself
+    /// tells.
     pub fn waits(&self, state: &State) -> bool {
         match self.kind {
             Kind::Held => self.donation().is_some_and(|id| donation::is_held(state, id)),
@@ -146,6 +210,13 @@ impl Item {
             Kind::Mismatch => state.audit.is_open(&MismatchId(self.of.as_ref().into())),
             Kind::Refund => self.donation().is_some_and(|id| state.refunds.of(id).is_some()),
             Kind::Report => self.period().is_some_and(|id| state.periods.is_to_file(id)),
+            Kind::Amendment => self.period().is_some_and(|id| state.periods.is_filed_last(id)),
+            Kind::Employer => {
+                self.gift().is_some_and(|(donation, committee)| donor::can_be_asked(state, donation, committee))
+            }
+            Kind::Excess => self.gift().is_some_and(|(donation, committee)| {
+                state.donations.get(donation).is_some_and(|gift| gift.counted_for(committee) > 0)
+            }),
         }
     }
 }
@@ -240,6 +311,13 @@ impl Work {
     /// How an item stands.
     pub fn standing(&self, item: &Item) -> Standing {
         self.0.get(item).copied().unwrap_or_default()
+    }
+
+    /// The item of a kind about a donation that somebody has.
+    pub fn taken_of(&self, kind: Kind, donation: DonationId) -> Option<Item> {
+        let from = Item { kind, of: donation.to_string().into() };
+        let of_it = self.0.range(from..).take_while(|(item, _)| item.kind == kind && item.donation() == Some(donation));
+        of_it.into_iter().find(|(_, standing)| standing.to.is_some()).map(|(item, _)| item.clone())
     }
 
     fn change(&mut self, item: &Item, change: impl FnOnce(&mut Standing)) {

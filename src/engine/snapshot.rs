@@ -28,6 +28,8 @@ const HEADER_BYTES: usize = 1024;
 /// How many are kept: the newest, and one more should it turn out damaged.
 const KEPT: usize = 2;
 const EXTENSION: &str = "snapshot";
+/// The extension while it is written.
+const UNFINISHED: &str = "unfinished";
 
 /// A secret that nobody has who can only write into the folder.
 pub type Seal = [u8; 32];
@@ -114,9 +116,13 @@ pub fn of_log(standing: Standing, path: &Path, reader: &Reader) -> Result<Standi
 
 /// Snapshots by name, which is the number of their last event: the newest first.
 fn all(dir: &Path) -> Vec<PathBuf> {
+    with(dir, EXTENSION)
+}
+
+fn with(dir: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    found.retain(|path| path.extension().is_some_and(|extension| extension == EXTENSION));
+    found.retain(|path| path.extension().is_some_and(|its| its == extension));
     found.sort_unstable_by(|one, other| other.cmp(one));
     found
 }
@@ -198,12 +204,16 @@ pub fn load(path: &Path, seal: &Seal) -> Result<Standing, Fault> {
 pub fn save(dir: &Path, seal: &Seal, standing: Standing) -> Result<(), Fault> {
     let Standing { mut projections, keys, last_at, head } = standing;
     let path = dir.join(format!("{:020}.{EXTENSION}", head.seq));
-    let beside = path.with_extension("unfinished");
+    let beside = path.with_extension(UNFINISHED);
     let io = |doing| {
         let path = beside.clone();
         move |source| Fault::Io { doing, path, source }
     };
     std::fs::create_dir_all(dir).map_err(io("making the folder for"))?;
+    // Left by a process that was killed: each is as large as the memory that it is of.
+    for left in with(dir, UNFINISHED) {
+        std::fs::remove_file(&left).map_err(io("removing an unfinished one before"))?;
+    }
     let mut file = File::create(&beside).map_err(io("making"))?;
     let front = u64::try_from(HEADER_BYTES).unwrap_or(u64::MAX);
     file.seek(SeekFrom::Start(front)).map_err(io("writing"))?;

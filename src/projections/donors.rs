@@ -96,6 +96,12 @@ impl Donors {
         self.by_person.get(&person)?.answers.iter().rfind(|answer| answer.seq <= seq).copied()
     }
 
+    /// The last answers of whoever answered after an event, in no order.
+    pub fn answered_since(&self, seq: u64) -> impl Iterator<Item = (PersonId, Answer)> {
+        let last = |(person, donor): (&PersonId, &Donor)| Some((*person, *donor.answers.last()?));
+        self.by_person.iter().filter_map(last).filter(move |(_, answer)| answer.seq > seq)
+    }
+
     /// The reports of a committee that were taken, the first first.
     pub fn taken(&self, committee: CommitteeId) -> impl Iterator<Item = &Taken> {
         self.taken.iter().filter(move |taken| taken.committee == committee)

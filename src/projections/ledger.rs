@@ -2,6 +2,7 @@
 
 mod booked;
 
+use super::crowd::seconds;
 use super::totals::{Sums, day_of};
 use crate::domain::committee::joint::{Part, in_proportion};
 use crate::domain::donation::{Donation, Movement, Way};
@@ -90,7 +91,9 @@ pub struct Row {
     pub card: Option<Box<str>>,
     /// The refcode of the link that led to the form, see [`Ledger::refcode`].
     pub refcode: Option<u32>,
-    /// Who was on program when the form was sent.
+    /// When the form was sent, in seconds since 1970: on every row of a donation the same.
+    pub sent_s: u32,
+    /// Who was on program then.
     pub speaker: Option<SourceId>,
     /// In which payout to the bank it is, where that is known.
     pub paid_out: Option<PaidOut>,
@@ -387,6 +390,7 @@ impl Ledger {
                     fee: settled.fee.map(|amount| Fee { amount, seq }),
                     card: settled.card.as_ref().map(|card| format!("{} {}", card.brand, card.last4).into()),
                     refcode: None,
+                    sent_s: 0,
                     speaker: None,
                     paid_out: None,
                 };
@@ -460,10 +464,10 @@ impl Ledger {
             row.committee = donation.committee;
             row.parts = self.parts_of(donation, &row);
         }
-        let came = self.pledges.get(&row.donation).map(|pledge| (pledge.refcode.clone(), pledge.on_program));
-        if let Some((refcode, speaker)) = came {
+        let sent = self.pledges.get(&row.donation);
+        if let Some((refcode, at, speaker)) = sent.map(|sent| (sent.refcode.clone(), sent.at, sent.on_program)) {
             row.refcode = refcode.map(|refcode| self.number_refcode(&refcode));
-            row.speaker = speaker;
+            (row.sent_s, row.speaker) = (seconds(at), speaker);
         }
         self.expect(&mut row, self.rows.len());
         if row.kind == Kind::Donation && row.fee.is_none() {
@@ -529,6 +533,7 @@ impl Ledger {
             fee: None,
             card,
             refcode: None,
+            sent_s: 0,
             speaker: None,
             paid_out: None,
         };

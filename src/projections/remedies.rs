@@ -39,6 +39,11 @@ impl Remedy {
         self.seq <= seq && self.undone.is_none_or(|undone| undone > seq)
     }
 
+    /// The last event about it.
+    pub fn told(&self) -> u64 {
+        self.undone.unwrap_or(self.seq)
+    }
+
     /// Whom it was reattributed to.
     pub fn person(&self) -> Option<Giver> {
         match self.to {

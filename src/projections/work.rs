@@ -6,8 +6,9 @@ use super::alike::{self, Likely};
 use crate::domain::donation::{self, Donation};
 use crate::domain::id::DonationId;
 use crate::domain::person::{Event as Person, Pair};
+use crate::domain::remedy::Event as Remedy;
 use crate::domain::work::{self, Item, Kind};
-use crate::domain::{Event, Recorded, State, audit, period, refund};
+use crate::domain::{Event, Recorded, State, audit, donor, period, refund};
 use chrono::serde::ts_microseconds;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -35,9 +36,9 @@ pub struct Waiting {
     pub due: Option<DateTime<Utc>>,
 }
 
-/// All that waits for a person, the first due first; what has no day is last.
-pub fn waiting(world: &Projections) -> Vec<Waiting> {
-    let mut waiting = vec![];
+/// All that waits for a person, the first due first; what has no day is last. What only a look through the ledger finds is given.
+pub fn waiting(world: &Projections, looked: Vec<Waiting>) -> Vec<Waiting> {
+    let mut waiting = looked;
     for list in [held, cards, disputes, mismatches, refunds, reports, duplicates] {
         waiting.extend(list(world));
     }
@@ -151,16 +152,25 @@ impl Finished {
 fn done_by(event: &Event, state: &State) -> Option<Item> {
     match event {
         Event::Donation(event) => done_by_donation(event, state),
+        Event::Donor(donor::Event::Asked(asked)) => employer(asked.donation, state),
+        Event::Donor(donor::Event::Answered(answered)) => employer(answered.donation, state),
+        Event::Remedy(Remedy::Redesignated(data)) => Some(Item::of_gift(Kind::Excess, data.donation, data.committee)),
+        Event::Remedy(Remedy::Reattributed(data)) => Some(Item::of_gift(Kind::Excess, data.donation, data.committee)),
         Event::Audit(audit::Event::Settled(settled)) => Some(Item::of_mismatch(&settled.mismatch)),
         Event::Person(Person::Merged(merged)) => Some(Item::of_pair(Pair::of(merged.kept, merged.other))),
         Event::Person(Person::ToldApart(told)) => Some(Item::of_pair(Pair::of(told.one, told.other))),
         Event::Work(work::Event::Done(done)) => Some(done.item.clone()),
         Event::Refund(refund::Event::Approved(data)) => Some(Item::of_donation(Kind::Refund, data.donation)),
         Event::Refund(refund::Event::TurnedDown(data)) => Some(Item::of_donation(Kind::Refund, data.donation)),
+        Event::Period(period::Event::Closed(closed)) => {
+            let first = closed.report.as_ref()?.amends?.period;
+            let before = state.periods.amendments(first).rev().nth(1).map_or(first, |(id, _)| id);
+            Some(Item::of_change(before, closed.seq))
+        }
         Event::Period(period::Event::Filed(filed)) => Some(Item::of_period(filed.period)),
         Event::Period(period::Event::Withdrawn(gone)) => Some(Item::of_period(gone.period)),
         Event::Refund(refund::Event::Proposed(_) | refund::Event::RuleSet(_))
-        | Event::Period(period::Event::Closed(_))
+        | Event::Remedy(Remedy::Undone(_))
         | Event::Work(work::Event::Assigned(_) | work::Event::Reopened(_))
         | Event::Audit(audit::Event::Found(_))
         | Event::Person(Person::Parted(_))
@@ -179,18 +189,21 @@ fn done_by(event: &Event, state: &State) -> Option<Item> {
         | Event::Drive(_)
         | Event::Books(_)
         | Event::Plan(_)
-        | Event::Donor(_)
-        | Event::Remedy(_)
         | Event::Token(_)
         | Event::Hook(_) => None,
     }
+}
+
+fn employer(donation: DonationId, state: &State) -> Option<Item> {
+    Some(Item::of_gift(Kind::Employer, donation, state.donations.get(donation)?.committee))
 }
 
 fn done_by_donation(event: &donation::Event, state: &State) -> Option<Item> {
     use donation::Event;
     let given_back = |id: DonationId| {
         let left = state.donations.get(id).map_or(0, Donation::left_minor);
-        (state.donations.is_flagged(id) && left == 0).then(|| Item::of_donation(Kind::Card, id))
+        let card = (state.donations.is_flagged(id) && left == 0).then(|| Item::of_donation(Kind::Card, id));
+        card.or_else(|| state.work.taken_of(Kind::Excess, id))
     };
     match event {
         Event::Released(data) => Some(Item::of_donation(Kind::Held, data.donation)),

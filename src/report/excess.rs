@@ -4,13 +4,13 @@
 use crate::domain::committee::Limit;
 use crate::domain::donation::Giver;
 use crate::domain::donation::persons::Names;
+use crate::domain::hash::HashSet;
 use crate::domain::id::{CommitteeId, DonationId};
 use crate::domain::remedy::REMEDY_DAYS;
 use crate::engine::Engine;
 use crate::projections::Projections;
 use crate::projections::ledger::Kind;
 use chrono::{Days, NaiveDate};
-use std::collections::HashSet;
 
 /// Rows looked at while the projections are held.
 const CHUNK_ROWS: usize = 10_000;
@@ -54,7 +54,7 @@ pub fn look(engine: &Engine, committee: CommitteeId) -> Vec<Excess> {
     if limits.is_empty() {
         return vec![];
     }
-    let (mut entries, mut seen) = (vec![], HashSet::new());
+    let (mut entries, mut seen) = (vec![], HashSet::default());
     for start in (0..end).step_by(CHUNK_ROWS) {
         let chunk = start..end.min(start.saturating_add(CHUNK_ROWS));
         gather(&engine.world(), committee, chunk, &limits, &mut entries, &mut seen);
@@ -68,7 +68,18 @@ pub fn look(engine: &Engine, committee: CommitteeId) -> Vec<Excess> {
         names.merge(world.persons.classes_at(world.seq));
     }
     let persons = names.persons(u32::try_from(entries.len()).unwrap_or(u32::MAX));
-    let mut sorted: Vec<(u32, Entry)> = persons.into_iter().zip(entries).collect();
+    // Most never gave as much as any limit allows.
+    let least = limits.iter().map(|limit| limit.most.minor).min().unwrap_or(0);
+    let mut given = vec![0_i64; entries.len()];
+    for (person, entry) in persons.iter().zip(&entries) {
+        let most = entry.counts.into_iter().max().unwrap_or(0).max(0);
+        if let Some(given) = usize::try_from(*person).ok().and_then(|person| given.get_mut(person)) {
+            *given = given.saturating_add(most);
+        }
+    }
+    let is_over = |person: u32| usize::try_from(person).is_ok_and(|at| given.get(at).is_some_and(|sum| *sum > least));
+    let all = persons.into_iter().zip(entries);
+    let mut sorted: Vec<(u32, Entry)> = all.filter(|(person, _)| is_over(*person)).collect();
     sorted.sort_unstable_by_key(|(person, entry)| (*person, entry.day, entry.seq));
     let mut found: Vec<Excess> = limits.iter().flat_map(|limit| over(limit, &sorted)).collect();
     found.sort_by_key(|one| (!one.is_open, if one.is_open { days(one.by) } else { -days(one.by) }, one.donation));

@@ -55,18 +55,31 @@ pub struct Missing {
     pub donation: DonationId,
     /// Who.
     pub donor: PersonId,
-    /// What they typed with that gift.
+    /// The first gift that nobody asked about, or else the first that lacks something.
+    pub unasked: DonationId,
+    /// What they typed with the last of them.
     pub contact: Contact,
     /// What they had given with it since the year or the cycle began, in cents.
     pub aggregate_minor: i64,
     /// What they left out.
     pub lacks: Lacks,
-    /// The day of the first gift that nobody asked about, or else of the first that lacks something.
+    /// The day of the first gift that nobody asked about.
     pub since: NaiveDate,
     /// Until when they are to be asked.
     pub by: NaiveDate,
     /// How far it is.
     pub standing: Standing,
+}
+
+impl Missing {
+    /// The gift that stands for the work with this donor: the one since which they are to be asked, for that stays the same
+    /// whatever they give next.
+    pub fn about(&self) -> DonationId {
+        match self.standing {
+            Standing::NotAsked(_) => self.unasked,
+            Standing::Amend(..) | Standing::Asked(_) | Standing::Answered(_) => self.donation,
+        }
+    }
 }
 
 /// What a look found.
@@ -138,10 +151,11 @@ fn opened(contacts: &mut Contacts, gift: &Named) -> Result<Option<Contact>, cont
 /// One donor's gifts that lack something, in the order of their days.
 fn one(world: &Projections, taken: &[&Taken], mut gifts: Vec<(Named, Contact, Lacks)>) -> Option<Missing> {
     let days: Vec<NaiveDate> = gifts.iter().map(|(gift, ..)| gift.day).collect();
+    let ids: Vec<DonationId> = gifts.iter().map(|(gift, ..)| gift.donation).collect();
     let (Named { aggregate_minor, donation, donor, .. }, contact, lacks) = gifts.pop()?;
     let asked = world.donors.asked(donor).iter().rev();
     let last = asked.clone().find(|asking| !asking.has_failed());
-    let unasked = days.iter().find(|day| last.is_none_or(|asking| asking.day < **day)).copied();
+    let unasked = days.iter().position(|day| last.is_none_or(|asking| asking.day < *day));
     let standing = match (world.donors.answer(donor, u64::MAX), last, unasked) {
         (Some(answer), ..) => {
             let stale = stale(taken, &days, answer);
@@ -150,9 +164,10 @@ fn one(world: &Projections, taken: &[&Taken], mut gifts: Vec<(Named, Contact, La
         (None, Some(asking), None) => Standing::Asked(asking.clone()),
         (None, ..) => Standing::NotAsked(asked.clone().next().filter(|asking| asking.has_failed()).cloned()),
     };
-    let since = unasked.or_else(|| days.first().copied())?;
+    let first = unasked.unwrap_or(0);
+    let (since, unasked) = (*days.get(first)?, *ids.get(first)?);
     let by = since.checked_add_days(Days::new(ASK_DAYS)).unwrap_or(since);
-    Some(Missing { donation, donor, contact, aggregate_minor, lacks, since, by, standing })
+    Some(Missing { donation, donor, unasked, contact, aggregate_minor, lacks, since, by, standing })
 }
 
 /// The reports of these days that were last taken before an answer.

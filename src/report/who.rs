@@ -3,8 +3,12 @@
 use crate::domain::id::{PersonId, TokenId};
 use crate::domain::profile::Account;
 use crate::domain::seals::ACCOUNT;
-use crate::engine::Engine;
+use crate::domain::{Event, donation};
+use crate::engine::lines::Lines;
+use crate::engine::{Engine, Fault};
 
+/// Events of one gift that are read to find out who gave it back.
+const EVENTS_MAX: usize = 200;
 /// Whose name was erased.
 pub const ERASED: &str = "(erased)";
 /// Nobody asks under a name like it.
@@ -22,6 +26,21 @@ pub fn name(engine: &Engine, who: &str) -> String {
         Some(("shell", user)) => format!("{user}, in a shell"),
         Some(_) | None => UNKNOWN.into(),
     }
+}
+
+/// Who asked for the last refund of a gift with these events, as the log names them; none where the processor gave it back.
+///
+/// # Errors
+/// The log is damaged there.
+pub fn refunded(lines: &mut Lines, events: &[u64]) -> Result<Option<String>, Fault> {
+    for seq in events.iter().rev().take(EVENTS_MAX) {
+        if let Some((recorded, by)) = lines.signed(*seq)?
+            && let Event::Donation(donation::Event::RefundRequested(_)) = recorded.event
+        {
+            return Ok(Some(by));
+        }
+    }
+    Ok(None)
 }
 
 /// A member of staff by their name.

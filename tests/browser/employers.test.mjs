@@ -72,7 +72,17 @@ test("who gave more than $200 without an employer is listed, and written to", as
   await finance.click('a:has-text("Missing employers")');
   await finance.locator("h2:has-text('Ruth Abernathy-Washington')").waitFor();
   assert.match(await ofRuth().textContent(), /Left out: employer\.\s+Ask by/);
+  await ofRuth().locator('button:has-text("Take it")').click();
+  await finance.getByText("Noted: the list says who has it.").waitFor();
+  assert.match(await ofRuth().textContent(), /You have it\./);
   await look(finance, "employers-list");
+  // The list of all work has them too, each with its day.
+  await finance.goto(`${server.url}/finance/work`);
+  assert.match(await text(finance), /Missing employer: Ruth Abernathy-Washington\s+You have it\./);
+  assert.equal(await finance.locator("ul.work > li time").count(), DONORS.length);
+  await look(finance, "work-employers");
+  await finance.locator("li", { hasText: "Ruth" }).locator("h3 a").click();
+  await finance.locator("h2:has-text('Ruth Abernathy-Washington')").waitFor();
   await ofRuth().locator('button:has-text("Send the letter")').click();
   await finance.getByText("The letter goes out now.").waitFor();
   assert.match(await ofRuth().textContent(), /A letter was asked for on .* by /);

@@ -4,6 +4,7 @@
 use crate::filing::{filer, set};
 use crate::mail_server::{MailServer, header, part};
 use crate::server::{House, Staff, csv_rows, gift, give, pay, run, run_with_input, said, until};
+use crate::work;
 use chrono::Datelike;
 
 const LIST: &str = "/finance/employers";
@@ -73,6 +74,21 @@ async fn a_donor_is_asked_by_letter_answers_by_its_link_and_every_file_follows()
     assert_eq!(works(&house, &report()).await.iter().filter(|(employer, _)| employer.is_empty()).count(), 1);
     let before_asking: u64 = newest(&house);
 
+    // The list of all work has it too; who takes it there or here, has it in both.
+    let open = work::page(&house, "").await;
+    for wanted in
+        ["1 open", "Ask this donor for the employer", "Joan Petrie", "Missing employers (1)", "Nobody has it."]
+    {
+        assert!(open.contains(wanted), "{wanted}: {open}");
+    }
+    let doors = server.get_as(&owner.cookie, "/finance").await.text();
+    assert!(doors.contains("Work list <span class=\"pill warn\">1</span>"), "{doors}");
+    let taken = work::send(&house, owner, &listed, "/finance/work/assign", &[]).await;
+    let back = format!("{LIST}?committee=0&done=assigned#gift-{}", id(&donation));
+    assert_eq!((taken.status, taken.header("location")), (303, back));
+    assert!(list(&house).await.contains("You have it."));
+    assert!(work::page(&house, "mine=yes&kind=employer").await.contains("Joan Petrie"));
+
     // The letter asks for this alone.
     let ask = format!("{LIST}/{}/letter", id(&donation));
     let asked = owner.post(server, &ask, &[("committee", "0")]).await;
@@ -96,6 +112,9 @@ async fn a_donor_is_asked_by_letter_answers_by_its_link_and_every_file_follows()
     until("the letter is not told of", || async { list(&house).await.contains("The mail server took it.") }).await;
     let listed = list(&house).await;
     assert!(listed.contains("A letter was asked for on") && listed.contains("by Ana Ruiz"), "{listed}");
+    assert!(work::page(&house, "").await.contains("Nothing is open"), "she was asked");
+    let done = work::page(&house, "show=done").await;
+    assert!(done.contains("Asked by letter.") && done.contains("Ana Ruiz"), "{done}");
     let claimed = "INFORMATION REQUESTED PER BEST EFFORTS".to_owned();
     assert!(works(&house, &report()).await.contains(&(claimed.clone(), "Nurse".into())));
 
@@ -177,9 +196,12 @@ async fn staff_note_a_call_and_an_answer_and_read_which_report_to_amend() {
     let listed = list(&house).await;
     let wanted = format!("after a file was taken of YE (January 1, {year} to December 31, {year})");
     assert!(listed.contains(&wanted) && listed.contains("by Ana Ruiz, after"), "{listed}");
+    let open = work::page(&house, "").await;
+    assert!(open.contains("Amend the report that was taken before this donor told"), "{open}");
     assert!(works(&house, &report()).await.contains(&("Duluth Schools".into(), "Teacher".into())));
     let listed = list(&house).await;
     assert!(listed.contains(">Answered<") && !listed.contains("file an amendment"), "{listed}");
+    assert!(work::page(&house, "").await.contains("Nothing is open"));
 
     // What they said is sealed: erased, it is gone, and the list with it.
     let raw = String::from_utf8(run(&["export", "jsonl"], &house.data()).stdout).unwrap();
@@ -193,6 +215,51 @@ async fn staff_note_a_call_and_an_answer_and_read_which_report_to_amend() {
     assert!(!fec.contains("Duluth"), "{fec}");
     let late = post("asked", &[("how", "phone"), ("day", &today)]).await;
     assert!(late.status == 422 || late.status == 409, "{}", late.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_after_a_report_was_filed_is_work_until_it_is_amended_or_somebody_says_why_not() {
+    let house = filing(&[]).await;
+    let (server, owner) = (&house.server, &house.owner);
+    let mut gifts = vec![];
+    for email in ["ruth@example.org", "omar@example.org"] {
+        gifts.push(give_without(&house, "250", email, "-", "-").await);
+    }
+    let year = chrono::Utc::now().year();
+    let (from, to) = (format!("{year}-01-01"), format!("{year}-12-31"));
+    let form = [("code", "YE"), ("from", from.as_str()), ("to", to.as_str()), ("cash", "0"), ("early", "yes")];
+    assert_eq!(owner.post(server, "/finance/filing/close", &form).await.status, 303);
+    assert!(work::page(&house, "kind=report").await.contains("File the report that period 1 was closed with"));
+    let filed = owner.post(server, "/finance/periods/1/filed", &[("filing", "FEC-1234567")]).await;
+    assert_eq!(filed.status, 303, "{}", filed.text());
+    let answer = async |donation: &String| {
+        let path = format!("{LIST}/{}/answer", id(donation));
+        let answered = owner.post(server, &path, &[("employer", "Duluth Schools"), ("occupation", "Teacher")]).await;
+        assert_eq!(answered.status, 303, "{}", answered.text());
+    };
+    assert!(!work::page(&house, "").await.contains("after its report was filed"), "nothing came");
+    answer(&gifts[0]).await;
+    let period = server.get_as(&owner.cookie, "/finance/periods/1").await.text();
+    assert!(period.contains("The donor told employer or occupation"), "{period}");
+    let open = work::page(&house, "kind=amendment").await;
+    let wanted = format!("Something came to YE, January 1 to December 31, {year}, after its report was filed");
+    assert!(open.contains(&wanted) && open.contains("/finance/periods/1#since"), "{open}");
+
+    // Somebody says why not; what comes later is another thing.
+    let note = [("note", "It goes with the next report.")];
+    let done = work::send(&house, owner, &open, "/finance/work/finish", &note).await;
+    assert_eq!(done.status, 303, "{}", done.text());
+    assert!(!work::page(&house, "").await.contains("after its report was filed"));
+    assert!(work::page(&house, "show=done").await.contains("It goes with the next report."));
+    answer(&gifts[1]).await;
+    assert!(work::page(&house, "kind=amendment").await.contains(&wanted));
+    let amended = owner.post(server, "/finance/periods/1/amend", &[("cash", "0")]).await;
+    assert_eq!(amended.header("location"), "/finance/periods/2?done=closed", "{}", amended.text());
+    let open = work::page(&house, "").await;
+    assert!(!open.contains("after its report was filed") && open.contains("that period 2 was closed with"), "{open}");
+    assert!(work::page(&house, "show=done").await.contains("Amended by period 2."));
+    let replayed = run(&["replay"], &house.data());
+    assert!(replayed.status.success(), "{}", said(&replayed));
 }
 
 #[tokio::test(flavor = "multi_thread")]

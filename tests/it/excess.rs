@@ -2,6 +2,7 @@
 
 use crate::filing::{filer, set};
 use crate::server::{House, Staff, gift, pay, run, run_with_input, said, until};
+use crate::work;
 use chrono::{Datelike, NaiveDate, TimeDelta};
 
 const LIST: &str = "/finance/excess";
@@ -122,6 +123,14 @@ async fn just_what_is_over_is_given_back() {
     for wanted in ["$1,500.00 over", "primary, $3,500", "$5,000.00 on", "60 days left", "ruth@example.org"] {
         assert!(listed.contains(wanted), "{wanted}: {listed}");
     }
+    let open = work::page(&house, "kind=excess").await;
+    for wanted in ["The gift of $5,000.00 went over a limit", "Joan Petrie", "Nobody has it.", "Over a limit (1)"] {
+        assert!(open.contains(wanted), "{wanted}: {open}");
+    }
+    let taken = work::send(&house, owner, &listed, "/finance/work/assign", &[]).await;
+    let back = format!("{LIST}?committee=0&done=assigned#gift-{}", id(&donation));
+    assert_eq!((taken.status, taken.header("location")), (303, back));
+    assert!(work::page(&house, "mine=yes").await.contains("went over a limit"));
     let refund = format!("/finance/donations/{}/refund", id(&donation));
     let asked = owner.post(server, &refund, &[("amount", "1500.00"), ("back", "0")]).await.text();
     assert!(asked.contains("Refund $1,500.00 to Joan Petrie?"), "{asked}");
@@ -131,6 +140,9 @@ async fn just_what_is_over_is_given_back() {
     until("it is not mended", || async { list(&house).await.contains("Nobody is over a limit") }).await;
     let listed = list(&house).await;
     assert!(listed.contains("$1,500.00 given back on") && listed.contains("by Ana Ruiz"), "{listed}");
+    assert!(work::page(&house, "").await.contains("Nothing is open"));
+    let done = work::page(&house, "show=done&mine=yes").await;
+    assert!(done.contains("The money went back.") && done.contains("Ana Ruiz"), "who asked for it did it: {done}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,6 +200,8 @@ async fn what_is_redesignated_counts_for_the_other_election_until_that_is_undone
         ]
     );
     assert!(!preview(&house).await.contains("per-election limit"));
+    let work = work::page(&house, "show=done").await;
+    assert!(work.contains("$1,500.00 redesignated to the general.") && work.contains("Ana Ruiz"), "{work}");
     let page = server.get_as(&owner.cookie, &format!("/finance/donations/{}", id(&donation))).await.text();
     assert!(page.contains("$1,500.00 of it counts for the general: as the donor wrote on"), "{page}");
 
@@ -263,6 +277,8 @@ async fn what_is_reattributed_counts_as_the_others_and_is_sealed_under_their_key
     let names: Vec<&str> = lines.iter().map(|[_, first, ..]| first.as_str()).collect();
     assert_eq!(names, ["Joan", "Joan", "Joan", "Zebulon"], "{lines:?}");
     assert!(!preview(&house).await.contains("per-election limit"));
+    let work = work::page(&house, "show=done").await;
+    assert!(work.contains("$1,500.00 reattributed to another person.") && work.contains("Ana Ruiz"), "{work}");
     // It counts for the other's limit: $2,000 are left to them.
     let mut form = gift("2000.01", "zebulon@example.org");
     form.retain(|(name, _)| *name != "address");

@@ -7,7 +7,7 @@ use crate::webhooks::{DEAD, dispute, hook, succeeded};
 
 const WORK: &str = "/finance/work";
 
-async fn page(house: &House, query: &str) -> String {
+pub async fn page(house: &House, query: &str) -> String {
     let answer = house.server.get_as(&house.owner.cookie, &format!("{WORK}?{query}")).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.text()
@@ -25,7 +25,13 @@ fn fields(page: &str, action: &str) -> Vec<(String, String)> {
 }
 
 /// Sends such a form with further fields.
-async fn send(house: &House, staff: &Staff, page: &str, action: &str, more: &[(&str, &str)]) -> crate::server::Answer {
+pub async fn send(
+    house: &House,
+    staff: &Staff,
+    page: &str,
+    action: &str,
+    more: &[(&str, &str)],
+) -> crate::server::Answer {
     let hidden = fields(page, action);
     let form: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let form: Vec<(&str, &str)> =

@@ -121,6 +121,25 @@ fn nobody_takes_what_there_is_not() {
     }
 }
 
+#[test]
+fn a_gift_is_taken_in_the_books_of_its_committee_alone() {
+    let given = disputed();
+    for kind in [Kind::Employer, Kind::Excess] {
+        let of = |committee| Item::of_gift(kind, DONATION, CommitteeId(committee));
+        let item = of(0);
+        let taken = given.clone().done([Command::Assign { item: item.clone(), to: Some(ANA) }]);
+        assert_eq!(taken.state.work.taken_of(kind, DONATION), Some(item.clone()));
+        assert_eq!(taken.state.work.taken_of(kind, NO_DONATION), None);
+        let back = taken.clone().done([Command::Assign { item: item.clone(), to: None }]);
+        assert_eq!(back.state.work.taken_of(kind, DONATION), None);
+        given.when(Command::Finish { item, note: "Asked.".into() }).refuses(Refusal::NotSaid);
+        let otherwise = Item { kind, of: format!("{DONATION} 00").into() };
+        for item in [of(1), Item::of_gift(kind, NO_DONATION, CommitteeId::FIRST), otherwise] {
+            given.when(Command::Assign { item, to: Some(ANA) }).refuses(Refusal::NotWaiting);
+        }
+    }
+}
+
 /// Items that facts have done make room for others.
 #[test]
 fn so_many_items_are_somebodys_at_once() {

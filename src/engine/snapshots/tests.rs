@@ -129,11 +129,12 @@ fn a_start_from_a_snapshot_is_a_start_from_the_first_event() {
     write(folder.path(), 30, 14);
     is_true(&cache(folder.path()), first);
     let second = make(&cache(folder.path()));
+    std::fs::write(folder.path().join("snapshots/00000000000000000007.unfinished"), "half of one").unwrap();
     write(folder.path(), 44, 3);
     let third = make(&cache(folder.path()));
     assert!(first < second && second < third);
     let kept = std::fs::read_dir(folder.path().join("snapshots")).unwrap().count();
-    assert_eq!(kept, 2, "the two newest");
+    assert_eq!(kept, 2, "the two newest, and nothing that a kill left");
     is_true(&cache(folder.path()), third);
 }
 

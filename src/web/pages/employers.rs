@@ -2,6 +2,7 @@
 //! down what they answer.
 
 use super::filer::{committee, tabs};
+use super::work::{Hold, Team};
 use crate::clock;
 use crate::domain::committee::filer::Filer;
 use crate::domain::donation::Donation;
@@ -10,6 +11,7 @@ use crate::domain::id::{CommitteeId, DonationId, MailId};
 use crate::domain::mail::Standing as Letter;
 use crate::domain::money::{Currency, Money};
 use crate::domain::seals::WORK;
+use crate::domain::work::{Item, Kind};
 use crate::domain::{Command, Refusal};
 use crate::engine::Failure;
 use crate::engine::lines::Lines;
@@ -58,6 +60,8 @@ pub struct Employers {
     pub more: usize,
     /// Earlier gifts that were not looked at.
     pub unseen: usize,
+    /// Who can have one of them to see to.
+    pub team: Team,
 }
 
 /// A donor.
@@ -81,6 +85,8 @@ pub struct Line {
     pub pill: &'static str,
     /// Whether somebody has to do something.
     pub is_open: bool,
+    /// Who.
+    pub hold: Hold,
     /// How it stands, in a sentence.
     pub standing: String,
     /// Whether a letter can be sent.
@@ -235,7 +241,12 @@ async fn page(
     let more = found.missing.len().saturating_sub(LINES_MAX);
     let today = now.date_naive();
     let mut lines = app.engine().lines();
-    let shown = found.missing.iter().take(LINES_MAX).map(|one| line(app, &mut lines, one, today, sent.as_ref()));
+    let team = Team::of(app, staff);
+    let mut shown = vec![];
+    for one in found.missing.iter().take(LINES_MAX) {
+        let hold = team.hold(&app.engine().world().state, &Item::of_gift(Kind::Employer, one.about(), committee));
+        shown.push(line(app, &mut lines, one, (today, hold), sent.as_ref())?);
+    }
     let page = Employers {
         layout: Layout { notice: done, ..app.staff_layout("Missing employers", staff, StaffRoom::Finance, None) },
         committees: tabs(app, committee),
@@ -243,15 +254,22 @@ async fn page(
         files: filer.is_some(),
         within: if filer.is_some_and(|filer| filer.form.is_candidates()) { "election cycle" } else { "calendar year" },
         has_mail: app.engine().world().state.mail.is_on(),
-        lines: shown.collect::<Result<_, Problem>>()?,
+        lines: shown,
         more,
         unseen: found.unseen,
+        team,
     };
     let status = if sent.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok((status, Html(page.render()?)).into_response())
 }
 
-fn line(app: &App, lines: &mut Lines, one: &Missing, today: NaiveDate, sent: Option<&Sent>) -> Result<Line, Problem> {
+fn line(
+    app: &App,
+    lines: &mut Lines,
+    one: &Missing,
+    (today, hold): (NaiveDate, Hold),
+    sent: Option<&Sent>,
+) -> Result<Line, Problem> {
     let (zone, letter, has_mail) = {
         let world = app.engine().world();
         let zone = world.state.donations.get(one.donation).map(|gift| timezone(&world.state, gift.rally));
@@ -313,6 +331,7 @@ fn line(app: &App, lines: &mut Lines, one: &Missing, today: NaiveDate, sent: Opt
         since: day_in_words(one.since),
         pill,
         is_open: matches!(one.standing, Standing::NotAsked(_) | Standing::Amend(..)),
+        hold,
         standing,
         can_write: has_mail && !is_over && letter.is_none(),
         can_ask: !is_over,

@@ -11,6 +11,7 @@ use crate::domain::{Command, Refusal};
 use crate::engine::Failure;
 use crate::report::excess;
 use crate::web::form::{Errors, Form};
+use crate::web::pages::work::Team;
 use crate::web::problem::{self, Problem, sentence};
 use crate::web::session::{Staff, csrf_matches};
 use crate::web::view::{Choice, Layout, Notice, StaffRoom};
@@ -53,6 +54,8 @@ pub struct ExcessPage {
     pub done: Vec<Done>,
     /// How many more there are.
     pub done_more: usize,
+    /// Who can have one of them to see to.
+    pub team: Team,
 }
 
 /// What was sent and refused.
@@ -187,7 +190,8 @@ async fn page(
     open.sort_by_key(|one| sent.as_ref().is_none_or(|sent| sent.donation != one.donation));
     let mut lines = lines::Lines::new(app, committee, app.contacts());
     let (more, done_more) = (open.len().saturating_sub(LINES_MAX), over.len().saturating_sub(DONE_MAX));
-    let open = open.iter().take(LINES_MAX).filter_map(|one| lines.open(one, sent.as_ref())).collect();
+    let team = Team::of(app, staff);
+    let open = open.iter().take(LINES_MAX).filter_map(|one| lines.open(one, &team, sent.as_ref())).collect();
     let mended = over.iter().take(DONE_MAX).filter_map(|one| lines.done(one).transpose());
     let mended = mended.collect::<Result<Vec<Done>, Problem>>()?;
     let has_limits = {
@@ -204,6 +208,7 @@ async fn page(
         more,
         done: mended,
         done_more,
+        team,
     };
     let status = if sent.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok((status, Html(page.render()?)).into_response())

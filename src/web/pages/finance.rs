@@ -86,7 +86,7 @@ pub struct Finance {
     /// The page of all rows, where there are more than these.
     pub more_href: Option<String>,
     /// Items of work that are open, as it is now.
-    pub to_do: usize,
+    pub to_do: String,
     /// Gifts that a person is to look at, as it is now.
     pub to_look_at: usize,
     /// Refunds that wait for a second person, as it is now.
@@ -128,6 +128,7 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
     };
     // The log is read while nobody waits for the projections.
     page.rows = latest.named(&mut app.contacts());
+    page.to_do = super::work::count(&app).await;
     app.shows(&staff, "ledger", selection.told()).await?;
     let head = app.engine().head_at(seq).map_err(|fault| problem::internal(&fault))?.to_string();
     page.head_short = format!("{}…{}", head.get(..8).unwrap_or_default(), head.get(56..).unwrap_or_default());
@@ -183,7 +184,7 @@ pub fn drawn(
         days_more,
         rows: vec![],
         more_href: latest.more.then(|| format!("/finance/rows?{}", selection.query())),
-        to_do: super::work::count(world),
+        to_do: String::new(),
         to_look_at: to_look_at(world),
         refunds_waiting: world.state.refunds.waiting().len(),
         letters: present::letters::letters(world),

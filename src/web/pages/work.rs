@@ -3,6 +3,7 @@
 mod done;
 mod named;
 mod open;
+mod team;
 mod words;
 
 use crate::domain::donation::HOLD_NOTE_CHARS_MAX;
@@ -12,7 +13,7 @@ use crate::domain::{Command, Refusal};
 use crate::engine::Failure;
 use crate::projections::Projections;
 use crate::projections::totals::timezone;
-use crate::projections::work::waiting;
+use crate::projections::work::{Waiting, waiting};
 use crate::web::form::Form;
 use crate::web::problem::{Problem, internal, sentence};
 use crate::web::session::{Staff, csrf_matches};
@@ -28,8 +29,10 @@ use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use done::DoneLine;
-use named::{Names, Wanted};
+use named::Wanted;
 use open::{Line, kinds, lines};
+use std::time::Duration;
+pub use team::{Hold, Team};
 
 /// Items on the page: each donor's name is read, and nobody sees to more in a sitting.
 const LINES_MAX: usize = 100;
@@ -50,6 +53,8 @@ pub struct WorkList {
     pub whose: Vec<Choice>,
     /// What is chosen, as a query: forms send it on, so that they come back to the same list.
     pub query: String,
+    /// Where it is sent who has an item.
+    pub assign: String,
     /// The list of what was done, or of what is open: the one that is not shown.
     pub other_href: String,
     /// What is open, where that is shown.
@@ -58,13 +63,14 @@ pub struct WorkList {
     pub done: Option<Vec<DoneLine>>,
     /// How many more there are.
     pub more: usize,
-    /// Whoever looks, for the form by which they take an item.
-    pub me: String,
-    /// Other accounts that see money: value and name.
-    pub staff: Vec<Choice>,
+    /// Who can have an item.
+    pub team: Team,
     /// The most characters of a note.
     pub note_chars_max: usize,
 }
+
+/// For how long a page that only counts waits until the ledger was looked through.
+const COUNT_MAX: Duration = Duration::from_millis(50);
 
 /// Which part of the list.
 #[derive(Clone, Copy, Default)]
@@ -110,9 +116,23 @@ pub fn routes() -> Router<App> {
         .route("/finance/work/reopen", post(reopen))
 }
 
-/// How many items wait.
-pub fn count(world: &Projections) -> usize {
-    waiting(world).len()
+/// How many items wait: `12`, or `3+` where it takes long to look through the ledger for all; empty where none does.
+pub(super) async fn count(app: &App) -> String {
+    let now = app.engine().clock().now();
+    // Whatever fault there is, the list itself tells.
+    let looked = tokio::time::timeout(COUNT_MAX, looked(app, now)).await.ok().and_then(Result::ok);
+    let more = if looked.is_some() { "" } else { "+" };
+    match waiting(&app.engine().world(), looked.unwrap_or_default()).len() {
+        0 => String::new(),
+        open => present::count(open) + more,
+    }
+}
+
+/// What only a look through the ledger finds.
+async fn looked(app: &App, now: DateTime<Utc>) -> Result<Vec<Waiting>, Problem> {
+    let (engine, looked) = (app.engine().clone(), app.looked().clone());
+    let waiting = tokio::task::spawn_blocking(move || looked.waiting(&engine, now)).await;
+    waiting.map_err(|error| internal(&error))?.map_err(|fault| internal(&fault))
 }
 
 async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -> Result<Response, Problem> {
@@ -172,7 +192,10 @@ async fn decided(
     let item = Item { kind, of: form.get("of").into() };
     let command = Command::Work(command(item.clone(), &form)?);
     match app.engine().execute(command, fresh_key(done), &staff.actor()).await {
-        Ok(_) => Ok(see_other(&format!("/finance/work?{}&done={done}", Filter::read(&query).query()))),
+        Ok(_) => Ok(see_other(
+            &back(&form, &item, done)
+                .unwrap_or_else(|| format!("/finance/work?{}&done={done}", Filter::read(&query).query())),
+        )),
         Err(Failure::Refused(Refusal::Work(refusal @ work::Refusal::Note))) => {
             let (note, error) = (form.get("note"), sentence(&refusal.to_string()));
             page(app, &staff, &query, Some(Sent { item, note, error })).await
@@ -181,30 +204,34 @@ async fn decided(
     }
 }
 
+/// The list of one kind on which it was decided, where it was one of those.
+fn back(form: &Form, item: &Item, done: &str) -> Option<String> {
+    let list = ["employers", "excess"].into_iter().find(|list| *list == form.get("back"))?;
+    let (_, committee) = item.gift()?;
+    Some(format!("/finance/{list}?committee={committee}&done={done}#{}", team::anchor(item)))
+}
+
 async fn page(app: &App, staff: &Staff, query: &Form, sent: Option<Sent>) -> Result<Response, Problem> {
     let filter = Filter::read(query);
     let now = app.engine().clock().now();
     app.shows(staff, "work", filter.query()).await?;
-    let names = Names::of(app);
+    let (team, looked) = (Team::of(app, staff), looked(app, now).await?);
     let layout = Layout { notice: notice(query), ..app.staff_layout("Work list", staff, StaffRoom::Finance, None) };
     let (open, overdue, kinds, lines, mut more) = {
         let world = app.engine().world();
-        let all = waiting(&world);
+        let all = waiting(&world, looked);
         let overdue = all.iter().filter(|one| one.due.is_some_and(|due| due < now)).count();
         let kinds = kinds(&all, filter);
         let (lines, more) =
-            if filter.done { (vec![], 0) } else { lines(&world, &all, filter, staff, sent.as_ref(), now) };
+            if filter.done { (vec![], 0) } else { lines(&world, &all, filter, (staff, &team), sent.as_ref(), now) };
         (all.len(), overdue, kinds, lines, more)
     };
     let mut contacts = app.contacts();
-    let named = |(wanted, to): (Wanted<Line>, Option<PersonId>)| {
-        let line = wanted.named(&mut contacts, |line: &mut Line, name| line.who = name);
-        Line { to: to.map(|to| names.name(to)).unwrap_or_default(), ..line }
-    };
+    let named = |wanted: Wanted<Line>| wanted.named(&mut contacts, |line: &mut Line, name| line.who = name);
     let lines = lines.into_iter().map(named).collect();
     let mut finished = None;
     if filter.done {
-        let (lines, left) = done_lines(app, filter, staff.id, now, &names).await?;
+        let (lines, left) = done_lines(app, filter, staff.id, now, &team).await?;
         (finished, more) = (Some(lines), left);
     }
     let whose = |value: &str, label: &str, selected| Choice { value: value.into(), label: label.into(), selected };
@@ -215,12 +242,12 @@ async fn page(app: &App, staff: &Staff, query: &Form, sent: Option<Sent>) -> Res
         kinds,
         whose: vec![whose("", "Everybody’s", !filter.mine), whose("yes", "Mine", filter.mine)],
         query: filter.query(),
+        assign: format!("/finance/work/assign?{}", filter.query()),
         other_href: format!("/finance/work?{}", Filter { done: !filter.done, ..filter }.query()),
         lines,
         done: finished,
         more,
-        me: staff.id.to_string(),
-        staff: names.choices(staff.id),
+        team,
         note_chars_max: HOLD_NOTE_CHARS_MAX,
     };
     let status = if sent.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -232,7 +259,7 @@ async fn done_lines(
     filter: Filter,
     me: PersonId,
     now: DateTime<Utc>,
-    names: &Names,
+    team: &Team,
 ) -> Result<(Vec<DoneLine>, usize), Problem> {
     let mut wanted = done::lines(&app.engine().world(), |done| filter.takes(done.item.kind), now);
     let mut more = 0;
@@ -241,20 +268,20 @@ async fn done_lines(
         more = wanted.len().saturating_sub(LINES_MAX);
         wanted.truncate(LINES_MAX);
     }
-    let (engine, seqs) = (app.engine().clone(), wanted.iter().map(|(_, seq)| *seq).collect::<Vec<_>>());
+    let (engine, events) = (app.engine().clone(), wanted.iter().map(|(_, events)| events.clone()).collect::<Vec<_>>());
     let told = tokio::task::spawn_blocking(move || {
         let mut lines = engine.lines();
-        seqs.into_iter().map(|seq| done::told(&mut lines, seq)).collect::<Result<Vec<_>, _>>()
+        events.iter().map(|events| done::told(&mut lines, events)).collect::<Result<Vec<_>, _>>()
     });
     let told = told.await.map_err(|error| internal(&error))?.map_err(|fault| internal(&fault))?;
     let mut contacts = app.contacts();
-    let line = |((wanted, _), (outcome, by)): ((Wanted<DoneLine>, u64), (String, String))| {
+    let line = |((wanted, _), (outcome, by)): ((Wanted<DoneLine>, Vec<u64>), (String, String))| {
         let member = done::staff_of(&by);
         if filter.mine && member != Some(me) {
             return None;
         }
         let line = wanted.named(&mut contacts, |line: &mut DoneLine, name| line.who = name);
-        let by = member.map_or_else(|| done::program_of(&by).into(), |member| names.name(member));
+        let by = member.map_or_else(|| done::program_of(&by).into(), |member| team.name(member));
         Some(DoneLine { outcome: outcome.trim().into(), by, ..line })
     };
     let lines: Vec<DoneLine> = wanted.into_iter().zip(told).filter_map(line).take(LINES_MAX).collect();

@@ -2,28 +2,28 @@
 
 use super::Sent;
 use crate::clock;
-use crate::domain::Event;
-use crate::domain::donation::{Donation, Event as Gift};
+use crate::domain::donation::Donation;
 use crate::domain::id::{CommitteeId, DonationId, RemedyId};
 use crate::domain::money::Money;
 use crate::domain::profile::Contact;
 use crate::domain::remedy::Consent;
+use crate::domain::work::{Item, Kind as Work};
 use crate::engine::lines::Lines as Log;
 use crate::projections::ledger::Kind;
 use crate::projections::remedies::Remedy;
 use crate::projections::totals::timezone;
 use crate::report::contacts::Contacts;
 use crate::report::excess::Excess;
+use crate::report::who;
 use crate::web::form::Errors;
 use crate::web::gift::day_in_words;
+use crate::web::pages::work::{Hold, Team};
 use crate::web::problem::{self, Problem};
 use crate::web::view::{Choice, Field};
 use crate::web::{App, present};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-/// Events of one gift that are read to find out who gave it back.
-const EVENTS_MAX: usize = 200;
 /// The fields of whom a part is reattributed to, and their words.
 const PERSON: [(&str, &str); 9] = [
     ("first_name", "First name"),
@@ -94,6 +94,8 @@ pub struct Line {
     pub error: Option<String>,
     /// Which form is open.
     pub open: &'static str,
+    /// Who sees to it.
+    pub hold: Hold,
 }
 
 /// A gift that is over no limit any more.
@@ -144,14 +146,15 @@ impl<'a> Lines<'a> {
     }
 
     /// One that is over.
-    pub(super) fn open(&mut self, one: &Excess, sent: Option<&Sent>) -> Option<Line> {
+    pub(super) fn open(&mut self, one: &Excess, team: &Team, sent: Option<&Sent>) -> Option<Line> {
         let (gift, zone) = self.gift(one.donation)?;
         let contact = self.who(one, &gift);
         let currency = gift.amount.currency;
         let money = |minor| Money::new(minor, currency);
         let sent = sent.filter(|sent| sent.donation == one.donation);
-        let (limits, through, today) = {
+        let (limits, through, today, hold) = {
             let world = self.app.engine().world();
+            let hold = team.hold(&world.state, &Item::of_gift(Work::Excess, one.donation, self.committee));
             let rules = &world.state.committees.get(self.committee)?.rules;
             let chosen = sent.map(|sent| sent.form.get("limit")).unwrap_or_default();
             let is_other =
@@ -164,7 +167,7 @@ impl<'a> Lines<'a> {
             let is_joint = gift.committee != self.committee;
             let through = if is_joint { world.state.committees.name(gift.committee).to_owned() } else { String::new() };
             let limits: Vec<Choice> = rules.limits.iter().filter(is_other).map(choice).collect();
-            (limits, through, clock::now().with_timezone(&zone).date_naive())
+            (limits, through, clock::now().with_timezone(&zone).date_naive(), hold)
         };
         let proposed = self.app.engine().world().state.refunds.of(one.donation).map(|(_, waiting)| waiting.amount);
         let waiting = gift.waiting_refunds().map(|(_, request)| request.amount.minor).fold(0, i64::saturating_add);
@@ -229,6 +232,7 @@ impl<'a> Lines<'a> {
             signed_error: error("signed"),
             error: error("error"),
             open: sent.map_or("", |sent| sent.what),
+            hold,
         })
     }
 
@@ -266,7 +270,8 @@ impl<'a> Lines<'a> {
             how.push((format!("{words}; recorded by {by}."), Some(remedy.id)));
         }
         if !refunds.is_empty() {
-            let by = self.refunded_by(&events)?;
+            let by = who::refunded(&mut self.log, &events).map_err(|fault| problem::internal(&fault))?;
+            let by = by.map_or_else(|| "the processor".into(), |by| self.app.name_of(&by));
             how.extend(refunds.iter().map(|row| {
                 let day = day_in_words(row.at.with_timezone(&zone).date_naive());
                 (format!("{} given back on {day}, by {by}.", money(row.amount.minor.saturating_neg())), None)
@@ -284,19 +289,6 @@ impl<'a> Lines<'a> {
     fn by(&mut self, seq: u64) -> Result<String, Problem> {
         let signed = self.log.signed(seq).map_err(|fault| problem::internal(&fault))?;
         Ok(signed.map(|(_, by)| self.app.name_of(&by)).unwrap_or_default())
-    }
-
-    /// Who asked for the last refund; the processor where nobody here did.
-    fn refunded_by(&mut self, events: &[u64]) -> Result<String, Problem> {
-        for seq in events.iter().rev().take(EVENTS_MAX) {
-            let signed = self.log.signed(*seq).map_err(|fault| problem::internal(&fault))?;
-            if let Some((recorded, by)) = signed
-                && let Event::Donation(Gift::RefundRequested(_)) = recorded.event
-            {
-                return Ok(self.app.name_of(&by));
-            }
-        }
-        Ok("the processor".into())
     }
 }
 

@@ -104,7 +104,7 @@ pub(super) fn of_rally(
     let given = world.ledger.rows_at(selection.seq(world)).iter();
     for row in given.filter(|row| row.kind == Kind::Donation && chosen.has(row)) {
         // The moment that counts is that in which the form was sent, not that in which the bank answered.
-        let Some(at_s) = world.ledger.pledge(row.donation).map(|pledge| seconds(pledge.at)) else { continue };
+        let at_s = row.sent_s;
         let place = usize::try_from(at_s.saturating_sub(start_s) / 60).unwrap_or(usize::MAX);
         if at_s < opened_s || at_s >= end_s || place >= MINUTES_MAX {
             continue;

@@ -158,7 +158,7 @@ impl ChangeLine {
         Self {
             day: change.day.format("%b %-d, %Y").to_string(),
             what: what(change.what),
-            amount: change.amount.to_exact(),
+            amount: change.amount.map_or("–".into(), Money::to_exact),
             href: format!("/finance/donations/{}", change.donation),
             seq: crate::domain::money::group_thousands(change.seq),
         }
@@ -168,6 +168,10 @@ impl ChangeLine {
 fn what(what: Changed) -> &'static str {
     match what {
         Changed::Fee => "The fee became known",
+        Changed::Answer => "The donor told employer or occupation",
+        Changed::Redesignated => "A part was redesignated to another election",
+        Changed::Reattributed => "A part was reattributed to another person",
+        Changed::Undone => "A part that was moved was moved back",
         Changed::Moved(Kind::Donation) => "A gift came in",
         Changed::Moved(Kind::Refund) => "A refund",
         Changed::Moved(Kind::RefundReversed) => "A refund failed after all",

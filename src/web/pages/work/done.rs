@@ -7,11 +7,12 @@ use crate::domain::audit::{self, How};
 use crate::domain::donation::{self, DisputeOutcome};
 use crate::domain::id::PersonId;
 use crate::domain::person::Event as Person;
-use crate::domain::{period, refund, work};
+use crate::domain::{donor, period, refund, remedy, work};
 use crate::engine::Fault;
 use crate::engine::lines::Lines;
 use crate::projections::Projections;
 use crate::projections::work::Done;
+use crate::report::who;
 use crate::web::pages::home::when_in_words;
 use crate::web::present;
 use chrono::{DateTime, Utc};
@@ -43,12 +44,12 @@ pub struct DoneLine {
     pub is_said: bool,
 }
 
-/// What was done, the latest first, with its events' numbers.
+/// What was done, the latest first, each with the number of its event, behind those of earlier ones that tell who asked for it.
 pub(super) fn lines(
     world: &Projections,
     is_asked: impl Fn(&Done) -> bool,
     now: DateTime<Utc>,
-) -> Vec<(Wanted<DoneLine>, u64)> {
+) -> Vec<(Wanted<DoneLine>, Vec<u64>)> {
     let zone = zone(world);
     let line = |done: &Done| {
         let said = words::words(world, &done.item);
@@ -66,15 +67,21 @@ pub(super) fn lines(
             is_said: done.is_said,
         };
         let of_pair = done.item.pair().and_then(|pair| world.state.donations.last_of(pair.both()[0]));
-        (Wanted::new(world, line, done.item.donation().or(of_pair)), done.seq)
+        let of_gift = done.item.donation().and_then(|donation| world.ledger.pledge(donation));
+        let before = of_gift.into_iter().flat_map(|pledge| &pledge.events).copied().filter(|seq| *seq < done.seq);
+        (Wanted::new(world, line, done.item.donation().or(of_pair)), before.chain([done.seq]).collect())
     };
     world.finished.since(now).filter(|done| is_asked(done)).map(line).collect()
 }
 
-/// What came of an item by its event, and who asked for that.
-pub(super) fn told(lines: &mut Lines, seq: u64) -> Result<(String, String), Fault> {
-    let Some((recorded, by)) = lines.signed(seq)? else { return Ok(Default::default()) };
-    Ok((outcome(&recorded.event).unwrap_or_default(), by))
+/// What came of an item by the last of these events, and who asked for that.
+pub(super) fn told(lines: &mut Lines, events: &[u64]) -> Result<(String, String), Fault> {
+    let Some((last, before)) = events.split_last() else { return Ok(Default::default()) };
+    let Some((recorded, by)) = lines.signed(*last)? else { return Ok(Default::default()) };
+    // That money went back is told by the processor, whoever asked it to.
+    let is_refund = matches!(recorded.event, Event::Donation(donation::Event::Refunded(_)));
+    let asked = if is_refund { who::refunded(lines, before)? } else { None };
+    Ok((outcome(&recorded.event).unwrap_or_default(), asked.unwrap_or(by)))
 }
 
 /// The member of staff that the log names.
@@ -110,6 +117,25 @@ fn outcome(event: &Event) -> Option<String> {
     }
     if let Event::Refund(refund::Event::Approved(_)) = event {
         return Some("Approved: the money goes back.".into());
+    }
+    if let Event::Donor(donor::Event::Asked(asked)) = event {
+        return Some(match asked.how {
+            donor::How::Letter => "Asked by letter.".into(),
+            donor::How::Phone => "Asked by phone.".into(),
+            donor::How::Post => "Asked by post.".into(),
+        });
+    }
+    if let Event::Donor(donor::Event::Answered(_)) = event {
+        return Some("Answered.".into());
+    }
+    if let Event::Remedy(remedy::Event::Redesignated(data)) = event {
+        return Some(format!("{} redesignated to the {}.", data.amount.to_exact(), data.limit));
+    }
+    if let Event::Remedy(remedy::Event::Reattributed(data)) = event {
+        return Some(format!("{} reattributed to another person.", data.amount.to_exact()));
+    }
+    if let Event::Period(period::Event::Closed(closed)) = event {
+        return Some(format!("Amended by period {}.", closed.period));
     }
     if let Event::Period(period::Event::Filed(filed)) = event {
         return Some(format!("Filed as FEC-{}.", filed.filing));

@@ -1,8 +1,8 @@
 //! What is open, a line an item.
 
 use super::named::Wanted;
+use super::team::{Hold, Team};
 use super::{Filter, LINES_MAX, Sent, words, zone};
-use crate::domain::id::PersonId;
 use crate::domain::work::{Item, Kind};
 use crate::projections::Projections;
 use crate::projections::work::Waiting;
@@ -17,10 +17,8 @@ use chrono::{DateTime, Utc};
 pub struct Line {
     /// Of which kind.
     pub kind: &'static str,
-    /// For forms: the kind.
-    pub kind_word: &'static str,
-    /// For forms: what it is about.
-    pub of: String,
+    /// Who has it.
+    pub hold: Hold,
     /// What is to be done.
     pub what: String,
     /// Where.
@@ -35,10 +33,6 @@ pub struct Line {
     pub due_iso: String,
     /// Whether that is over.
     pub is_overdue: bool,
-    /// Who has it; empty where nobody has.
-    pub to: String,
-    /// Whether that is who looks.
-    pub is_mine: bool,
     /// Whether a person says that it is done.
     pub is_said: bool,
     /// What was typed as a note, where that was refused.
@@ -58,18 +52,15 @@ pub(super) fn kinds(all: &[Waiting], filter: Filter) -> Vec<Choice> {
     std::iter::once(every).chain(Kind::ALL.map(choice)).collect()
 }
 
-/// A line, and who has it.
-type Taken = (Wanted<Line>, Option<PersonId>);
-
-/// The first of what is open and asked for, with who has each; what was sent and refused before all.
+/// The first of what is open and asked for; what was sent and refused before all.
 pub(super) fn lines(
     world: &Projections,
     all: &[Waiting],
     filter: Filter,
-    staff: &Staff,
+    (staff, team): (&Staff, &Team),
     sent: Option<&Sent>,
     now: DateTime<Utc>,
-) -> (Vec<Taken>, usize) {
+) -> (Vec<Wanted<Line>>, usize) {
     let zone = zone(world);
     let to = |item: &Item| world.state.work.standing(item).to;
     let is_asked = |one: &&Waiting| filter.takes(one.item.kind) && (!filter.mine || to(&one.item) == Some(staff.id));
@@ -78,11 +69,10 @@ pub(super) fn lines(
     asked.sort_by_key(|one| !is_sent(one));
     let more = asked.len().saturating_sub(LINES_MAX);
     let line = |one: &Waiting| {
-        let (said, sent, to) = (words::words(world, &one.item), sent.filter(|_| is_sent(one)), to(&one.item));
+        let (said, sent) = (words::words(world, &one.item), sent.filter(|_| is_sent(one)));
         let line = Line {
             kind: words::name(one.item.kind).0,
-            kind_word: one.item.kind.word(),
-            of: one.item.of.to_string(),
+            hold: team.hold(&world.state, &one.item),
             what: said.what,
             href: said.href,
             who: words::about_nobody(one.item.kind).into(),
@@ -90,13 +80,11 @@ pub(super) fn lines(
             due_time: one.due.map(|due| present::time(due, zone)).unwrap_or_default(),
             due_iso: one.due.map(present::iso).unwrap_or_default(),
             is_overdue: one.due.is_some_and(|due| due < now),
-            to: String::new(),
-            is_mine: to == Some(staff.id),
             is_said: one.item.kind.is_said(),
             note: sent.map(|sent| sent.note.clone()).unwrap_or_default(),
             error: sent.map(|sent| sent.error.clone()),
         };
-        (Wanted::new(world, line, one.donation), to)
+        Wanted::new(world, line, one.donation)
     };
     (asked.into_iter().take(LINES_MAX).map(line).collect(), more)
 }

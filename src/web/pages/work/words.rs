@@ -1,5 +1,6 @@
 //! What each item asks of a person, in a sentence, and where that is done.
 
+use super::team;
 use crate::domain::id::MismatchId;
 use crate::domain::money::Money;
 use crate::domain::work::{Item, Kind};
@@ -24,17 +25,20 @@ pub(super) fn name(kind: Kind) -> (&'static str, &'static str) {
         Kind::Mismatch => ("Mismatch", "Mismatches with the processor’s books"),
         Kind::Refund => ("Refund to approve", "Refunds to approve"),
         Kind::Report => ("Report to file", "Reports to file"),
+        Kind::Amendment => ("Report to amend", "Reports to amend"),
         Kind::Duplicate => ("Possible duplicate", "Possible duplicates"),
+        Kind::Employer => ("Missing employer", "Missing employers"),
+        Kind::Excess => ("Over a limit", "Over a limit"),
     }
 }
 
 /// What stands in place of a donor where an item is about none.
 pub(super) fn about_nobody(kind: Kind) -> &'static str {
     match kind {
-        Kind::Held | Kind::Card | Kind::Dispute | Kind::Refund => "A donor",
+        Kind::Held | Kind::Card | Kind::Dispute | Kind::Refund | Kind::Employer | Kind::Excess => "A donor",
         Kind::Duplicate => "Two donors",
         Kind::Mismatch => "The processor’s books",
-        Kind::Report => "The FEC",
+        Kind::Report | Kind::Amendment => "The FEC",
     }
 }
 
@@ -66,12 +70,20 @@ pub(super) fn words(world: &Projections, item: &Item) -> Words {
             let what = format!("Approve the refund of {amount}, or turn it down; not who asked for it.");
             Words { what, href: "/finance/refunds".into() }
         }
-        Kind::Report => {
-            let closed = item.period().and_then(|id| world.state.periods.get(id)).map(|period| &period.closed);
-            let title = closed.map(period_in_words).unwrap_or_default();
-            let what = format!("File the report that period {} was closed with, and mark it: {title}.", item.of);
-            Words { what, href: format!("/finance/periods/{}", item.of) }
+        Kind::Report | Kind::Amendment => period(world, item),
+        Kind::Employer => {
+            let has_answered = gift.is_some_and(|gift| world.donors.answer(gift.donor, u64::MAX).is_some());
+            let what = if has_answered {
+                "Amend the report that was taken before this donor told their employer and occupation."
+            } else {
+                "Ask this donor for the employer and occupation that a report names, and note that you did."
+            };
+            Words { what: what.into(), href: on_its_list("employers", item) }
         }
+        Kind::Excess => Words {
+            what: format!("The gift of {} went over a limit: give back what is over, or move it as agreed.", sum(None)),
+            href: on_its_list("excess", item),
+        },
         Kind::Mismatch => {
             let open = world.state.audit.get(&MismatchId(item.of.as_ref().into()));
             let what = open.map(|open| mismatches::words(open.finding.what).0);
@@ -84,6 +96,25 @@ pub(super) fn words(world: &Projections, item: &Item) -> Words {
             }
         }
     }
+}
+
+/// Where a list has the gift that an item is about.
+fn on_its_list(list: &str, item: &Item) -> String {
+    let committee = item.gift().map(|(_, committee)| committee.to_string()).unwrap_or_default();
+    format!("/finance/{list}?committee={committee}#{}", team::anchor(item))
+}
+
+fn period(world: &Projections, item: &Item) -> Words {
+    let Some(id) = item.period() else {
+        return Words { what: "Look at the closed periods.".into(), href: "/finance/periods".into() };
+    };
+    let title = world.state.periods.get(id).map(|period| period_in_words(&period.closed)).unwrap_or_default();
+    if item.kind == Kind::Report {
+        let what = format!("File the report that period {id} was closed with, and mark it: {title}.");
+        return Words { what, href: format!("/finance/periods/{id}") };
+    }
+    let what = format!("Something came to {title}, after its report was filed: amend it, or say why not.");
+    Words { what, href: format!("/finance/periods/{id}#since") }
 }
 
 fn dispute(world: &Projections, item: &Item) -> Words {

@@ -1,0 +1,145 @@
+//! Work that only a look through the whole ledger finds: donors to ask for an employer, gifts over a limit, filed reports whose
+//! days have changed. What was found is kept until something has happened since.
+
+use super::closing::{Changes, since};
+use super::missing::{self, Missing, Standing};
+use super::{excess, filing};
+use crate::domain::committee::filer::Filer;
+use crate::domain::id::{CommitteeId, DonationId};
+use crate::domain::period::{Closed, Period};
+use crate::domain::work::{Item, Kind};
+use crate::engine::Engine;
+use crate::projections::Projections;
+use crate::projections::donors::Taken;
+use crate::projections::totals::timezone;
+use crate::projections::work::Waiting;
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How many times as long as it took to make a list stands before it is made again: a twentieth of a core at most.
+const RESTS: u32 = 20;
+
+/// What was found, and by a look at which event.
+struct Kept {
+    seq: u64,
+    day: NaiveDate,
+    made: Instant,
+    took: Duration,
+    waiting: Arc<[Waiting]>,
+}
+
+/// What is kept of the last look. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Looked(Arc<Mutex<Option<Kept>>>);
+
+impl Looked {
+    /// What waits, as the ledger was a moment ago; less what was done since. Looks through it where something has happened: not
+    /// on a thread that others wait for. Whoever comes meanwhile waits for the same look.
+    ///
+    /// # Errors
+    /// [`filing::Fault`].
+    pub fn waiting(&self, engine: &Engine, now: DateTime<Utc>) -> Result<Vec<Waiting>, filing::Fault> {
+        let mut kept = self.0.lock();
+        let (seq, day) = (engine.world().seq, now.date_naive());
+        let stands =
+            |kept: &Kept| kept.day == day && (kept.seq == seq || kept.made.elapsed() < kept.took.saturating_mul(RESTS));
+        let waiting = match kept.as_ref().filter(|kept| stands(kept)) {
+            Some(kept) => Arc::clone(&kept.waiting),
+            None => {
+                let begun = Instant::now();
+                let waiting: Arc<[Waiting]> = look(engine, day)?.into();
+                let took = begun.elapsed();
+                *kept = Some(Kept { seq, day, made: Instant::now(), took, waiting: Arc::clone(&waiting) });
+                waiting
+            }
+        };
+        drop(kept);
+        let world = engine.world();
+        Ok(waiting.iter().filter(|one| still(&world, one)).cloned().collect())
+    }
+}
+
+/// Whether nothing that happened since has done it.
+fn still(world: &Projections, one: &Waiting) -> bool {
+    let is_asked = || {
+        let gift = one.donation.and_then(|id| world.state.donations.get(id));
+        gift.is_some_and(|gift| {
+            world.donors.was_asked(gift.donor, gift.day, world.seq)
+                || world.donors.answer(gift.donor, u64::MAX).is_some()
+        })
+    };
+    // What has no day is not to be asked for: it was answered.
+    let is_to_ask = one.item.kind == Kind::Employer && one.due.is_some();
+    one.item.waits(&world.state) && !(is_to_ask && is_asked())
+}
+
+fn look(engine: &Engine, today: NaiveDate) -> Result<Vec<Waiting>, filing::Fault> {
+    let committees: Vec<(CommitteeId, Option<Filer>)> = {
+        let world = engine.world();
+        world.state.committees.iter().map(|(id, known)| (id, known.filer.clone())).collect()
+    };
+    let mut waiting = vec![];
+    for (committee, filer) in committees {
+        waiting.extend(over(engine, committee));
+        if let Some(filer) = filer {
+            let found = match missing::look(engine, committee, &filer, today) {
+                // Its reports can't be made: their page says so.
+                Err(filing::Fault::NotDollars(_)) => continue,
+                found => found?,
+            };
+            let world = engine.world();
+            waiting.extend(found.missing.iter().filter_map(|one| lacking(&world, committee, one)));
+        }
+    }
+    let world = engine.world();
+    let filed = world.state.periods.iter().filter(|(id, _)| world.state.periods.is_filed_last(*id));
+    waiting.extend(filed.filter_map(|(_, period)| changed(&world, period)));
+    Ok(waiting)
+}
+
+fn over(engine: &Engine, committee: CommitteeId) -> Vec<Waiting> {
+    let found = excess::look(engine, committee);
+    let world = engine.world();
+    let waiting = |one: &excess::Excess| Waiting {
+        item: Item::of_gift(Kind::Excess, one.donation, committee),
+        donation: Some(one.donation),
+        due: end_of(&world, one.donation, one.by),
+    };
+    let mut waiting: Vec<Waiting> = found.iter().filter(|one| one.is_open).map(waiting).collect();
+    // A gift over two limits is one thing to mend, by the earlier day.
+    waiting.sort_by(|one, other| (&one.item, one.due).cmp(&(&other.item, other.due)));
+    waiting.dedup_by(|one, kept| one.item == kept.item);
+    waiting
+}
+
+fn lacking(world: &Projections, committee: CommitteeId, one: &Missing) -> Option<Waiting> {
+    let is_closed = |taken: &Taken| {
+        let is_it = |closed: &Closed| {
+            (closed.committee, closed.from, closed.through) == (Some(committee), taken.from, taken.through)
+        };
+        world.state.periods.live().any(|(_, period)| period.closed.report.is_some() && is_it(&period.closed))
+    };
+    let (donation, due) = match &one.standing {
+        Standing::NotAsked(_) => (one.about(), end_of(world, one.unasked, one.by)),
+        // Of a closed period the amendment is an item of its own.
+        Standing::Amend(_, taken) if !taken.iter().all(is_closed) => (one.about(), None),
+        Standing::Amend(..) | Standing::Asked(_) | Standing::Answered(_) => return None,
+    };
+    Some(Waiting { item: Item::of_gift(Kind::Employer, donation, committee), donation: Some(donation), due })
+}
+
+/// Until when a report is amended depends on what changed: nobody has told.
+fn changed(world: &Projections, period: &Period) -> Option<Waiting> {
+    let Changes { lines, .. } = since(world, period);
+    let item = Item::of_change(period.closed.period, lines.last()?.seq);
+    Some(Waiting { item, donation: None, due: None })
+}
+
+/// The last instant of a day where a gift was given.
+fn end_of(world: &Projections, donation: DonationId, day: NaiveDate) -> Option<DateTime<Utc>> {
+    let gift = world.state.donations.get(donation)?;
+    let end = day.and_time(NaiveTime::from_hms_opt(23, 59, 59)?);
+    end.and_local_timezone(timezone(&world.state, gift.rally)).latest().map(|end| end.to_utc())
+}
