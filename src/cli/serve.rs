@@ -86,6 +86,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let cashiers = processors.into_cashiers(&engine).await?;
     let switch = Command::Mail(letters::Command::Switch { on: outgoing.is_some() });
     engine.execute(switch, web::fresh_key("mail"), "server").await?;
+    let stops = Stops::listen();
     let http = TcpListener::bind(config.listen).await;
     let http =
         http.with_context(|| format!("{} is not free for HTTP: choose another address with --listen", config.listen))?;
@@ -99,7 +100,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     // Port 0 lets the system choose: what is shown is what was chosen.
     let config = Config { listen: listen_at, rtmp: rtmp_at, ..config };
 
-    let (shutdown, stops) = (CancellationToken::new(), Stops::listen());
+    let shutdown = CancellationToken::new();
     let recordings = recordings(&config);
     let media = Media::new(media::Settings { recordings: recordings.clone(), ..media::Settings::default() });
     let shelf = Shelf::of(&config.data);
@@ -330,8 +331,8 @@ impl Running {
     }
 }
 
-/// The signals that stop the server. They are listened to before anybody is served: whoever stops it right then finds it ending in
-/// good order too.
+/// The signals that stop the server. They are listened to before anybody can connect: whoever stops it as soon as they can finds it
+/// ending in good order too.
 struct Stops {
     /// Absent where the system refused it.
     terminate: Option<Signal>,

@@ -29,7 +29,7 @@ pub use write::write;
 /// The amendments that the format can number.
 pub const AMENDMENT_MAX: u16 = 999;
 /// Lines whose contacts are asked for at once: about a megabyte, and enough of them to be neighbours in the log.
-pub const BATCH_LINES: usize = 4_000;
+pub const BATCH_LINES: usize = 1_000;
 
 /// A report that somebody wants to file.
 #[derive(Clone, Debug)]

@@ -215,7 +215,7 @@ async fn files_are_those_of_the_page_and_only_for_tokens_that_may_see_people() {
     let rows = token(&house, "Warehouse", &["donations"]).await;
     let people = token(&house, "CRM", &["donations", "donors"]).await;
     let all = token(&house, "Archive", &["donations", "donors", "attendance"]).await;
-    for kind in ["csv", "xlsx", "actblue-csv", "payouts", "jsonl", "fec", "fec-notice"] {
+    for kind in ["csv", "xlsx", "actblue-csv", "payouts", "access", "jsonl", "fec", "fec-notice"] {
         is_problem(&ask(server, &rows, &format!("/api/v1/exports/{kind}")).await, 403, "no-scope", "“donors”");
     }
     for kind in ["attendance", "contacts"] {
@@ -259,6 +259,7 @@ async fn files_are_those_of_the_page_and_only_for_tokens_that_may_see_people() {
         ("payouts", "text/csv; charset=utf-8"),
         ("attendance", "text/csv; charset=utf-8"),
         ("contacts", "text/csv; charset=utf-8"),
+        ("access", "text/csv; charset=utf-8"),
         ("jsonl", "application/jsonl"),
     ] {
         let file = ask(server, &all, &format!("/api/v1/exports/{kind}")).await;
@@ -272,7 +273,7 @@ async fn files_are_those_of_the_page_and_only_for_tokens_that_may_see_people() {
         .filter(|event| event["kind"] == "privacy.exported")
         .collect();
     let by = |who: &str| taken.iter().filter(|event| event["by"].as_str().unwrap().starts_with(who)).count();
-    assert_eq!((by("token:"), by("staff:"), by("shell:")), (8, 1, 1), "each is told, and nothing that was refused");
+    assert_eq!((by("token:"), by("staff:"), by("shell:")), (9, 1, 1), "each is told, and nothing that was refused");
     assert_eq!(taken[0]["data"]["reason"], "nightly copy");
 }
 

@@ -1,7 +1,10 @@
 //! One folder: one server, one kind of money, the shell's commands with and without a server, and nobody's data in the open.
 
-use crate::server::{House, PASSWORD, Server, csv_rows, encode, gift, give, pledge, run, run_with_input, said};
+use crate::server::{
+    House, PASSWORD, PATIENCE, Server, csv_rows, encode, gift, give, pledge, program, run, run_with_input, said,
+};
 use std::path::Path;
+use std::time::Instant;
 
 #[tokio::test]
 async fn a_second_server_on_a_folder_is_told_what_to_do() {
@@ -178,4 +181,24 @@ async fn nobodys_data_and_no_secret_is_in_the_log_or_in_what_is_printed() {
         assert_eq!(show(&printed), None, "{secret} was printed");
     }
     assert!(!printed.contains(&house.owner.csrf));
+}
+
+#[test]
+fn whoever_stops_it_as_soon_as_it_listens_finds_it_ending_in_good_order() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let at = free.to_string();
+        let args = ["serve", "--listen", &at, "--rtmp", "127.0.0.1:0", "--webrtc", "127.0.0.1:0"];
+        let child = program(&args, folder.path()).spawn().unwrap();
+        let begun = Instant::now();
+        while std::net::TcpStream::connect(free).is_err() {
+            assert!(begun.elapsed() < PATIENCE, "it does not listen");
+        }
+        assert!(
+            std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success()
+        );
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}: {}", output.status, said(&output));
+    }
 }

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::{Modify, OpenApi, ToSchema};
+use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -83,6 +83,24 @@ impl From<Head> for Published {
     fn from(head: Head) -> Self {
         Self { seq: head.seq, head: head.to_string() }
     }
+}
+
+/// What every operation that wants a token may answer instead.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "it describes: a problem answers by itself")]
+enum Refused {
+    /// The query can’t be read
+    #[response(status = 400, content_type = "application/problem+json")]
+    Query(Told),
+    /// No token, or one that works no more
+    #[response(status = 401, content_type = "application/problem+json")]
+    Token(Told),
+    /// The token has another scope
+    #[response(status = 403, content_type = "application/problem+json")]
+    Scope(Told),
+    /// Too many requests with this token
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(Told),
 }
 
 /// An instant as answers tell it: RFC 3339 in UTC, to the microsecond.

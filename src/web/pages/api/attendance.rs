@@ -1,5 +1,6 @@
 //! `/api/v1/attendance`: how many people came.
 
+use super::Refused;
 use super::query::{self, Asked, Name};
 use crate::domain::token::Scope;
 use crate::web::App;
@@ -48,11 +49,8 @@ struct People {
     security(("token" = ["attendance"])),
     responses(
         (status = 200, body = Attendance),
-        (status = 400, description = "The query can’t be read", body = Told, content_type = "application/problem+json"),
-        (status = 401, description = "No token, or one that works no more", body = Told, content_type = "application/problem+json"),
-        (status = 403, description = "The token has another scope", body = Told, content_type = "application/problem+json"),
+        Refused,
         (status = 404, description = "No such thing", body = Told, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests with this token", body = Told, content_type = "application/problem+json"),
     )
 )]
 pub async fn attendance(

@@ -1,8 +1,8 @@
 //! `/api/v1/donations`: the ledger's rows, a page at a time, and one donation's.
 
-use super::instant;
 use super::query::{After, Asked, Day, Instant, Limit, Name, Part};
 use super::totals::AsOf;
+use super::{Refused, instant};
 use crate::domain::id::DonationId;
 use crate::domain::money::Money;
 use crate::domain::profile::Contact;
@@ -214,11 +214,8 @@ fn may(caller: &Caller, contact: bool) -> Result<(), Problem> {
     security(("token" = ["donations"])),
     responses(
         (status = 200, body = Page),
-        (status = 400, description = "The query can’t be read", body = Told, content_type = "application/problem+json"),
-        (status = 401, description = "No token, or one that works no more", body = Told, content_type = "application/problem+json"),
-        (status = 403, description = "The token has another scope", body = Told, content_type = "application/problem+json"),
+        Refused,
         (status = 404, description = "No such thing", body = Told, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests with this token", body = Told, content_type = "application/problem+json"),
     )
 )]
 pub async fn donations(
@@ -249,11 +246,8 @@ pub async fn donations(
     security(("token" = ["donations"])),
     responses(
         (status = 200, body = Donation),
-        (status = 400, description = "The query can’t be read", body = Told, content_type = "application/problem+json"),
-        (status = 401, description = "No token, or one that works no more", body = Told, content_type = "application/problem+json"),
-        (status = 403, description = "The token has another scope", body = Told, content_type = "application/problem+json"),
+        Refused,
         (status = 404, description = "No such thing", body = Told, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests with this token", body = Told, content_type = "application/problem+json"),
     )
 )]
 pub async fn donation(

@@ -1,5 +1,6 @@
 //! `/api/v1/exports/…`: the same files as at `/finance/exports`, for programs.
 
+use super::Refused;
 use super::query::{Asked, Day, Instant, Name, Part};
 use crate::domain::token::Scope;
 use crate::export::actblue;
@@ -26,6 +27,7 @@ pub enum Plain {
     Payouts,
     Attendance,
     Contacts,
+    Access,
     Jsonl,
 }
 
@@ -38,6 +40,7 @@ impl Plain {
             Self::Payouts => Format::Payouts,
             Self::Attendance => Format::Attendance,
             Self::Contacts => Format::Contacts,
+            Self::Access => Format::Access,
             Self::Jsonl => Format::Jsonl,
         }
     }
@@ -46,7 +49,7 @@ impl Plain {
     fn scopes(self) -> [Scope; 2] {
         match self {
             Self::Attendance | Self::Contacts => [Scope::Attendance, Scope::Donors],
-            Self::Csv | Self::Xlsx | Self::ActblueCsv | Self::Payouts | Self::Jsonl => {
+            Self::Csv | Self::Xlsx | Self::ActblueCsv | Self::Payouts | Self::Access | Self::Jsonl => {
                 [Scope::Donations, Scope::Donors]
             }
         }
@@ -194,12 +197,9 @@ fn order(app: &App, caller: &Caller, format: Format, selection: Selection, reaso
                 (String = "application/jsonl"),
             )
         ),
-        (status = 400, description = "The query can’t be read", body = Told, content_type = "application/problem+json"),
-        (status = 401, description = "No token, or one that works no more", body = Told, content_type = "application/problem+json"),
-        (status = 403, description = "The token has another scope", body = Told, content_type = "application/problem+json"),
+        Refused,
         (status = 404, description = "No such thing", body = Told, content_type = "application/problem+json"),
         (status = 409, description = "The reason can’t stay in the log", body = Told, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests with this token", body = Told, content_type = "application/problem+json"),
     )
 )]
 pub async fn file(
@@ -225,12 +225,9 @@ pub async fn file(
     security(("token" = ["donations", "donors"])),
     responses(
         (status = 200, description = "The file", body = String, content_type = "text/plain"),
-        (status = 400, description = "The query can’t be read", body = Told, content_type = "application/problem+json"),
-        (status = 401, description = "No token, or one that works no more", body = Told, content_type = "application/problem+json"),
-        (status = 403, description = "The token has another scope", body = Told, content_type = "application/problem+json"),
+        Refused,
         (status = 404, description = "No such thing", body = Told, content_type = "application/problem+json"),
         (status = 409, description = "There is no such report, or the FEC would not take it", body = Told, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests with this token", body = Told, content_type = "application/problem+json"),
     )
 )]
 pub async fn fec(app: State<App>, caller: Caller, asked: Asked<FilingParameters>) -> Result<Response, Problem> {
@@ -245,12 +242,9 @@ pub async fn fec(app: State<App>, caller: Caller, asked: Asked<FilingParameters>
     security(("token" = ["donations", "donors"])),
     responses(
         (status = 200, description = "The file", body = String, content_type = "text/plain"),
-        (status = 400, description = "The query can’t be read", body = Told, content_type = "application/problem+json"),
-        (status = 401, description = "No token, or one that works no more", body = Told, content_type = "application/problem+json"),
-        (status = 403, description = "The token has another scope", body = Told, content_type = "application/problem+json"),
+        Refused,
         (status = 404, description = "No such thing", body = Told, content_type = "application/problem+json"),
         (status = 409, description = "There is no such notice, or the FEC would not take it", body = Told, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests with this token", body = Told, content_type = "application/problem+json"),
     )
 )]
 pub async fn fec_notice(app: State<App>, caller: Caller, asked: Asked<FilingParameters>) -> Result<Response, Problem> {

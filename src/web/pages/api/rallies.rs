@@ -1,13 +1,13 @@
 //! `/api/v1/rallies`: what there is, and how far it came.
 
-use super::instant;
 use super::query::Asked;
+use super::{Refused, instant};
 use crate::domain::id::RallyId;
 use crate::domain::rally::{self, Phase};
 use crate::domain::token::Scope;
 use crate::projections::Projections;
 use crate::web::App;
-use crate::web::problem::{Problem, Told};
+use crate::web::problem::Problem;
 use crate::web::token::Caller;
 use axum::Json;
 use axum::extract::State;
@@ -61,10 +61,7 @@ struct Rally {
     security(("token" = ["totals"])),
     responses(
         (status = 200, body = Rallies),
-        (status = 400, description = "The query can’t be read", body = Told, content_type = "application/problem+json"),
-        (status = 401, description = "No token, or one that works no more", body = Told, content_type = "application/problem+json"),
-        (status = 403, description = "The token has another scope", body = Told, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests with this token", body = Told, content_type = "application/problem+json"),
+        Refused,
     )
 )]
 pub async fn rallies(

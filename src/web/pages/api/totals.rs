@@ -1,7 +1,7 @@
 //! `/api/v1/totals`: sums by rally and currency.
 
 use super::query::{Asked, Day, Instant, Name, Part};
-use super::{Published, instant};
+use super::{Published, Refused, instant};
 use crate::clock;
 use crate::domain::money::Currency;
 use crate::domain::token::Scope;
@@ -150,11 +150,8 @@ impl From<totals::Sums> for Sums {
     security(("token" = ["totals"])),
     responses(
         (status = 200, body = Totals),
-        (status = 400, description = "The query can’t be read", body = Told, content_type = "application/problem+json"),
-        (status = 401, description = "No token, or one that works no more", body = Told, content_type = "application/problem+json"),
-        (status = 403, description = "The token has another scope", body = Told, content_type = "application/problem+json"),
+        Refused,
         (status = 404, description = "No such thing", body = Told, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests with this token", body = Told, content_type = "application/problem+json"),
     )
 )]
 pub async fn totals(
