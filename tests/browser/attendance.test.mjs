@@ -133,7 +133,9 @@ step("a season of forty calls", async () => {
   await look(page, "host-season");
   // Finance sees the days of the season, and of one call the money against who was on.
   await page.goto(new URL("/finance", server.url).href);
-  assert.match(await page.locator(".timeline figure").getAttribute("aria-label"), /^Money by day: \$[\d,.]+ in all; most came on /);
+  const days = await page.locator(".timeline figure").getAttribute("aria-label");
+  const [, all] = days.match(/^Money by day: (\$[\d,.]+) in all; most came on /);
+  assert.ok((await textOf(page, ".figures")).includes(all), days);
   await look(page, "ledger-season");
   await page.locator("[aria-label='Money by rally'] tbody th a").first().click();
   await page.getByRole("heading", { name: "Money and who was on" }).waitFor();

@@ -176,13 +176,19 @@ async fn what_is_redesignated_counts_for_the_other_election_until_that_is_undone
         assert!(answer.status == 422 && text.contains(words), "{words}: {text}");
         assert!(text.contains(&format!("name=\"amount\" value=\"{typed}\"")), "what was typed is kept: {text}");
     }
+    let year = today().year();
+    let first = in_days(-10);
+    let close = [("code", "YE"), ("from", first.as_str()), ("to", now.as_str()), ("cash", "0"), ("early", "yes")];
+    assert_eq!(owner.post(server, "/finance/filing/close", &close).await.status, 303);
     let done = send(form("1500", "general", &now)).await;
     assert_eq!((done.status, done.header("location")), (303, format!("{LIST}?committee=0&done=redesignated")));
     let listed = list(&house).await;
     assert!(listed.contains("Nobody is over a limit") && listed.contains("recorded by Ana Ruiz"), "{listed}");
     assert!(listed.contains("$1,500.00 redesignated to the general, in writing of"), "{listed}");
 
-    // The report has it as memos, and nothing to ask.
+    // The closed report did not have it; that of now has it as memos, and nothing to ask.
+    let period = async || server.get_as(&owner.cookie, "/finance/periods/1").await.text();
+    assert!(period().await.contains("A part was redesignated to another election"), "{}", period().await);
     let (primary, general) = (format!("P{}", &in_days(10)[..4]), format!("G{}", &in_days(20)[..4]));
     let lines = report(&house).await;
     assert_eq!(lines.len(), 4, "{lines:?}");
@@ -213,9 +219,9 @@ async fn what_is_redesignated_counts_for_the_other_election_until_that_is_undone
     assert_eq!(undone.header("location"), format!("{LIST}?committee=0&done=undone"));
     assert!(list(&house).await.contains("$1,500.00 over"));
     assert_eq!(report(&house).await.len(), 1);
+    assert!(period().await.contains("these days are what they were"), "{}", period().await);
     let again = owner.post(server, &undo, &[("committee", "0")]).await;
     assert!(again.status == 409 && again.text().contains("undone already"), "{}", again.text());
-    let year = today().year();
     let (from, to, as_of) = (format!("{year}-01-01"), format!("{year}-12-31"), before.to_string());
     let then = ["export", "fec", "--code", "YE", "--from", &from, "--to", &to, "--as-of", &as_of];
     let then = run(&then, &house.data());
