@@ -18,7 +18,9 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How many times as long as it took to make a list stands before it is made again: a twentieth of a core at most.
+/// How long a look may take to be made each time.
+const QUICK: Duration = Duration::from_millis(50);
+/// How many times as long as it took what a slower one found stands, whatever happens: a twentieth of a core at most.
 const RESTS: u32 = 20;
 
 /// What was found, and by a look at which event.
@@ -43,8 +45,8 @@ impl Looked {
     pub fn waiting(&self, engine: &Engine, now: DateTime<Utc>) -> Result<Vec<Waiting>, filing::Fault> {
         let mut kept = self.0.lock();
         let (seq, day) = (engine.world().seq, now.date_naive());
-        let stands =
-            |kept: &Kept| kept.day == day && (kept.seq == seq || kept.made.elapsed() < kept.took.saturating_mul(RESTS));
+        let rests = |kept: &Kept| kept.took > QUICK && kept.made.elapsed() < kept.took.saturating_mul(RESTS);
+        let stands = |kept: &Kept| kept.day == day && (kept.seq == seq || rests(kept));
         let waiting = match kept.as_ref().filter(|kept| stands(kept)) {
             Some(kept) => Arc::clone(&kept.waiting),
             None => {
