@@ -26,6 +26,7 @@ use groundswell::engine::Engine;
 use groundswell::export::actblue::Report;
 use groundswell::report::desk::Desk;
 use groundswell::report::filing::{Filing, What};
+use groundswell::report::names::{self, Names};
 use groundswell::report::selection::Selection;
 use groundswell::report::{Format, Order, excess, missing};
 use peer::Postgres;
@@ -141,6 +142,15 @@ async fn work(engine: &Engine) {
         println!("{what}: {:.0} ms, {found} found", times[ROUNDS / 2].as_secs_f64() * 1e3);
     };
     timed("who is over a limit", &|| excess::look(engine, committee).len());
+    // The first look opens every name.
+    let (names, nobody) = (Names::new(engine.clone(), names::PART_ROWS), ["nobody at all".to_owned()]);
+    let look = || {
+        let begun = Instant::now();
+        let found = names.search(&Selection::default(), &nobody, u64::MAX, 50).unwrap();
+        (begun.elapsed().as_secs_f64() * 1e3, found.on.is_none())
+    };
+    println!("a name that nobody has, the first looks: {:?}", [look(), look(), look()]);
+    timed("the same once names are open", &|| usize::from(!look().1));
     timed("missing employers", &|| missing::look(engine, committee, &report.filer, last).unwrap().missing.len());
 }
 

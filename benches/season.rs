@@ -88,7 +88,7 @@ fn main() {
     let earlier = AsOf { seq: world.seq / 2, at: last };
     let half = Selection { as_of: Some(earlier), ..Selection::default() };
     // Names are opened later, of fifty rows at most.
-    let rows = |selection: &Selection| usize::from(Found::before(&world, selection, u64::MAX, |_| true).more);
+    let rows = |selection: &Selection| usize::from(Found::before(&world, selection, u64::MAX).more);
     let nothing = Selection { search: Search::Reference("pi_nothing".into()), ..Selection::default() };
     timed("the ledger page of the season", || ledger(&Selection::default()));
     timed("the ledger page of the largest rally", || ledger(&call));

@@ -13,6 +13,7 @@ pub mod excess;
 pub mod filing;
 pub mod looked;
 pub mod missing;
+pub mod names;
 mod opened;
 pub mod page;
 mod payouts;

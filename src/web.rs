@@ -37,6 +37,7 @@ use crate::payments::cashiers::Cashiers;
 use crate::report::contacts::Contacts;
 use crate::report::desk::Desk;
 use crate::report::looked::Looked;
+use crate::report::names::{self, Names};
 use crate::report::who;
 use accent::Accent;
 use axum::Router;
@@ -115,6 +116,7 @@ struct Inner {
     live_connections: Arc<Semaphore>,
     desk: Desk,
     looked: Looked,
+    names: Names,
     token_uses: token::Uses,
     hook_standings: Standings,
 }
@@ -146,6 +148,7 @@ impl App {
             screen: Screen::default(),
             desk: Desk::new(engine.clone()),
             looked: Looked::default(),
+            names: Names::new(engine.clone(), names::PART_ROWS),
             token_uses: token::Uses::default(),
             hook_standings: Standings::default(),
         }));
@@ -246,6 +249,11 @@ impl App {
     /// What was found by looking through the whole ledger.
     pub fn looked(&self) -> &Looked {
         &self.0.looked
+    }
+
+    /// Donors' names, while somebody looks for them.
+    pub fn names(&self) -> &Names {
+        &self.0.names
     }
 
     /// When programs asked, and how often.

@@ -9,19 +9,22 @@ use groundswell::domain::donation::{
     Settled, Traces,
 };
 use groundswell::domain::id::{
-    CommitteeId, DisputeId, DonationId, EntryId, PaymentId, PayoutId, PersonId, ProcessorRefundId, RallyId,
+    CommitteeId, DisputeId, DonationId, EntryId, ErasureId, PaymentId, PayoutId, PersonId, ProcessorRefundId, RallyId,
 };
 use groundswell::domain::ledger::{self, Mode, Opened};
+use groundswell::domain::privacy::{self, Erase};
 use groundswell::domain::profile::Contact;
 use groundswell::domain::rally::{self, Announced};
 use groundswell::domain::seals::{CONTACT, SHOWN};
-use groundswell::domain::{Event, Recorded, codec};
+use groundswell::domain::{Command, Event, Recorded, codec};
 use groundswell::engine::Engine;
 use groundswell::export::actblue::Report;
 use groundswell::log::Log as _;
 use groundswell::log::sled::SledLog;
 use groundswell::report::as_of::AsOf;
+use groundswell::report::chosen::Chosen;
 use groundswell::report::desk::Desk;
+use groundswell::report::names::Names;
 use groundswell::report::selection::Selection;
 use groundswell::report::{Format, Order};
 use groundswell::vault::Vault;
@@ -73,6 +76,10 @@ fn gifts() -> impl Strategy<Value = Vec<Gift>> {
     proptest::collection::vec(gift, 1..12)
 }
 
+fn person(number: u8) -> PersonId {
+    PersonId(Uuid::from_u128(0xc0 + u128::from(number)))
+}
+
 fn rally_id(number: u8) -> RallyId {
     RallyId(Uuid::from_u128(0xa0 + u128::from(number)))
 }
@@ -95,7 +102,7 @@ fn contact(donor: u8) -> Contact {
 
 fn money_of(number: usize, gift: &Gift, vault: &Vault) -> Vec<Donation> {
     let donation = DonationId(Uuid::from_u128(0xd000 + u128::try_from(number).unwrap()));
-    let (rally, donor) = (rally_id(gift.rally), PersonId(Uuid::from_u128(0xc0 + u128::from(gift.donor))));
+    let (rally, donor) = (rally_id(gift.rally), person(gift.donor));
     let (payment, amount, fee) = (PaymentId(format!("pi_{number}")), usd(gift.minor), fee_of(gift));
     let seal = |context, bytes: &[u8]| vault.seal(donor, context, bytes).unwrap();
     let mut events = vec![
@@ -280,6 +287,34 @@ impl Taker {
         records(&self.take(Format::ActblueCsv, report)).iter().map(|row| minor(&row["Amount"])).sum()
     }
 
+    /// The events of a donor's rows, the latest first.
+    fn rows_of(&self, donor: u8) -> Vec<u64> {
+        let world = self.engine.world();
+        let chosen = Chosen::new(&world, &self.selection);
+        let rows = world.ledger.rows_at(self.selection.seq(&world)).iter().rev();
+        rows.filter(|row| chosen.has(row) && row.donor == person(donor)).map(|row| row.seq).collect()
+    }
+
+    /// The same, found by name, two at a time.
+    fn look(&self, names: &Names, donor: u8) -> Vec<u64> {
+        let words = [donor.to_string(), "petrie".to_owned()];
+        let (mut seqs, mut before) = (vec![], u64::MAX);
+        loop {
+            let found = names.search(&self.selection, &words, before, 2).unwrap();
+            seqs.extend(found.seqs);
+            let Some((on, _)) = found.on else { return seqs };
+            before = on;
+        }
+    }
+
+    fn erase(&self, donor: u8) {
+        let now = chrono::Utc::now() + chrono::TimeDelta::days(36_500);
+        let (erasure, reason) = (ErasureId(Uuid::now_v7()), "letter 7".to_owned());
+        let erase = Erase { erasure, person: person(donor), reason, notices: vec![], now, retention_years: 1 };
+        let command = Command::Privacy(privacy::Command::Erase(erase));
+        self.runtime.block_on(self.engine.execute(command, "erase:1".into(), "shell:test")).unwrap();
+    }
+
     fn workbook(&self) -> BTreeMap<String, i64> {
         let mut book: Xlsx<_> = Xlsx::new(Cursor::new(self.take(Format::Xlsx, Report::Paid))).unwrap();
         let sheet = book.worksheet_range("Donations").unwrap();
@@ -350,5 +385,19 @@ proptest! {
         let lines = events.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let read: Vec<Recorded> = lines.map(|line| codec::decode(line).unwrap().recorded).collect();
         prop_assert_eq!(folded(&read, until, rally).0, sums, "jsonl");
+
+        // Names are found as they were typed: before they are kept, once they are, and no more once somebody is erased.
+        let names = Names::new(taker.engine.clone(), 3);
+        for donor in [0, 1, 2, 0, 1, 2] {
+            let wanted = taker.rows_of(donor);
+            prop_assert_eq!(taker.look(&names, donor), wanted, "donor {}", donor);
+        }
+        if !gifts.is_empty() {
+            taker.erase(gifts[0].donor);
+            for donor in 0..3 {
+                let wanted = if donor == gifts[0].donor { vec![] } else { taker.rows_of(donor) };
+                prop_assert_eq!(taker.look(&names, donor), wanted, "donor {} after an erasure", donor);
+            }
+        }
     }
 }

@@ -130,6 +130,8 @@ async fn show(State(app): State<App>, staff: Staff, RawQuery(query): RawQuery) -
     page.rows = latest.named(&mut app.contacts());
     page.to_do = super::work::count(&app).await;
     app.shows(&staff, "ledger", selection.told()).await?;
+    // Whoever looks here looks for somebody next.
+    app.names().warm();
     let head = app.engine().head_at(seq).map_err(|fault| problem::internal(&fault))?.to_string();
     page.head_short = format!("{}…{}", head.get(..8).unwrap_or_default(), head.get(56..).unwrap_or_default());
     page.head = head;

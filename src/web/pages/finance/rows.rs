@@ -10,7 +10,7 @@ use crate::projections::Projections;
 use crate::projections::ledger::{ContactAt, Kind, Row};
 use crate::projections::totals::timezone;
 use crate::report::chosen::Chosen;
-use crate::report::contacts::Contacts;
+use crate::report::contacts::{self, Contacts};
 use crate::report::selection::{Narrow, Search, Selection};
 use crate::web::form::Form;
 use crate::web::problem::{Problem, internal};
@@ -21,14 +21,9 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use std::time::{Duration, Instant};
 
 /// Rows of a page.
 const ROWS_MAX: usize = 50;
-/// Rows that are looked at before the projections are let go, when names are opened.
-const LOOK_ROWS: usize = 4_000;
-/// How long names are opened for one page: half a million donations where nobody else needs the cores.
-const LOOK_MAX: Duration = Duration::from_secs(2);
 
 /// The page of rows.
 #[derive(Debug, Clone, Template)]
@@ -110,29 +105,32 @@ type Wanted = Option<(PersonId, ContactAt)>;
 impl Found {
     /// The latest of a selection.
     pub fn latest(world: &Projections, selection: &Selection) -> Self {
-        Self::before(world, selection, u64::MAX, |_| true)
+        Self::before(world, selection, u64::MAX)
     }
 
     /// The latest of a selection from before an event.
-    pub fn before(
-        world: &Projections,
-        selection: &Selection,
-        before: u64,
-        mut is_wanted: impl FnMut(&Row) -> bool,
-    ) -> Self {
+    pub fn before(world: &Projections, selection: &Selection, before: u64) -> Self {
         let chosen = Chosen::new(world, selection);
         let seq = selection.seq(world).min(before.saturating_sub(1));
         let (mut rows, mut more, mut last_seq) = (vec![], false, before);
-        for row in world.ledger.rows_at(seq).iter().rev().filter(|row| chosen.has(row) && is_wanted(row)) {
+        for row in world.ledger.rows_at(seq).iter().rev().filter(|row| chosen.has(row)) {
             if rows.len() == ROWS_MAX {
                 more = true;
                 break;
             }
             last_seq = row.seq;
-            let whose = world.ledger.pledge(row.donation).map(|pledge| (row.donor, pledge.contact));
-            rows.push((line(world, selection, row), whose));
+            rows.push(wanting(world, selection, row));
         }
         Self { rows, more, last_seq }
+    }
+
+    /// Those of these events.
+    fn at(world: &Projections, selection: &Selection, seqs: &[u64]) -> Self {
+        let rows = &world.ledger.rows;
+        let place = |seq: &u64| rows.binary_search_by_key(seq, |row| row.seq).ok();
+        let found = seqs.iter().filter_map(|seq| rows.get(place(seq)?));
+        let last_seq = seqs.last().copied().unwrap_or_default();
+        Self { rows: found.map(|row| wanting(world, selection, row)).collect(), more: false, last_seq }
     }
 
     /// The rows with their donors' names.
@@ -146,6 +144,12 @@ impl Found {
         };
         self.rows.into_iter().map(name).collect()
     }
+}
+
+/// A row, and whose name it wants.
+fn wanting(world: &Projections, selection: &Selection, row: &Row) -> (LedgerRow, Wanted) {
+    let whose = world.ledger.pledge(row.donation).map(|pledge| (row.donor, pledge.contact));
+    (line(world, selection, row), whose)
 }
 
 fn line(world: &Projections, selection: &Selection, row: &Row) -> LedgerRow {
@@ -162,42 +166,13 @@ struct Looked {
     on: Option<(u64, String)>,
 }
 
-/// Opens names from an event backwards until a page is full, nothing is left or it takes too long.
-fn look(app: &App, selection: &Selection, before: u64) -> Looked {
-    let (begun, mut contacts, mut found) = (Instant::now(), app.contacts(), vec![]);
-    let mut before = before;
-    loop {
-        let (candidates, day) = candidates(app, selection, before);
-        let Some(day) = day else { return Looked { found, on: None } };
-        for (seq, donor, at) in candidates {
-            before = seq;
-            let contact = contacts.shown(donor, at);
-            if !contact.is_some_and(|who| selection.search.is_name(&who.first_name, &who.last_name)) {
-                continue;
-            }
-            let row = Found::before(&app.engine().world(), selection, seq.saturating_add(1), |row| row.seq == seq);
-            found.extend(row.named(&mut contacts));
-            if found.len() == ROWS_MAX {
-                return Looked { found, on: Some((before, day)) };
-            }
-        }
-        if begun.elapsed() > LOOK_MAX {
-            return Looked { found, on: Some((before, day)) };
-        }
-    }
-}
-
-/// Rows whose donors' names are to be looked at, and the day of the last of them; none where there is no row left.
-fn candidates(app: &App, selection: &Selection, before: u64) -> (Vec<(u64, PersonId, ContactAt)>, Option<String>) {
-    let world = app.engine().world();
-    let chosen = Chosen::new(&world, selection);
-    let rows = world.ledger.rows_at(selection.seq(&world).min(before.saturating_sub(1)));
-    let (mut some, mut day) = (vec![], None);
-    for row in rows.iter().rev().filter(|row| chosen.has(row)).take(LOOK_ROWS) {
-        day = Some(row.day);
-        some.extend(world.ledger.pledge(row.donation).map(|pledge| (row.seq, row.donor, pledge.contact)));
-    }
-    (some, day.map(|day| day.format("%B %-d, %Y").to_string()))
+/// Rows whose donors' names have these words, from an event backwards, until a page is full, nothing is left or it takes too long.
+fn look(app: &App, selection: &Selection, words: &[String], before: u64) -> Result<Looked, contacts::Fault> {
+    let found = app.names().search(selection, words, before, ROWS_MAX)?;
+    let rows = Found::at(&app.engine().world(), selection, &found.seqs).named(&mut app.contacts());
+    // Whoever was erased meanwhile has no name any more.
+    let rows = rows.into_iter().filter(|row| selection.search.is_name(&row.donor, "")).collect();
+    Ok(Looked { found: rows, on: found.on.map(|(seq, day)| (seq, day.format("%B %-d, %Y").to_string())) })
 }
 
 /// Every row of a selection, a page at a time.
@@ -208,17 +183,19 @@ pub(super) async fn show(State(app): State<App>, staff: Staff, RawQuery(query): 
     let complaint = fault.as_ref().map(in_words);
     let status = if complaint.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     app.shows(&staff, "rows", selection.told()).await?;
+    app.names().warm();
     let before = form.get("before").parse().unwrap_or(u64::MAX);
     let (app_too, asked) = (app.clone(), selection.clone());
     let found = tokio::task::spawn_blocking(move || {
-        if let Search::Name(_) = &asked.search {
-            return look(&app_too, &asked, before);
+        if let Search::Name(words) = &asked.search {
+            return look(&app_too, &asked, words, before);
         }
-        let found = Found::before(&app_too.engine().world(), &asked, before, |_| true);
+        let found = Found::before(&app_too.engine().world(), &asked, before);
         let on = found.more.then(|| (found.last_seq, String::new()));
-        Looked { found: found.named(&mut app_too.contacts()), on }
+        Ok(Looked { found: found.named(&mut app_too.contacts()), on })
     });
-    let Looked { found: rows, on } = found.await.map_err(|error| internal(&error))?;
+    let found = found.await.map_err(|error| internal(&error))?;
+    let Looked { found: rows, on } = found.map_err(|fault| internal(&fault))?;
     let q = form.get("q");
     let full = rows.len() == ROWS_MAX;
     let page = {
