@@ -1,161 +1,24 @@
 //! The ledger: one row for each settled donation and each movement of its money after that, in the order they happened.
 
 mod booked;
+mod row;
+mod sums;
 
 use super::crowd::seconds;
-use super::totals::{Sums, day_of};
+use super::totals::day_of;
 use crate::domain::committee::joint::{Part, in_proportion};
-use crate::domain::donation::{Donation, Movement, Way};
+use crate::domain::donation::{Donation, Movement};
 use crate::domain::hash::HashMap;
-use crate::domain::id::{CommitteeId, DonationId, PaymentId, PersonId, RallyId, SourceId};
-use crate::domain::money::{Currency, Money};
+use crate::domain::id::{CommitteeId, DonationId, PaymentId, PersonId, RallyId};
+use crate::domain::money::Money;
 use crate::domain::{Event, Recorded, State, donation};
 use booked::Booked;
 pub use booked::PaidOut;
-use chrono::serde::ts_microseconds;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
+pub use row::{ContactAt, Fee, Kind, Pledge, Row, SHELF_HEAD_BYTES};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What a row is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
-    /// Money received.
-    Donation,
-    /// Money given back.
-    Refund,
-    /// A refund failed after it was done: the money is here again.
-    RefundReversed,
-    /// A dispute's money was withdrawn.
-    Dispute,
-    /// A dispute's money was given back to us.
-    DisputeReversed,
-    /// A debit was taken back by the donor's bank.
-    Return,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Donation, Self::Refund, Self::RefundReversed, Self::Dispute, Self::DisputeReversed, Self::Return];
-
-    /// The kind with this word.
-    pub fn of_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
-    }
-
-    /// The word for it in files.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Donation => "donation",
-            Self::Refund => "refund",
-            Self::RefundReversed => "refund_reversed",
-            Self::Dispute => "dispute",
-            Self::DisputeReversed => "dispute_reversed",
-            Self::Return => "debit_returned",
-        }
-    }
-}
-
-/// One row.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Row {
-    /// The event it comes from.
-    pub seq: u64,
-    /// When it happened.
-    #[serde(with = "ts_microseconds")]
-    pub at: DateTime<Utc>,
-    /// The same as a day, in the time zone that the rally had then.
-    pub day: NaiveDate,
-    /// What moved, and which way.
-    pub kind: Kind,
-    /// Which donation.
-    pub donation: DonationId,
-    /// Where it was given.
-    pub rally: RallyId,
-    /// In whose account it moved.
-    pub committee: CommitteeId,
-    /// What of it is whose, where a joint committee shares its gifts out.
-    pub parts: Box<[Part]>,
-    /// Who gave.
-    pub donor: PersonId,
-    /// The processor's payment.
-    pub payment: PaymentId,
-    /// The processor's id of the refund or dispute, on the rows of one.
-    pub reference: Option<Box<str>>,
-    /// The sum, negative where it left us.
-    pub amount: Money,
-    /// The processor's fee, where it is known.
-    pub fee: Option<Fee>,
-    /// "visa 4242", where it is known.
-    pub card: Option<Box<str>>,
-    /// The refcode of the link that led to the form, see [`Ledger::refcode`].
-    pub refcode: Option<u32>,
-    /// When the form was sent, in seconds since 1970: on every row of a donation the same.
-    pub sent_s: u32,
-    /// Who was on program then.
-    pub speaker: Option<SourceId>,
-    /// In which payout to the bank it is, where that is known.
-    pub paid_out: Option<PaidOut>,
-}
-
-/// A fee, and since when it is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fee {
-    /// What the processor kept.
-    pub amount: Money,
-    /// The event that told of it.
-    pub seq: u64,
-}
-
-impl Row {
-    /// The fee as it was known at an event.
-    pub fn fee_at(&self, seq: u64) -> Option<Money> {
-        self.fee.filter(|fee| fee.seq <= seq).map(|fee| fee.amount)
-    }
-
-    /// What was paid with: `visa`; none where that is not known.
-    pub fn method(&self) -> Option<&str> {
-        self.card.as_deref().and_then(|card| card.split(' ').next())
-    }
-
-    /// The number of its payout as it was known at an event.
-    pub fn payout_at(&self, seq: u64) -> Option<u32> {
-        self.paid_out.filter(|paid_out| paid_out.seq <= seq).map(|paid_out| paid_out.payout)
-    }
-}
-
-/// Where a contact is found again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContactAt {
-    /// The pledge's event.
-    pub seq: u64,
-    /// The first of its bytes beside the log: contacts stand there in the order of their pledges, each behind
-    /// [`SHELF_HEAD_BYTES`].
-    pub place: u64,
-}
-
-/// What the donor said in pledging.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pledge {
-    /// Where the sealed [`crate::domain::profile::Contact`] is read.
-    pub contact: ContactAt,
-    /// When the form was sent.
-    #[serde(with = "ts_microseconds")]
-    pub at: DateTime<Utc>,
-    /// From the link that led here.
-    pub refcode: Option<Box<str>>,
-    /// By which way the donor came to the form, where that was told.
-    pub by: Option<Way>,
-    /// How much of it is there to cover the fee.
-    pub covers_fee: Option<Money>,
-    /// Who was on program then.
-    pub on_program: Option<SourceId>,
-    /// Places of its rows.
-    places: Vec<usize>,
-    /// Every event about it, in order.
-    pub events: Vec<u64>,
-}
+pub use sums::ByCommittee;
 
 /// A donation with a call to the processor whose outcome is not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,9 +48,6 @@ pub struct Ledger {
     refcodes: Vec<Box<str>>,
     refcode_numbers: HashMap<Box<str>, u32>,
 }
-
-/// Bytes before each contact beside the log.
-pub const SHELF_HEAD_BYTES: u64 = 16;
 
 impl Ledger {
     /// What the donor said in pledging.
@@ -246,54 +106,6 @@ impl Ledger {
     pub fn rows_at(&self, seq: u64) -> &[Row] {
         let end = self.rows.partition_point(|row| row.seq <= seq);
         self.rows.get(..end).unwrap_or_default()
-    }
-
-    /// The sums by rally and by day as they were at an event: one pass over the rows before it, a millisecond for each
-    /// hundred thousand. In the account of one committee, where one is named.
-    pub fn sums_at(&self, seq: u64, committee: Option<CommitteeId>) -> BTreeMap<(RallyId, NaiveDate), Sums> {
-        let mut sums: BTreeMap<(RallyId, NaiveDate), Sums> = BTreeMap::new();
-        let rows = self.rows_at(seq);
-        // Most neighbours are of the same rally and day.
-        for rows in rows.chunk_by(|one, next| (one.rally, one.day) == (next.rally, next.day)) {
-            let is_asked = |row: &&Row| committee.is_none_or(|committee| row.committee == committee);
-            let mut asked = rows.iter().filter(is_asked).peekable();
-            let Some(first) = asked.peek() else { continue };
-            let sums = sums.entry((first.rally, first.day)).or_default();
-            asked.for_each(|row| add_row(sums, row, seq));
-        }
-        sums
-    }
-
-    /// Money by whatever rows are asked for it as it was at an event, of the rows that are asked for.
-    pub fn sums_by<Key: std::hash::Hash + Eq>(
-        &self,
-        seq: u64,
-        is_asked: impl Fn(&Row) -> bool,
-        key: impl Fn(&Row) -> Key,
-    ) -> HashMap<(Key, Currency), Sums> {
-        let mut sums: HashMap<(Key, Currency), Sums> = HashMap::default();
-        for row in self.rows_at(seq).iter().filter(|row| is_asked(row)) {
-            add_row(sums.entry((key(row), row.amount.currency)).or_default(), row, seq);
-        }
-        sums
-    }
-
-    /// Money by committee as it was at an event, of the rows that are asked for.
-    pub fn committees_at(
-        &self,
-        seq: u64,
-        is_asked: impl Fn(&Row) -> bool,
-    ) -> BTreeMap<(CommitteeId, Currency), ByCommittee> {
-        let mut sums: BTreeMap<(CommitteeId, Currency), ByCommittee> = BTreeMap::new();
-        for row in self.rows_at(seq).iter().filter(|row| is_asked(row)) {
-            let currency = row.amount.currency;
-            add_row(&mut sums.entry((row.committee, currency)).or_default().account, row, seq);
-            for part in &row.parts {
-                let shared = &mut sums.entry((part.committee, currency)).or_default().shared_minor;
-                *shared = shared.saturating_add(part.amount.minor);
-            }
-        }
-        sums
     }
 
     /// The payments whose fee is not known, in the order in which they settled.
@@ -547,28 +359,4 @@ struct Moved<'a> {
     rally: RallyId,
     donor: PersonId,
     payment: &'a PaymentId,
-}
-
-/// A committee's money in one currency.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct ByCommittee {
-    /// What moved in its account.
-    pub account: Sums,
-    /// What is its own of gifts to joint committees, less what of them went back; it lies in their accounts.
-    pub shared_minor: i64,
-}
-
-fn add_row(sums: &mut Sums, row: &Row, seq: u64) {
-    let (minor, fee) = (row.amount.minor, row.fee_at(seq).map(|fee| fee.minor));
-    match row.kind {
-        Kind::Donation => sums.settled(minor, fee),
-        Kind::Refund => sums.refunded(minor.saturating_neg()),
-        Kind::RefundReversed => sums.refund_reversed(minor),
-        Kind::Dispute => sums.disputed(minor.saturating_neg()),
-        Kind::DisputeReversed => sums.reinstated(minor),
-        Kind::Return => sums.returned(minor.saturating_neg()),
-    }
-    if row.kind != Kind::Donation {
-        sums.cost(fee.unwrap_or(0));
-    }
 }
