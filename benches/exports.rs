@@ -200,6 +200,7 @@ fn filing() -> Filing {
         candidate: None,
         elections: vec![],
         payee: Some(Payee { name: "Stripe, Inc.".into(), address }),
+        conduit: None,
     };
     let (from, through) =
         (NaiveDate::from_ymd_opt(2000, 1, 1).unwrap(), NaiveDate::from_ymd_opt(2099, 12, 31).unwrap());

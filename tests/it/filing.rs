@@ -116,6 +116,7 @@ async fn who_files_is_written_by_a_form_that_keeps_what_was_typed() {
         ("form", "", "Choose the form"),
         ("form", "F3", "candidate’s"),
         ("payee_city", "", "processor’s name"),
+        ("conduit_name", "Neighbors PAC", "conduit’s FEC id"),
         ("election_code_1", "P2026", "day of the election"),
     ] {
         let answer = set(&house, &with(&filer(), name, value)).await;
@@ -128,7 +129,24 @@ async fn who_files_is_written_by_a_form_that_keeps_what_was_typed() {
         );
     }
     assert_eq!(set(&house, &filer()).await.status, 303);
+    // A conduit is kept whole, and another than the committee itself.
+    let mut through = filer();
+    through.extend([
+        ("conduit_id", "c00234567"),
+        ("conduit_name", "Neighbors PAC"),
+        ("conduit_street", "9 Canal Street"),
+        ("conduit_city", "New Orleans"),
+        ("conduit_state", "la"),
+        ("conduit_zip", "70130"),
+    ]);
+    let own = set(&house, &through).await;
+    assert!(own.status == 422 && own.text().contains("another committee’s"), "{}", own.text());
+    assert_eq!(set(&house, &with(&through, "conduit_id", "c00456789")).await.status, 303);
+    let saved = page(&house, "/finance/filer").await.text();
+    assert!(saved.contains("C00456789") && saved.contains("9 Canal Street") && saved.contains("70130"), "{saved}");
+    assert_eq!(set(&house, &filer()).await.status, 303);
     let saved = page(&house, "/finance/filer?done=filer").await.text();
+    assert!(!saved.contains("9 Canal Street"), "{saved}");
     assert!(saved.contains("C00234567") && saved.contains("489331234") && saved.contains("Saved"), "{saved}");
     assert_eq!(page(&house, "/finance/filer?committee=7").await.status, 404);
     let stranger = house.server.get("/finance/filing").await;

@@ -4,7 +4,7 @@
 use super::{RALLY, details, usd};
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use chrono_tz::America::New_York;
-use groundswell::domain::committee::filer::{Address, Candidate, Election, Filer, Form, Named, Office, Payee};
+use groundswell::domain::committee::filer::{Address, Candidate, Conduit, Election, Filer, Form, Named, Office, Payee};
 use groundswell::domain::committee::{self, Limit, Rules};
 use groundswell::domain::donation::{
     self, Command as Notice, DisputeNews, Pledged, RefundFailureNews, ReturnNews, Traces,
@@ -236,7 +236,9 @@ fn filer(form: Form) -> Filer {
         form,
         candidate: is_candidates.then_some(candidate),
         elections: vec![election("G2026", "2026-11-03"), election("P2028", "2028-08-01")],
-        payee: Some(Payee { name: "Stripe, Inc.".into(), address }),
+        payee: Some(Payee { name: "Stripe, Inc.".into(), address: address.clone() }),
+        // Its memos are in no sum.
+        conduit: is_candidates.then(|| Conduit { id: "C00456789".into(), name: "Neighbors PAC".into(), address }),
     }
 }
 
@@ -471,7 +473,14 @@ proptest! {
             amends: None,
             mode: Mode::Live,
         };
-        let (period, to_date, lines) = books(&log, &report, as_of);
+        let (period, to_date, mut lines) = books(&log, &report, as_of);
+        if report.filer.conduit.is_some() {
+            // Beside each gift that is named stands whom it came through.
+            let settled = |event: &Event| matches!(event, Event::Donation(donation::Event::Settled(_)));
+            let gifts = log.iter().filter(|recorded| settled(&recorded.event)).map(|recorded| recorded.seq);
+            let memos: Vec<_> = gifts.filter_map(|seq| Some((format!("C{seq}"), *lines.get(&format!("A{seq}"))?))).collect();
+            lines.extend(memos);
+        }
         let (ledger, totals) = exported(&world, &report, as_of);
         prop_assert_eq!(totals.period, period);
         prop_assert_eq!(totals.to_date, to_date);

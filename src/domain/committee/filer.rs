@@ -143,6 +143,17 @@ pub struct Payee {
     pub address: Address,
 }
 
+/// Through whom its gifts come earmarked for it, where they do not go straight to it (11 CFR 110.6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conduit {
+    /// Its id with the FEC: C and eight digits.
+    pub id: String,
+    /// Its name as it is registered there.
+    pub name: String,
+    /// Where it is.
+    pub address: Address,
+}
+
 /// Who files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filer {
@@ -165,6 +176,9 @@ pub struct Filer {
     /// Whom fees are paid to; without one they are left out of reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payee: Option<Payee>,
+    /// Through whom its gifts come, where they do not go straight to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conduit: Option<Conduit>,
 }
 
 impl Filer {
@@ -213,6 +227,10 @@ impl Filer {
             self.payee.as_ref().is_none_or(Payee::is_fine),
             "write the processor’s name and whole address, or leave all of it empty",
         );
+        want(
+            self.conduit.as_ref().is_none_or(|conduit| conduit.is_fine() && conduit.id != self.id),
+            "write the conduit’s FEC id, which is another committee’s, its name and whole address, or leave all of it empty",
+        );
         faults
     }
 }
@@ -251,6 +269,15 @@ impl Election {
     fn is_fine(&self) -> bool {
         // "O" is any other election, which would want a description.
         self.code.starts_with(['C', 'E', 'G', 'P', 'R', 'S']) && is_election_code(&self.code) && is_state(&self.state)
+    }
+}
+
+impl Conduit {
+    fn is_fine(&self) -> bool {
+        self.id.starts_with('C')
+            && is_fec_id(&self.id)
+            && is_text(&self.name, ORGANISATION_CHARS_MAX)
+            && self.address.is_fine()
     }
 }
 
@@ -323,6 +350,11 @@ impl Filer {
             payee: Some(Payee {
                 name: "Stripe, Inc.".into(),
                 address: address("354 Oyster Point Boulevard", "South San Francisco", "CA", "94080"),
+            }),
+            conduit: (form == Form::F3P).then(|| Conduit {
+                id: "C00456789".into(),
+                name: "Neighbors for Rivera PAC".into(),
+                address: address("9 Canal Street", "New Orleans", "LA", "70130"),
             }),
         }
     }

@@ -117,6 +117,11 @@ impl Item {
         }
     }
 
+    /// Whether it is a gift to this committee alone.
+    pub fn is_gift(&self) -> bool {
+        self.turn == Turn::Money && self.kind == Kind::Donation && !self.is_joint
+    }
+
     /// Whether it is money that we gave back, or wanted to: it is a disbursement. All else is a receipt, or what a receipt
     /// turned out not to be.
     pub fn is_refund(&self) -> bool {

@@ -4,7 +4,7 @@ use super::finding::{Finding, Findings, Weight};
 use super::history::{Item, Turn};
 use super::record::{self, NoSuchField, Record};
 use super::{Detail, Lines, Moved, period, text};
-use crate::domain::committee::filer::{Filer, Payee};
+use crate::domain::committee::filer::{Conduit, Filer, Payee};
 use crate::domain::donor::is_answer;
 
 use crate::projections::ledger::Kind;
@@ -131,6 +131,7 @@ pub(super) struct Schedules<'a> {
     lines: Lines,
     a: Record,
     b: Record,
+    conduit: Record,
 }
 
 const A: [&str; 21] = [
@@ -157,6 +158,28 @@ const A: [&str; 21] = [
     "memo_text",
 ];
 
+const CONDUIT: [&str; 19] = [
+    "form_type",
+    "filer_committee_id_number",
+    "transaction_id",
+    "back_reference_tran_id",
+    "back_reference_sched_name",
+    "entity_type",
+    "contributor_organization_name",
+    "contributor_street_1",
+    "contributor_street_2",
+    "contributor_city",
+    "contributor_state",
+    "contributor_zip_code",
+    "contribution_date",
+    "contribution_amount",
+    "contribution_aggregate",
+    "donor_committee_fec_id",
+    "donor_committee_name",
+    "memo_code",
+    "memo_text",
+];
+
 const B: [&str; 16] = [
     "form_type",
     "filer_committee_id_number",
@@ -179,7 +202,8 @@ const B: [&str; 16] = [
 impl<'a> Schedules<'a> {
     pub(super) fn new(filer: &'a Filer) -> Result<Self, NoSuchField> {
         let (a, b) = (Record::new(Table::SchA, &A)?, Record::new(Table::SchB, &B)?);
-        Ok(Self { filer, lines: Lines::of(filer.form), a, b })
+        let conduit = Record::new(Table::SchA, &CONDUIT)?;
+        Ok(Self { filer, lines: Lines::of(filer.form), a, b, conduit })
     }
 
     /// The election that a gift of a day counts for, on candidates' forms.
@@ -206,7 +230,11 @@ impl<'a> Schedules<'a> {
         let receipt = format!("{letter}{} of {}", detail.receipt_seq, detail.given.format("%m/%d/%Y"));
         let party = Party::of(detail, &id, findings);
         let moved = match item.kind {
-            Kind::Donation => String::new(),
+            Kind::Donation if item.is_joint => String::new(),
+            Kind::Donation => match &self.filer.conduit {
+                Some(conduit) => format!("Earmarked through {}", conduit.name),
+                None => String::new(),
+            },
             Kind::Dispute => format!("Chargeback: disputed contribution {receipt}"),
             Kind::DisputeReversed => format!("Chargeback reversed: disputed contribution {receipt} returned"),
             Kind::Return => format!("Debit returned by the bank: contribution {receipt}"),
@@ -229,6 +257,43 @@ impl<'a> Schedules<'a> {
             });
         }
         self.line(out, item, [token, &id, "", election, &record::day(item.day), memo, &words], &party);
+    }
+
+    /// The memo of whom a gift came through, beside it; with what came that way since the year or cycle began (11 CFR 110.6(c)(2)).
+    pub(super) fn conduit(
+        &self,
+        out: &mut Vec<u8>,
+        conduit: &Conduit,
+        item: &Item,
+        detail: &Detail,
+        aggregate_minor: i64,
+    ) {
+        let Conduit { id, name, address } = conduit;
+        let name = text::fit(name, ORGANISATION_MAX);
+        self.conduit.write(
+            out,
+            &[
+                self.lines.receipt,
+                &self.filer.id,
+                &format!("C{}", detail.seq),
+                &format!("A{}", detail.seq),
+                self.lines.receipt,
+                "PAC",
+                &name,
+                &text::fit(&address.street, STREET_MAX),
+                &text::fit(&address.street_2, STREET_MAX),
+                &text::fit(&address.city, CITY_MAX),
+                &address.state,
+                &address.zip,
+                &record::day(item.day),
+                &record::amount(item.minor),
+                &record::amount(aggregate_minor),
+                id,
+                &name,
+                "X",
+                "Conduit: total earmarked through it is in aggregate",
+            ],
+        );
     }
 
     /// One of the three memos of a part that was moved: the receipt as it was told of, the part taken from it, and the part

@@ -306,6 +306,7 @@ fn parts_of_joint_gifts_are_memos_and_in_no_sum() {
         .then(2, Kind::Refund, "2026-07-04", -50_000);
     for (form, token) in [(Form::F3, "SA12"), (Form::F3X, "SA12"), (Form::F3P, "SA18")] {
         let report = report(form, "Q3", "2026-07-01", "2026-09-30");
+        let report = Report { filer: Filer { conduit: None, ..report.filer.clone() }, ..report };
         let (text, _) = made(&report, &book);
         let filing = Filing::parse(&text).unwrap();
         let memos: Vec<_> = filing.lines_for(Table::SchA).filter(|line| line.is_memo()).collect();
@@ -316,6 +317,39 @@ fn parts_of_joint_gifts_are_memos_and_in_no_sum() {
         assert!(memos.iter().all(|line| line.get("memo_text").unwrap().contains("Rivera Victory Fund")));
         assert_eq!(Totals::of(&report, &book.history()).period, Sums { itemized: 10_000, ..Sums::default() });
     }
+}
+
+#[test]
+fn whom_gifts_came_through_stands_beside_each_and_in_no_sum() {
+    let straight = report(Form::F3P, "M8", "2026-07-01", "2026-07-31");
+    assert!(straight.filer.conduit.is_some());
+    let nobody = Report { filer: Filer { conduit: None, ..straight.filer.clone() }, ..straight.clone() };
+    let ((with, _), (without, _)) = (made(&straight, &book()), made(&nobody, &book()));
+    let cells = |line: &str| line.split('\u{1c}').map(str::to_owned).collect::<Vec<_>>();
+    let memos: Vec<Vec<String>> = with.lines().map(cells).filter(|cells| cells[2].starts_with('C')).collect();
+    let gifts: Vec<Vec<String>> = with.lines().map(cells).filter(|cells| cells[2].starts_with('A')).collect();
+    assert!(!memos.is_empty() && memos.len() == gifts.iter().filter(|cells| !cells[20].starts_with('-')).count());
+    for memo in &memos {
+        let gift = gifts.iter().find(|gift| gift[2] == memo[3]).unwrap();
+        assert_eq!((&gift[19..21], &memo[42]), (&memo[19..21], &"X".to_owned()), "{memo:?}");
+        assert_eq!(gift[43], "Earmarked through Neighbors for Rivera PAC");
+        assert_eq!((memo[5].as_str(), memo[6].as_str()), ("PAC", "Neighbors for Rivera PAC"));
+        assert_eq!(memo[25], "C00456789");
+    }
+    // The sum goes on over those who are not named, from the cycle's first day: $150, $100, then each of July.
+    let sums: Vec<&str> = memos.iter().map(|memo| memo[21].as_str()).collect();
+    assert_eq!(sums, ["3750.00", "4050.00", "4350.00", "4750.00"]);
+    let rest = |text: &str| {
+        let lines = text.lines().filter(|line| !line.contains("\u{1c}C1"));
+        lines.map(|line| line.replace("Earmarked through Neighbors for Rivera PAC", "")).collect::<Vec<_>>()
+    };
+    assert_eq!(rest(&with), rest(&without), "the cover and all other lines are the same");
+    // A part of a joint gift came by the joint committee, and a joint committee's own memo says so.
+    let (quarter, _) = made(
+        &Report { filer: straight.filer.clone(), ..report(Form::F3P, "M10", "2026-09-01", "2026-09-30") },
+        &book(),
+    );
+    assert!(quarter.contains("share of a gift to Rivera Victory Fund") && !quarter.contains("Earmarked through"));
 }
 
 #[test]

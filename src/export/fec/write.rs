@@ -39,14 +39,17 @@ pub fn write<E: From<NoSuchField>>(
     cover(&mut head, report, totals)?;
     put(head)?;
     for is_of_part in PARTS {
-        let is_told = |item: &Item| item.is_itemized && item.day >= report.from && is_of_part(item);
-        let mut told = history.items(&report.filer, report.through).filter(is_told).peekable();
+        let is_told = |(item, _): &(Item, i64)| item.is_itemized && item.day >= report.from && is_of_part(item);
+        let mut told = with_sum(report, history).filter(is_told).peekable();
         while told.peek().is_some() {
-            let batch: Vec<Item> = told.by_ref().take(BATCH_LINES).collect();
-            let places: Vec<Place> = batch.iter().map(Item::found).collect();
+            let batch: Vec<(Item, i64)> = told.by_ref().take(BATCH_LINES).collect();
+            let places: Vec<Place> = batch.iter().map(|(item, _)| item.found()).collect();
             let mut lines = vec![];
-            for (item, detail) in batch.iter().zip(details(&places)?) {
+            for ((item, sum), detail) in batch.iter().zip(details(&places)?) {
                 schedules.item(&mut lines, item, &detail, &mut findings);
+                if let Some(conduit) = report.filer.conduit.as_ref().filter(|_| item.is_gift()) {
+                    schedules.conduit(&mut lines, conduit, item, &detail, *sum);
+                }
             }
             put(lines)?;
         }
@@ -56,6 +59,21 @@ pub fn write<E: From<NoSuchField>>(
         put(note(&report.filer, &form_type(report), &mark)?)?;
     }
     Ok(findings)
+}
+
+/// Every item of a report and before it, each with what all gifts came to with it since the year or cycle began.
+fn with_sum<'a>(report: &'a Report, history: &'a History) -> impl Iterator<Item = (Item, i64)> + 'a {
+    let (mut sum, mut began) = (0_i64, NaiveDate::MIN);
+    history.items(&report.filer, report.through).map(move |item| {
+        let begins = period::begins(&report.filer, item.day);
+        if begins != began {
+            (sum, began) = (0, begins);
+        }
+        if item.is_gift() {
+            sum = sum.saturating_add(item.minor);
+        }
+        (item, sum)
+    })
 }
 
 /// What the header says besides: that it is no report, and of a large one, as of which event of which log it was made. Who took

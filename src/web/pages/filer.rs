@@ -3,7 +3,7 @@
 use crate::domain::Refusal;
 use crate::domain::committee::Command;
 use crate::domain::committee::filer::{
-    Address, CITY_CHARS_MAX, Candidate, ELECTIONS_MAX, Election, Filer, Form as Of, GIVEN_CHARS_MAX, Named,
+    Address, CITY_CHARS_MAX, Candidate, Conduit, ELECTIONS_MAX, Election, Filer, Form as Of, GIVEN_CHARS_MAX, Named,
     ORGANISATION_CHARS_MAX, Office, Payee, STREET_CHARS_MAX,
 };
 use crate::domain::id::CommitteeId;
@@ -67,6 +67,9 @@ pub struct Typed {
     pub district: String,
     pub payee_name: String,
     pub payee: TypedAddress,
+    pub conduit_id: String,
+    pub conduit_name: String,
+    pub conduit: TypedAddress,
     elections: Vec<TypedElection>,
 }
 
@@ -200,7 +203,7 @@ fn page(
 
 impl Typed {
     fn of(filer: &Filer) -> Self {
-        let Filer { id, name, address, treasurer, form, candidate, elections, payee } = filer.clone();
+        let Filer { id, name, address, treasurer, form, candidate, elections, payee, conduit } = filer.clone();
         let election = |election: Election| TypedElection {
             code: election.code,
             date: election.date.to_string(),
@@ -228,8 +231,14 @@ impl Typed {
             },
             None => typed,
         };
-        match payee {
+        let typed = match payee {
             Some(Payee { name, address }) => Self { payee_name: name, payee: TypedAddress::of(address), ..typed },
+            None => typed,
+        };
+        match conduit {
+            Some(Conduit { id, name, address }) => {
+                Self { conduit_id: id, conduit_name: name, conduit: TypedAddress::of(address), ..typed }
+            }
             None => typed,
         }
     }
@@ -256,6 +265,9 @@ impl Typed {
             district: form.get("district"),
             payee_name: form.get("payee_name"),
             payee: TypedAddress::from_form(form, "payee_"),
+            conduit_id: upper("conduit_id"),
+            conduit_name: form.get("conduit_name"),
+            conduit: TypedAddress::from_form(form, "conduit_"),
             // A line whose code and day are emptied is taken out.
             elections: (1..=ELECTIONS_MAX)
                 .map(election)
@@ -292,6 +304,9 @@ impl Typed {
         elections.sort_by_key(|election| election.date);
         let payee = self.payee.read();
         let is_paid = !self.payee_name.is_empty() || payee != Address::default();
+        let conduit =
+            Conduit { id: self.conduit_id.clone(), name: self.conduit_name.clone(), address: self.conduit.read() };
+        let nobody = Conduit { id: String::new(), name: String::new(), address: Address::default() };
         let filer = Filer {
             id: self.id.clone(),
             name: self.name.clone(),
@@ -301,6 +316,7 @@ impl Typed {
             candidate,
             elections,
             payee: is_paid.then(|| Payee { name: self.payee_name.clone(), address: payee }),
+            conduit: Some(conduit).filter(|conduit| *conduit != nobody),
         };
         // The form is asked for by itself where it is missing.
         let faults = filer.faults().into_iter().filter(|_| form.is_some());
