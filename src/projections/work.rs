@@ -5,12 +5,14 @@ use super::Projections;
 use super::alike::{self, Likely};
 use crate::domain::donation::{self, Donation};
 use crate::domain::id::DonationId;
+use crate::domain::period::Period;
 use crate::domain::person::{Event as Person, Pair};
 use crate::domain::remedy::Event as Remedy;
 use crate::domain::work::{self, Item, Kind};
 use crate::domain::{Event, Recorded, State, audit, donor, period, refund};
 use chrono::serde::ts_microseconds;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono_tz::America::New_York;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -20,6 +22,8 @@ const HELD: TimeDelta = TimeDelta::days(2);
 const IN_QUESTION: TimeDelta = TimeDelta::days(30);
 /// Until the books agree: whoever looks later has forgotten what it was about.
 const MISMATCH: TimeDelta = TimeDelta::days(7);
+/// Until an amendment that was made is filed: what it amends was filed long ago.
+const AMENDMENT: TimeDelta = TimeDelta::days(7);
 /// Items that are kept after they were done: a page lists fewer, and a team of tens does fewer in [`FINISHED`].
 const FINISHED_MAX: usize = 2_000;
 /// How long they are shown: a quarter, between one report and the next.
@@ -97,10 +101,22 @@ fn refunds(world: &Projections) -> Vec<Waiting> {
     world.state.refunds.waiting().into_iter().map(waiting).collect()
 }
 
-/// Until when a report is filed depends on who files: nobody has told.
 fn reports(world: &Projections) -> Vec<Waiting> {
     let open = world.state.periods.live().filter(|(id, _)| world.state.periods.is_to_file(*id));
-    open.map(|(id, _)| Waiting { item: Item::of_period(id), donation: None, due: None }).collect()
+    let waiting = |(id, period): (_, &Period)| {
+        let due = match period.amends() {
+            Some(_) => period.at.checked_add_signed(AMENDMENT),
+            None => period.closed.due().and_then(filed_by),
+        };
+        Waiting { item: Item::of_period(id), donation: None, due }
+    };
+    open.map(waiting).collect()
+}
+
+/// The last instant of a day at the FEC, until which it takes a report as filed on that day (11 CFR 100.19(c)).
+fn filed_by(day: NaiveDate) -> Option<DateTime<Utc>> {
+    let end = day.and_time(NaiveTime::from_hms_opt(23, 59, 59)?);
+    end.and_local_timezone(New_York).latest().map(|end| end.to_utc())
 }
 
 fn duplicates(world: &Projections) -> Vec<Waiting> {

@@ -5,7 +5,7 @@ use super::closing::{Changes, since};
 use super::missing::{self, Missing, Standing};
 use super::{excess, filing};
 use crate::domain::committee::filer::Filer;
-use crate::domain::id::{CommitteeId, DonationId};
+use crate::domain::id::{CommitteeId, DonationId, PeriodId};
 use crate::domain::period::{Closed, Period};
 use crate::domain::work::{Item, Kind};
 use crate::engine::Engine;
@@ -13,11 +13,14 @@ use crate::projections::Projections;
 use crate::projections::donors::Taken;
 use crate::projections::totals::timezone;
 use crate::projections::work::Waiting;
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Until a filed report is amended once something of its days has changed: what a donor answers late is reported with the next
+/// report at the latest (11 CFR 104.7(b)(4)), and those who file often do so each month.
+const AMEND: TimeDelta = TimeDelta::days(30);
 /// How long a look may take to be made each time.
 const QUICK: Duration = Duration::from_millis(50);
 /// How many times as long as it took what a slower one found stands, whatever happens: a twentieth of a core at most.
@@ -57,24 +60,21 @@ impl Looked {
                 waiting
             }
         };
+        let looked = kept.as_ref().map_or(0, |kept| kept.seq);
         drop(kept);
         let world = engine.world();
-        Ok(waiting.iter().filter(|one| still(&world, one)).cloned().collect())
+        Ok(waiting.iter().filter(|one| still(&world, one, looked)).cloned().collect())
     }
 }
 
-/// Whether nothing that happened since has done it.
-fn still(world: &Projections, one: &Waiting) -> bool {
-    let is_asked = || {
-        let gift = one.donation.and_then(|id| world.state.donations.get(id));
-        gift.is_some_and(|gift| {
-            world.donors.was_asked(gift.donor, gift.day, world.seq)
-                || world.donors.answer(gift.donor, u64::MAX).is_some()
-        })
-    };
-    // What has no day is not to be asked for: it was answered.
-    let is_to_ask = one.item.kind == Kind::Employer && one.due.is_some();
-    one.item.waits(&world.state) && !(is_to_ask && is_asked())
+/// Whether nothing that happened since the look at an event has done it.
+fn still(world: &Projections, one: &Waiting, looked: u64) -> bool {
+    let gift = one.donation.filter(|_| one.item.kind == Kind::Employer).and_then(|id| world.state.donations.get(id));
+    let is_as_it_was = gift.is_none_or(|gift| {
+        let as_of = |seq| (world.donors.answer(gift.donor, seq), world.donors.was_asked(gift.donor, gift.day, seq));
+        as_of(looked) == as_of(world.seq)
+    });
+    is_as_it_was && one.item.waits(&world.state)
 }
 
 fn look(engine: &Engine, today: NaiveDate) -> Result<Vec<Waiting>, filing::Fault> {
@@ -97,7 +97,14 @@ fn look(engine: &Engine, today: NaiveDate) -> Result<Vec<Waiting>, filing::Fault
     }
     let world = engine.world();
     let filed = world.state.periods.iter().filter(|(id, _)| world.state.periods.is_filed_last(*id));
-    waiting.extend(filed.filter_map(|(_, period)| changed(&world, period)));
+    let changed: Vec<(PeriodId, u64)> = filed.filter_map(|(id, period)| Some((id, changed(&world, period)?))).collect();
+    drop(world);
+    let mut lines = engine.lines();
+    for (period, seq) in changed {
+        let at = lines.recorded(seq)?.map(|recorded| recorded.at);
+        let due = at.and_then(|at| at.checked_add_signed(AMEND));
+        waiting.push(Waiting { item: Item::of_change(period, seq), donation: None, due });
+    }
     Ok(waiting)
 }
 
@@ -126,17 +133,18 @@ fn lacking(world: &Projections, committee: CommitteeId, one: &Missing) -> Option
     let (donation, due) = match &one.standing {
         Standing::NotAsked(_) => (one.about(), end_of(world, one.unasked, one.by)),
         // Of a closed period the amendment is an item of its own.
-        Standing::Amend(_, taken) if !taken.iter().all(is_closed) => (one.about(), None),
+        Standing::Amend(answer, taken) if !taken.iter().all(is_closed) => {
+            (one.about(), answer.at.checked_add_signed(AMEND))
+        }
         Standing::Amend(..) | Standing::Asked(_) | Standing::Answered(_) => return None,
     };
     Some(Waiting { item: Item::of_gift(Kind::Employer, donation, committee), donation: Some(donation), due })
 }
 
-/// Until when a report is amended depends on what changed: nobody has told.
-fn changed(world: &Projections, period: &Period) -> Option<Waiting> {
+/// The last event that changed a period's days since.
+fn changed(world: &Projections, period: &Period) -> Option<u64> {
     let Changes { lines, .. } = since(world, period);
-    let item = Item::of_change(period.closed.period, lines.last()?.seq);
-    Some(Waiting { item, donation: None, due: None })
+    Some(lines.last()?.seq)
 }
 
 /// The last instant of a day where a gift was given.

@@ -229,7 +229,9 @@ async fn an_answer_after_a_report_was_filed_is_work_until_it_is_amended_or_someb
     let (from, to) = (format!("{year}-01-01"), format!("{year}-12-31"));
     let form = [("code", "YE"), ("from", from.as_str()), ("to", to.as_str()), ("cash", "0"), ("early", "yes")];
     assert_eq!(owner.post(server, "/finance/filing/close", &form).await.status, 303);
-    assert!(work::page(&house, "kind=report").await.contains("File the report that period 1 was closed with"));
+    let open = work::page(&house, "kind=report").await;
+    let by = format!("{}-02-01T04:59:59", year + 1);
+    assert!(open.contains("File the report that period 1 was closed with") && open.contains(&by), "{open}");
     let filed = owner.post(server, "/finance/periods/1/filed", &[("filing", "FEC-1234567")]).await;
     assert_eq!(filed.status, 303, "{}", filed.text());
     let answer = async |donation: &String| {

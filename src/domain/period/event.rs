@@ -3,7 +3,7 @@
 use crate::domain::committee::filer::{Election, Filer};
 use crate::domain::id::{CommitteeId, PeriodId};
 use crate::domain::money::Currency;
-use chrono::NaiveDate;
+use chrono::{Datelike, Days, Months, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 /// What happened.
@@ -44,6 +44,23 @@ pub struct Closed {
     /// What they said of it; empty where they did not.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+}
+
+impl Closed {
+    /// The last day on which its report is filed in time (11 CFR 104.5); none where it has none, or its code names no day.
+    pub fn due(&self) -> Option<NaiveDate> {
+        let report = self.report.as_ref()?;
+        let election = report.election.as_ref().map(|election| election.date);
+        let in_next_month = |day| self.through.with_day(1)?.checked_add_months(Months::new(1))?.with_day(day);
+        match report.code.as_str() {
+            "Q1" | "Q2" | "Q3" => in_next_month(15),
+            "YE" | "MY" => in_next_month(31),
+            code if code.starts_with('M') => in_next_month(20),
+            code if code.starts_with("12") => election?.checked_sub_days(Days::new(12)),
+            code if code.starts_with("30") => election?.checked_add_days(Days::new(30)),
+            _ => None,
+        }
+    }
 }
 
 /// Sums in one currency, in its minor units.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::committee::filer::{Filer, Form};
+use crate::domain::committee::filer::{Election, Filer, Form};
 use crate::domain::money::Currency;
 use crate::domain::test_kit::*;
 use crate::domain::work::Item;
@@ -50,6 +50,28 @@ fn amendment(first: u32, filing: u64, number: u16) -> Closed {
 
 fn close(closed: Closed) -> Command {
     Command::Close(Box::new(Close { closed, today: day(TODAY), is_early: false }))
+}
+
+#[test]
+fn each_report_has_the_day_that_the_law_names() {
+    let election = Election { code: "G2026".into(), date: day("2026-11-03"), state: "MI".into() };
+    for (code, through, due) in [
+        ("Q1", "2026-03-31", Some("2026-04-15")),
+        ("Q3", "2026-09-30", Some("2026-10-15")),
+        ("YE", "2026-12-31", Some("2027-01-31")),
+        ("MY", "2026-06-30", Some("2026-07-31")),
+        ("M2", "2026-01-31", Some("2026-02-20")),
+        ("M12", "2026-11-30", Some("2026-12-20")),
+        ("12G", "2026-10-14", Some("2026-10-22")),
+        ("30G", "2026-11-23", Some("2026-12-03")),
+        ("TER", "2026-11-23", None),
+    ] {
+        let mut closed = report("2026-01-01", through);
+        let of = closed.report.as_mut().unwrap();
+        (of.code, of.election) = (code.into(), code.ends_with('G').then(|| election.clone()));
+        assert_eq!(closed.due(), due.map(day), "{code}");
+    }
+    assert_eq!(books("2026-07-01", "2026-09-30").due(), None, "the books are nobody's but ours");
 }
 
 fn numbered(number: u32, closed: Closed) -> Event {
