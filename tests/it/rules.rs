@@ -140,6 +140,12 @@ async fn what_covers_the_fee_is_part_of_the_gift() {
     assert!(server.get(&donation).await.text().contains("$1.80"), "the receipt says so");
 }
 
+/// Whether half of the card's number stands there, however it is written: a quarter of it is also in a random token now and then.
+fn has_number(text: &str) -> bool {
+    let signs = text.replace("%20", "").replace([' ', '+', '-'], "");
+    signs.contains("42424242")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_number_in_a_wrong_field_is_thrown_away() {
     let house = House::new().await;
@@ -149,15 +155,15 @@ async fn a_card_number_in_a_wrong_field_is_thrown_away() {
         let answer = server.post("/r/call/donate", &with(gift("20", "joan@example.org"), field, NUMBER)).await;
         assert_eq!(answer.status, 422, "{field}");
         let text = answer.text();
-        assert!(text.contains("looks like a card") && !text.contains("4242"), "{field}: {text}");
+        assert!(text.contains("looks like a card") && !has_number(&text), "{field}: {text}");
     }
     let answer =
         server.get(&format!("/r/call/donate?{}", encode(&[("refcode", NUMBER), ("first_name", NUMBER)]))).await;
-    assert!(answer.status == 200 && !answer.text().contains("4242"));
+    assert!(answer.status == 200 && !has_number(&answer.text()));
     let answer = server.post("/r/call/join", &[("name", NUMBER), ("email", "joan@example.org")]).await;
-    assert!(answer.status == 422 && !answer.text().contains("4242"));
+    assert!(answer.status == 422 && !has_number(&answer.text()));
     let log = house.data();
-    assert!(!server.printed().contains("4242"));
+    assert!(!has_number(&server.printed()), "{}", server.printed());
     let _house = house.again(Server::stop);
     for entry in walk(&log) {
         let bytes = std::fs::read(&entry).unwrap_or_default();
