@@ -3,7 +3,7 @@
 use crate::domain::hash::HashMap;
 use crate::domain::id::{PersonId, RallyId};
 use crate::domain::{Event, Recorded, State, donation};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -226,6 +226,12 @@ impl Totals {
             | donation::Event::ReturnUnmatched(_) => {}
         }
     }
+}
+
+/// The last instant of a day somewhere.
+pub fn end_of(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
+    let end = day.succ_opt()?.and_time(NaiveTime::MIN).checked_sub_signed(TimeDelta::seconds(1))?;
+    end.and_local_timezone(zone).latest().map(|end| end.to_utc())
 }
 
 /// The rally's time zone; UTC where there is no such rally.

@@ -3,6 +3,7 @@
 
 use super::Projections;
 use super::alike::{self, Likely};
+use super::totals::end_of;
 use crate::domain::donation::{self, Donation};
 use crate::domain::id::DonationId;
 use crate::domain::period::Period;
@@ -11,7 +12,7 @@ use crate::domain::remedy::Event as Remedy;
 use crate::domain::work::{self, Item, Kind};
 use crate::domain::{Event, Recorded, State, audit, donor, period, refund};
 use chrono::serde::ts_microseconds;
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::America::New_York;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -106,17 +107,12 @@ fn reports(world: &Projections) -> Vec<Waiting> {
     let waiting = |(id, period): (_, &Period)| {
         let due = match period.amends() {
             Some(_) => period.at.checked_add_signed(AMENDMENT),
-            None => period.closed.due().and_then(filed_by),
+            // The FEC takes a report as filed on a day until the end of it there (11 CFR 100.19(c)).
+            None => period.closed.due().and_then(|day| end_of(day, New_York)),
         };
         Waiting { item: Item::of_period(id), donation: None, due }
     };
     open.map(waiting).collect()
-}
-
-/// The last instant of a day at the FEC, until which it takes a report as filed on that day (11 CFR 100.19(c)).
-fn filed_by(day: NaiveDate) -> Option<DateTime<Utc>> {
-    let end = day.and_time(NaiveTime::from_hms_opt(23, 59, 59)?);
-    end.and_local_timezone(New_York).latest().map(|end| end.to_utc())
 }
 
 fn duplicates(world: &Projections) -> Vec<Waiting> {

@@ -11,9 +11,9 @@ use crate::domain::work::{Item, Kind};
 use crate::engine::Engine;
 use crate::projections::Projections;
 use crate::projections::donors::Taken;
-use crate::projections::totals::timezone;
+use crate::projections::totals::{end_of, timezone};
 use crate::projections::work::Waiting;
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -114,7 +114,7 @@ fn over(engine: &Engine, committee: CommitteeId) -> Vec<Waiting> {
     let waiting = |one: &excess::Excess| Waiting {
         item: Item::of_gift(Kind::Excess, one.donation, committee),
         donation: Some(one.donation),
-        due: end_of(&world, one.donation, one.by),
+        due: end_there(&world, one.donation, one.by),
     };
     let mut waiting: Vec<Waiting> = found.iter().filter(|one| one.is_open).map(waiting).collect();
     // A gift over two limits is one thing to mend, by the earlier day.
@@ -131,7 +131,7 @@ fn lacking(world: &Projections, committee: CommitteeId, one: &Missing) -> Option
         world.state.periods.live().any(|(_, period)| period.closed.report.is_some() && is_it(&period.closed))
     };
     let (donation, due) = match &one.standing {
-        Standing::NotAsked(_) => (one.about(), end_of(world, one.unasked, one.by)),
+        Standing::NotAsked(_) => (one.about(), end_there(world, one.unasked, one.by)),
         // Of a closed period the amendment is an item of its own.
         Standing::Amend(answer, taken) if !taken.iter().all(is_closed) => {
             (one.about(), answer.at.checked_add_signed(AMEND))
@@ -148,8 +148,6 @@ fn changed(world: &Projections, period: &Period) -> Option<u64> {
 }
 
 /// The last instant of a day where a gift was given.
-fn end_of(world: &Projections, donation: DonationId, day: NaiveDate) -> Option<DateTime<Utc>> {
-    let gift = world.state.donations.get(donation)?;
-    let end = day.and_time(NaiveTime::from_hms_opt(23, 59, 59)?);
-    end.and_local_timezone(timezone(&world.state, gift.rally)).latest().map(|end| end.to_utc())
+fn end_there(world: &Projections, donation: DonationId, day: NaiveDate) -> Option<DateTime<Utc>> {
+    end_of(day, timezone(&world.state, world.state.donations.get(donation)?.rally))
 }

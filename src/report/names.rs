@@ -127,12 +127,12 @@ impl Names {
 
     /// Opens what is not open yet, on a thread of its own and with one core, so that whoever looks for a name soon need not wait.
     pub fn warm(&self) {
+        self.tidy();
         let full = self.0.engine.world().ledger.rows.len() / self.0.part_rows.max(1);
         let is_open = |number: usize| self.0.kept.lock().parts.get(number).is_some_and(Option::is_some);
         if (0..full).all(is_open) || self.0.is_warming.swap(true, Ordering::Relaxed) {
             return;
         }
-        self.tidy();
         let names = self.clone();
         tokio::task::spawn_blocking(move || {
             for number in (0..full).rev() {
