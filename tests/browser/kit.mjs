@@ -257,8 +257,14 @@ export class Person {
 
   watch(page) {
     const fault = (text) => { if (!this.outage && !this.allowed.some((pattern) => pattern.test(text))) this.faults.push(text); };
+    // An answer is judged when it comes: the console's word of it may be seconds behind on a busy machine, when what was expected
+    // is over.
+    const judged = new Set();
     page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) fault(`console ${message.type()}: ${message.text()} (${message.location().url})`);
+      if (!["error", "warning"].includes(message.type())) return;
+      const { url } = message.location();
+      const [, status] = /responded with a status of (\d+)/.exec(message.text()) ?? [];
+      if (!judged.has(`${status} ${url}`)) fault(`console ${message.type()}: ${message.text()} (${url})`);
     });
     page.on("pageerror", (error) => fault(`page error: ${error.stack ?? error}`));
     page.on("requestfailed", (request) => {
@@ -273,7 +279,10 @@ export class Person {
       if (/^https?:$/.test(url.protocol) && !this.hosts.includes(url.host)) this.faults.push(`foreign host: ${request.url()}`);
     });
     page.on("response", (response) => {
-      if (response.status() >= 500) fault(`status ${response.status()}: ${response.url()}`);
+      if (response.status() >= 400) {
+        judged.add(`${response.status()} ${response.url()}`);
+        fault(`answer with a status of ${response.status()} (${response.statusText()}) (${response.url()})`);
+      }
       const headers = response.headers();
       if (response.request().isNavigationRequest() && response.url().startsWith(this.server.url) && (headers["content-type"] ?? "").startsWith("text/html")) {
         if (!/default-src 'none'/.test(headers["content-security-policy"] ?? "")) this.faults.push(`no content security policy: ${response.url()}`);
