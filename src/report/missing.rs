@@ -1,7 +1,7 @@
 //! Donors whom a committee's reports name and whose employer or occupation is missing: who, since when, and how far it is with
 //! asking them (11 CFR 104.7).
 
-use super::contacts::{self, Contacts};
+use super::contacts::Contacts;
 use super::filing;
 use crate::domain::committee::filer::Filer;
 use crate::domain::donor::{ASK_DAYS, Lacks};
@@ -89,6 +89,8 @@ pub struct Found {
     pub missing: Vec<Missing>,
     /// Earlier gifts that were not looked at.
     pub unseen: usize,
+    /// Gifts of whose donor nothing can be read, though nobody erased them.
+    pub unread: usize,
 }
 
 /// A gift by which a report names its donor.
@@ -100,7 +102,8 @@ struct Named {
     contact: ContactAt,
 }
 
-/// Looks at who is named in a committee's reports of this year or cycle, as the ledger is now.
+/// Looks at who is named in a committee's reports of this year or cycle, as the ledger is now. Who can't be read is counted:
+/// all others are asked none the less.
 ///
 /// # Errors
 /// [`filing::Fault`].
@@ -118,34 +121,41 @@ pub fn look(engine: &Engine, committee: CommitteeId, filer: &Filer, today: Naive
     let unseen = named.len().saturating_sub(GIFTS_MAX);
     let mut by_donor: HashMap<PersonId, Vec<(Named, Contact, Lacks)>> = HashMap::new();
     let mut contacts = Contacts::as_typed(engine);
+    let mut unread = vec![];
     for chunk in named.get(unseen..).unwrap_or_default().chunks(CHUNK) {
         let gifts: Vec<Named> = {
             let world = engine.world();
             chunk.iter().filter_map(|item| gift(&world, *item)).collect()
         };
         for gift in gifts {
-            let Some(contact) = opened(&mut contacts, &gift)? else { continue };
+            let contact = match contacts.open(gift.donor, gift.contact) {
+                Ok(Some(contact)) => contact,
+                Ok(None) => continue,
+                Err(fault) => {
+                    unread.push(fault);
+                    continue;
+                }
+            };
             let lacks = contact.lacks();
             if lacks.any() {
                 by_donor.entry(gift.donor).or_default().push((gift, contact, lacks));
             }
         }
     }
+    if let Some(fault) = unread.first() {
+        tracing::error!(%fault, gifts = unread.len(), "contacts could not be opened");
+    }
     let world = engine.world();
     let taken: Vec<&Taken> = world.donors.taken(committee).collect();
     let mut missing: Vec<Missing> = by_donor.into_values().filter_map(|gifts| one(&world, &taken, gifts)).collect();
     missing.sort_by_key(|one| (one.standing.order(), one.by, one.donation));
-    Ok(Found { missing, unseen })
+    Ok(Found { missing, unseen, unread: unread.len() })
 }
 
 fn gift(world: &Projections, (place, aggregate_minor, day): (u32, i64, NaiveDate)) -> Option<Named> {
     let row = world.ledger.rows.get(usize::try_from(place).ok()?)?;
     let contact = world.ledger.pledge(row.donation)?.contact;
     Some(Named { day, aggregate_minor, donation: row.donation, donor: row.donor, contact })
-}
-
-fn opened(contacts: &mut Contacts, gift: &Named) -> Result<Option<Contact>, contacts::Fault> {
-    contacts.open(gift.donor, gift.contact)
 }
 
 /// One donor's gifts that lack something, in the order of their days.

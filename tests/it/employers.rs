@@ -3,9 +3,19 @@
 
 use crate::filing::{filer, set};
 use crate::mail_server::{MailServer, header, part};
+use crate::sample::pledged;
 use crate::server::{House, Staff, csv_rows, gift, give, pay, run, run_with_input, said, until};
 use crate::work;
 use chrono::Datelike;
+use groundswell::domain::Command;
+use groundswell::domain::donation::{self, Pledged};
+use groundswell::domain::id::{DonationId, PaymentId};
+use groundswell::domain::money::{Currency, Money};
+use groundswell::domain::seals::{CONTACT, SHOWN};
+use groundswell::engine::Engine;
+use std::path::Path;
+use std::time::Duration;
+use uuid::Uuid;
 
 const LIST: &str = "/finance/employers";
 
@@ -35,6 +45,44 @@ async fn give_without(house: &House, amount: &str, email: &str, employer: &str, 
 fn report() -> String {
     let year = chrono::Utc::now().year();
     format!("/finance/filing/report.fec?code=YE&from={year}-01-01&to={year}-12-31&committee=0")
+}
+
+/// A gift of $500 whose sealed contact is none.
+async fn give_unreadable(data: &Path) {
+    let busy = |_: &u32| std::thread::sleep(Duration::from_millis(10));
+    let (engine, mut writer) = (0..500_u32).inspect(busy).find_map(|_| Engine::open(data).ok()).unwrap();
+    let donor = engine.vault().person_id("mute@example.org");
+    let rally = engine.world().state.rallies.iter().map(|(rally, _)| rally).next().unwrap();
+    let (donation, amount) = (DonationId(Uuid::now_v7()), Money::new(50_000, Currency::USD));
+    let [contact, shown] = [CONTACT, SHOWN].map(|context| engine.vault().seal(donor, context, b"[]").unwrap());
+    let given = donation::Command::Pledge(Pledged { contact, shown, ..pledged(donation, rally, donor, amount) });
+    let asked = donation::Command::RequestPayment { donation, method: "card".into() };
+    let payment = PaymentId("pi_mute".into());
+    let paid = donation::Command::RecordSettled { donation, payment, amount, fee: None, card: None };
+    for (at, command) in [given, asked, paid].into_iter().enumerate() {
+        let command = Command::Donation(command);
+        assert_eq!(engine.execute(command, format!("mute:{at}"), "test").await.unwrap().count, 1);
+    }
+    drop(engine);
+    writer.ended().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_that_cant_be_read_is_said_and_everybody_else_is_asked() {
+    let house = filing(&[]).await;
+    give_without(&house, "250", "liat@example.org", "n/a", "Nurse").await;
+    let data = house.data();
+    let house = house.again(|server| {
+        server.stop();
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(give_unreadable(&data)));
+    });
+    let listed = list(&house).await;
+    for wanted in ["liat@example.org", "Who gave one of these gifts can’t be read"] {
+        assert!(listed.contains(wanted), "{wanted}: {listed}");
+    }
+    assert!(work::page(&house, "kind=employer").await.contains("Missing employers (1)"));
+    let made = house.server.get_as(&house.owner.cookie, &report()).await;
+    assert_ne!(made.status, 200, "a report without a donor it has to name: {}", made.text());
 }
 
 /// Employer and occupation of the donors in a report, by its path.

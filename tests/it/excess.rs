@@ -53,6 +53,33 @@ async fn limited(house: &House) {
     assert_eq!(answer.status, 303, "{}", answer.text());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gift_over_two_limits_is_told_of_twice_and_has_one_address() {
+    let house = House::new().await;
+    let donation = give_from(&house, "5000", "ruth@example.org").await;
+    let (from, until) = (in_days(-100), in_days(10));
+    let form = [
+        ("abroad", "with_passport"),
+        ("hold_currency", "USD"),
+        ("limit_name_1", "primary"),
+        ("limit_amount_1", "3500"),
+        ("limit_currency_1", "USD"),
+        ("limit_from_1", from.as_str()),
+        ("limit_until_1", until.as_str()),
+        ("limit_name_2", "season"),
+        ("limit_amount_2", "4000"),
+        ("limit_currency_2", "USD"),
+        ("limit_from_2", from.as_str()),
+        ("limit_until_2", until.as_str()),
+    ];
+    let answer = house.owner.post(&house.server, "/finance/rules", &form).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let listed = list(&house).await;
+    assert!(listed.contains("$1,500.00 over: ") && listed.contains("$1,000.00 over: "), "{listed}");
+    assert_eq!(listed.matches(&format!("id=\"gift-{}\"", id(&donation))).count(), 1, "{listed}");
+    assert!(work::page(&house, "kind=excess").await.contains("Over a limit (1)"));
+}
+
 async fn files(house: &House) {
     let (primary, general) = (in_days(10), in_days(20));
     let (of_primary, of_general) = (format!("P{}", &primary[..4]), format!("G{}", &general[..4]));

@@ -60,6 +60,8 @@ pub struct Employers {
     pub more: usize,
     /// Earlier gifts that were not looked at.
     pub unseen: usize,
+    /// Gifts of whose donor nothing can be read.
+    pub unread: usize,
     /// Who can have one of them to see to.
     pub team: Team,
 }
@@ -257,6 +259,7 @@ async fn page(
         lines: shown,
         more,
         unseen: found.unseen,
+        unread: found.unread,
         team,
     };
     let status = if sent.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };

@@ -3,6 +3,7 @@
 use super::Sent;
 use crate::clock;
 use crate::domain::donation::Donation;
+use crate::domain::hash::HashSet;
 use crate::domain::id::{CommitteeId, DonationId, RemedyId};
 use crate::domain::money::Money;
 use crate::domain::profile::Contact;
@@ -96,6 +97,8 @@ pub struct Line {
     pub open: &'static str,
     /// Who sees to it.
     pub hold: Hold,
+    /// Whether it is the first of its gift: one over two limits has a line for each, and links lead to the first.
+    pub is_first: bool,
 }
 
 /// A gift that is over no limit any more.
@@ -117,12 +120,14 @@ pub(super) struct Lines<'a> {
     committee: CommitteeId,
     contacts: Contacts,
     log: Log,
+    /// The gifts that have a line.
+    shown: HashSet<DonationId>,
 }
 
 impl<'a> Lines<'a> {
     /// With what opens people's data: whoever shows it has told of it.
     pub(super) fn new(app: &'a App, committee: CommitteeId, contacts: Contacts) -> Self {
-        Self { app, committee, contacts, log: app.engine().lines() }
+        Self { app, committee, contacts, log: app.engine().lines(), shown: HashSet::default() }
     }
 
     fn gift(&self, donation: DonationId) -> Option<(Donation, Tz)> {
@@ -233,6 +238,7 @@ impl<'a> Lines<'a> {
             error: error("error"),
             open: sent.map_or("", |sent| sent.what),
             hold,
+            is_first: self.shown.insert(one.donation),
         })
     }
 
