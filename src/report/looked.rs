@@ -35,6 +35,15 @@ struct Kept {
     waiting: Arc<[Waiting]>,
 }
 
+impl Kept {
+    /// Whether it still stands, so long after it was made: while nothing happened, and where it took long, for a while whatever
+    /// did.
+    fn stands(&self, seq: u64, day: NaiveDate, age: Duration) -> bool {
+        let rests = self.took > QUICK && age < self.took.saturating_mul(RESTS);
+        self.day == day && (self.seq == seq || rests)
+    }
+}
+
 /// What is kept of the last look. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Looked(Arc<Mutex<Option<Kept>>>);
@@ -48,9 +57,7 @@ impl Looked {
     pub fn waiting(&self, engine: &Engine, now: DateTime<Utc>) -> Result<Vec<Waiting>, filing::Fault> {
         let mut kept = self.0.lock();
         let (seq, day) = (engine.world().seq, now.date_naive());
-        let rests = |kept: &Kept| kept.took > QUICK && kept.made.elapsed() < kept.took.saturating_mul(RESTS);
-        let stands = |kept: &Kept| kept.day == day && (kept.seq == seq || rests(kept));
-        let waiting = match kept.as_ref().filter(|kept| stands(kept)) {
+        let waiting = match kept.as_ref().filter(|kept| kept.stands(seq, day, kept.made.elapsed())) {
             Some(kept) => Arc::clone(&kept.waiting),
             None => {
                 let begun = Instant::now();
@@ -150,4 +157,22 @@ fn changed(world: &Projections, period: &Period) -> Option<u64> {
 /// The last instant of a day where a gift was given.
 fn end_there(world: &Projections, donation: DonationId, day: NaiveDate) -> Option<DateTime<Utc>> {
     end_of(day, timezone(&world.state, world.state.donations.get(donation)?.rally))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_stands_until_something_happens_and_a_slow_one_for_twenty_times_what_it_took() {
+        let day: NaiveDate = "2026-08-01".parse().unwrap();
+        let kept = |took| Kept { seq: 7, day, made: Instant::now(), took, waiting: Arc::default() };
+        let (quick, slow) = (kept(QUICK), kept(Duration::from_secs(1)));
+        let (soon, late) = (Duration::from_secs(19), Duration::from_secs(20));
+        assert!(quick.stands(7, day, late) && slow.stands(7, day, late), "nothing has happened");
+        assert!(!quick.stands(8, day, Duration::ZERO), "a quick one is made again");
+        assert!(slow.stands(8, day, soon) && !slow.stands(8, day, late));
+        let next = day.succ_opt().unwrap();
+        assert!(!quick.stands(7, next, soon) && !slow.stands(7, next, soon), "another day has other days left");
+    }
 }
